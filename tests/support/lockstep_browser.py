@@ -17,7 +17,8 @@ VISITORS = b"id,userPrincipalName,displayName\n1,zoe@visitors.test,Zoe Visitor\n
 async def lockstep_states(visitor: Visitor, up: Up) -> AsyncIterator[str]:
     """Go through the forms of a signed-in Global administrator; yields the address of each page while it is shown."""
     page = visitor.page
-    for path in ("/search", "/search?q=berg", "/search?q=nothing+is+called+so", "/step-up?next=/apps"):
+    for path in ("/search", "/search?q=berg", "/search?q=nothing+is+called+so", "/step-up?next=/apps",
+                 "/apps/documo/provisioning/order/pause"):  # fmt: skip
         await visitor.go(path)
         yield path
 

@@ -66,7 +66,7 @@ async def test_a_question_that_several_people_could_be_meant_by_offers_each_of_t
     assert f"/users/{ANNA}/explain?app=box" in page.links
     assert f"/users/{guid('annalena')}/explain?app=box" in page.links
     assert "Why is Anna <b>Lindqvist</b> in or out of Box & Co?" in page.text and "<b>Lindqvist" not in page.html
-    assert f"/apps/box/provisioning/on-demand?principal=User%3A{ANNA}" in page.links
+    assert f"/apps/box/provisioning/on-demand?principal=User%3A{ANNA}&step=preview" in page.links
 
 
 @pytest.mark.usefixtures("contoso")
@@ -170,3 +170,52 @@ def test_every_place_that_is_offered_has_a_page_and_every_tab_is_offered() -> No
     assert [place.href for place in PLACES if not frames.leads(place.href.partition("#")[0])] == []
     assert [tail for _, tail, _, _ in OF_APPLICATION if not frames.leads(f"/apps/documo{tail}")] == []
     assert [href for _, href in (*SETTINGS_TABS, *LOG_TABS) if href not in offered] == []
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_an_order_leads_to_its_consequence_and_is_carried_out_there(centre: Centre, admin: Browser) -> None:
+    await centre.hub.fetch("update job set status = 'on', started = true")
+
+    (first, *_) = (await admin.get("/search/palette?q=pause+documo")).links
+    confirmation = await admin.get(first)
+    before = await centre.hub.fetch("select count(*) from job where status = 'off'")
+    done = await admin.post("/apps/documo/provisioning/pause")
+
+    assert first == "/apps/documo/provisioning/order/pause"
+    assert "Pause Documo?" in confirmation.text and "No more changes are sent to Documo." in confirmation.text
+    assert 'action="/apps/documo/provisioning/pause"' in confirmation.html and "autofocus" in confirmation.html
+    assert before == [(0,)]  # reading the confirmation changes nothing
+    assert done.status == 303
+    assert (await admin.get(first)).location == "/apps/documo/provisioning"  # there is nothing left to pause
+
+
+@pytest.mark.usefixtures("contoso")
+@pytest.mark.parametrize(
+    "text, offered",
+    [("stop documo", True), ("run documo", True), ("start documo", False), ("documo", False), ("pause nothing", False)],
+)
+async def test_only_orders_that_the_state_allows_are_offered(
+    centre: Centre, admin: Browser, text: str, offered: bool
+) -> None:
+    await centre.hub.fetch("update job set status = 'on', started = true")
+
+    page = await admin.get(f"/search/palette?q={text.replace(' ', '+')}")
+
+    assert any("/provisioning/order/" in link for link in page.links) is offered
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_orders_need_the_permission_to_control_provisioning(centre: Centre) -> None:
+    await centre.hub.fetch("update job set status = 'on', started = true")
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    palette = await auditor.get("/search/palette?q=pause+documo")
+    page = await auditor.get("/apps/documo/provisioning/order/pause")
+
+    assert not any("/provisioning/order/" in link for link in palette.links)
+    assert page.status == 403
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_unknown_order_is_not_found(admin: Browser) -> None:
+    assert (await admin.get("/apps/documo/provisioning/order/explode")).status == 404

@@ -96,6 +96,7 @@ async def addresses(hub: Hub) -> dict[str, str]:
         "app": "app-2", "template": "documo", "object": "user", "email": email, "person": person, "group": group,
         "source": "hr", "run": run, "record": record,
         "change": change, "number": number, "cycle": cycle, "file": "ProvisioningLogs.json", "upload": upload.id, "what": "metadata",
+        "order": "pause",
     }  # fmt: skip
     pages = [page.path for page in all_pages() if page.method == "GET" and not page.is_public]
     more = {

@@ -64,6 +64,8 @@ class DoneRow:
 async def choose(context: Context, request: Request) -> View:
     app = await applications.show_application(context, request.path_params["app"])
     picked = [str(one) for one in request.query_params.getlist("principal")]
+    if request.query_params.get("step") == "preview" and 0 < len(picked) <= MOST:
+        return await _planned(context, app, picked, is_ready=True)
     return await _page(context, app, picked, search=request.query_params.get("search", "").strip())
 
 
@@ -88,10 +90,20 @@ async def provision(context: Context, request: Request) -> Answer:
             names = {one.id: one.name for one in await assignment_pages.candidates_of(context, users, groups)}
             rows = [DoneRow(push_json(name, names.get(one.source_id, one.source_id), one)) for one in done]
             return await _page(context, app, picked, done=rows)
-        plans = await previews.preview(context, name, users=users, groups=groups)
-        return await _page(context, app, picked, planned=[PlannedRow(plan_json(plan)) for plan in plans])
     except LockstepError as refused:
         return await _page(context, app, picked, refused=on_the_form(refused))
+    return await _planned(context, app, picked)
+
+
+async def _planned(context: Context, app: ApplicationView, picked: Sequence[str], *, is_ready: bool = False) -> View:
+    """Show what would be done. Nothing is written. If *is_ready* is true, Enter carries it out."""
+    users, groups = _ids(picked, "User"), _ids(picked, "Group")
+    try:
+        plans = await previews.preview(context, app.application.name, users=users, groups=groups)
+    except LockstepError as refused:
+        return await _page(context, app, picked, refused=on_the_form(refused))
+    rows = [PlannedRow(plan_json(plan)) for plan in plans]
+    return await _page(context, app, picked, planned=rows, is_ready=is_ready)
 
 
 async def _page(
@@ -103,6 +115,7 @@ async def _page(
     planned: Sequence[PlannedRow] = (),
     done: Sequence[DoneRow] = (),
     refused: LockstepError | None = None,
+    is_ready: bool = False,
 ) -> View:
     name = app.application.name
     place = AppPlace(name, app.application.display_name)
@@ -118,6 +131,7 @@ async def _page(
         "picked": chosen,
         "found": found,
         "planned": planned,
+        "is_ready": is_ready,
         "writes": sum(row.sign != "." and row.sign != "!" for row in planned),
         "done": done,
         "refused": refused,

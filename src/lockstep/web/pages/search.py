@@ -17,6 +17,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.search import ApplicationHit, Found, PersonHit
 from lockstep.web.log_form import ACTIONS
 from lockstep.web.page import Answer, Fragment, Pages, Redirect, View, address
+from lockstep.web.palette_orders import orders_in
 from lockstep.web.search_places import pages_of, places_for
 from lockstep.web.status_look import result_look
 from lockstep.wording import counted
@@ -57,7 +58,7 @@ async def show_results(context: Context, request: Request) -> Answer:
     found = await search.find(context, text)
     if found.query.is_question and found.answer is not None:
         return Redirect(_explain_href(*found.answer))
-    sections = _sections(context, found) if text else []
+    sections = _sections(context, found, await orders_in(context, found)) if text else []
     model = {"sections": sections, "text": text, "here": HERE, "asked": found.asked}
     return View("search/results.html", f"Results for “{text}”" if text else "Search", model)
 
@@ -67,7 +68,7 @@ async def show_palette(context: Context, request: Request) -> Fragment:
     """Show the results during typing or, if the field is empty, a list of pages."""
     text = _typed(request)
     found = await search.find(context, text)
-    sections = _sections(context, found)
+    sections = _sections(context, found, await orders_in(context, found))
     number = sum(len(one.results) for one in sections)
     said = counted(number, "result") if text else "Type a name, or a question such as: why is Anna not in Documo?"
     return Fragment("search/palette.html", {"sections": sections, "text": text, "said": said})
@@ -77,8 +78,8 @@ def _typed(request: Request) -> str:
     return " ".join(request.query_params.get("q", "").split())[:_MOST_CHARACTERS]
 
 
-def _sections(context: Context, found: Found) -> list[SearchSection]:
-    """Return the sections that have results, most relevant first."""
+def _sections(context: Context, found: Found, orders: Sequence[tuple[str, str, str]]) -> list[SearchSection]:
+    """Return the sections that have results, most relevant first. *orders* have title, address and icon."""
     query = found.query
     text = query.text
     every_person = address("/users", search=" ".join(query.words)) if found.is_more else ""
@@ -86,7 +87,7 @@ def _sections(context: Context, found: Found) -> list[SearchSection]:
     places = [SearchResult(one.label, one.href, one.icon) for one in places_for(context, _place_words(found))]
     tasks = SearchSection("Do", list(_tasks(context, found)))
     sections = [
-        SearchSection("Do", tasks.results if query.is_order else []),
+        SearchSection("Do", [SearchResult(*one) for one in orders] or (tasks.results if query.is_order else [])),
         SearchSection("Why in or out?", list(_explanations(found))),
         SearchSection("Go to", places if not text else []),
         SearchSection("People", [_person(one) for one in found.people], "All people who match", every_person),
@@ -124,7 +125,7 @@ def _tasks(context: Context, found: Found) -> Iterator[SearchResult]:
         return
     for person in found.people[:_MOST_ASKED]:
         if person.deleted_at is None:
-            href = address(f"/apps/{app.name}/provisioning/on-demand", principal=f"User:{person.id}")
+            href = address(f"/apps/{app.name}/provisioning/on-demand", principal=f"User:{person.id}", step="preview")
             yield SearchResult(f"Provision {person.display} on demand in {app.display_name}", href, "bolt")
 
 

@@ -1,0 +1,83 @@
+"""Orders that the command palette understands: pause, start or run the provisioning of an application. Each leads to a page that says what
+the order does and carries it out with Enter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lockstep.actions import status
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.actions.search import Found
+from lockstep.actions.status import JobStatus
+from lockstep.wording import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order. *title* has a place for the application's name; *words* are what people type for it; *done* is the last part of the
+    address that carries it out.
+    """
+
+    done: str
+    title: str
+    button: str
+    icon: str
+    words: Sequence[str]
+
+
+ORDERS: Mapping[str, Order] = {
+    one.done: one
+    for one in (
+        Order("pause", "Pause {}", "Pause", "pause", ("pause", "stop", "halt")),
+        Order("start", "Start {}", "Start", "play", ("start", "resume", "continue")),
+        Order("run", "Run a cycle of {} now", "Run a cycle now", "refresh", ("run", "cycle", "sync", "now")),
+    )
+}
+
+
+async def orders_in(context: Context, found: Found) -> list[tuple[str, str, str]]:
+    """Return the orders that the text gives to the application that it names, with title, address and icon. Only orders that the
+    application's state and the caller's permissions allow are returned.
+    """
+    app = next((one for one in found.applications if one.id == found.query.app), None)
+    if app is None or not found.query.words or not context.actor.may(Permission.PROVISIONING_CONTROL, app.id):
+        return []
+    wanted = [one for one in ORDERS.values() if _is_asked(one, found.query.words)]
+    state = await status.show_status(context, app.name) if wanted else None
+    return [
+        (one.title.format(app.display_name), f"/apps/{app.name}/provisioning/order/{one.done}", one.icon)
+        for one in wanted
+        if state is not None and is_possible(one, state)
+    ]
+
+
+def is_possible(order: Order, state: JobStatus) -> bool:
+    """Whether the order changes something in the present state."""
+    is_on = state.code not in ("NotConfigured", "Paused") or state.quarantine is not None
+    if order.done == "start":
+        return not is_on and state.has_credentials
+    return is_on if order.done == "pause" else is_on and state.running is None and state.quarantine is None
+
+
+def consequence_of(order: Order, state: JobStatus) -> str:
+    """Return what the order does, as text."""
+    waiting = counted(state.waiting, "object")
+    if order.done == "pause":
+        return (
+            f"No more changes are sent to {state.display_name}. Requests in progress finish, and accounts stay as they are. "
+            "People who leave keep their accounts until provisioning starts again."
+        )
+    if order.done == "start":
+        return (
+            f"{waiting} waiting for {state.display_name} will be processed, and changes are sent again as they happen."
+            if state.last is not None
+            else f"An initial cycle evaluates everyone in scope and writes their accounts in {state.display_name}."
+        )
+    return f"A cycle of {state.display_name} begins now. It also retries everything that failed. Only differences are written."
+
+
+def _is_asked(order: Order, words: Sequence[str]) -> bool:
+    return all(any(one.startswith(word.lower()) for one in order.words) for word in words)
