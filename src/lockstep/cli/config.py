@@ -111,6 +111,19 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
     found = _planned(documents, prune=prune)
     if kept is not None:
         refuse_stale(kept, found)
+    _apply(documents, found, output, prune=prune, yes=yes, dry_run=dry_run, most_removals=most_removals)
+
+
+def apply_documents(documents: Sequence[ConfigDocument], output: Output, *, yes: bool, dry_run: bool) -> None:
+    """Show what applying *documents* would change, removals included, and apply it after a confirmation."""
+    found = _planned(documents, prune=True)
+    _apply(documents, found, output, prune=True, yes=yes, dry_run=dry_run, most_removals=len(found.changes))
+
+
+def _apply(
+    documents: Sequence[ConfigDocument], found: ConfigurationPlan, output: Output, *,
+    prune: bool, yes: bool, dry_run: bool, most_removals: int,
+) -> None:  # fmt: skip
     effects = _foreseen(documents, found, prune=prune)
     show_plan(found, output, effects)
     if dry_run or not found.effective:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import click
 
 from lockstep.actions import configuration_history as actions
+from lockstep.actions.configuration_edit import text_of_version
 from lockstep.actions.rows.configuration import change_json, version_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
+from lockstep.cli.config import apply_documents
 from lockstep.cli.output import Column, Output, hint, output_option, safe, with_sign_colour
 from lockstep.cli.page_address import APPLICATION
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time
+from lockstep.configuration.files.file import read_documents
 from lockstep.wording import counted
 
 _COLUMNS = [Column("version", "Version"), Column("at", "Time", show=local_time), Column("author", "Who"),
@@ -20,11 +23,12 @@ _COLUMNS = [Column("version", "Version"), Column("at", "Time", show=local_time),
 
 @click.group("config", cls=SuggestingGroup)
 def config() -> None:
-    """Show earlier versions of an application's configuration.
+    """Show and restore earlier versions of an application's configuration.
 
     \b
     lockstep config history documo
     lockstep config diff documo 3
+    lockstep config restore documo 3
     """
 
 
@@ -67,3 +71,22 @@ def diff(app: str, version: int, other: int | None, output: Output) -> None:
         {"application": app, "old": old, "new": new, "changes": [change_json(change) for change in changes]},
         text=[head, *(with_sign_colour(safe(f"  {change.line}")) for change in changes)] if changes else same,
     )
+
+
+@config.command("restore")
+@click.argument("app", type=APPLICATION)
+@click.argument("version", type=click.IntRange(1))
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@output_option
+def restore(app: str, version: int, yes: bool, dry_run: bool, output: Output) -> None:
+    """Restore an earlier version of an application's configuration, as a new version.
+
+    Shows the changes and their effect on people first. Provisioning is neither switched on nor off.
+
+    \b
+    lockstep config restore documo 3 --dry-run
+    lockstep config restore documo 3
+    """
+    edited = run(lambda context: text_of_version(context, app, version))
+    apply_documents(read_documents(edited.text, f"version {version}"), output, yes=yes, dry_run=dry_run)

@@ -30,3 +30,40 @@ def test_a_version_that_never_was_is_named(contoso: Lockstep) -> None:
 
     assert said.code == 5
     assert "has no version 99" in said.err
+
+
+def test_an_earlier_version_is_restored_as_a_new_one_after_its_changes_were_shown(contoso: Lockstep) -> None:
+    before = contoso("config", "history", "documo", "-o", "json").json["items"][0]["version"]
+    contoso("map", "set", "documo", "title", "--source", "jobTitle", "--yes")
+    exported = contoso("export", "documo").out
+
+    shown = contoso("config", "restore", "documo", str(before), "--dry-run")
+    unchanged = contoso("export", "documo").out
+    done = contoso("config", "restore", "documo", str(before), "--yes")
+    again = contoso("config", "restore", "documo", str(before), "--yes")
+
+    assert "title" in exported and unchanged == exported
+    assert (shown.code, done.code, again.code) == (0, 0, 0)
+    assert "attributes[title]" in shown.out and "attributes[title]" in done.out
+    assert "Applied: " in done.err and "Applied: " not in again.err + shown.err
+    assert "title" not in contoso("export", "documo").out
+    newest = contoso("config", "history", "documo", "-o", "json").json["items"][0]["version"]
+    assert contoso("config", "diff", "documo", str(before), str(newest), "-o", "json").json["changes"] == []
+
+
+def test_restoring_without_a_confirmation_changes_nothing(contoso: Lockstep) -> None:
+    before = contoso("config", "history", "documo", "-o", "json").json["items"][0]["version"]
+    contoso("map", "set", "documo", "title", "--source", "jobTitle", "--yes")
+    exported = contoso("export", "documo").out
+
+    refused = contoso("config", "restore", "documo", str(before))
+
+    assert refused.code != 0
+    assert contoso("export", "documo").out == exported
+
+
+def test_restoring_a_version_that_never_was_is_refused(contoso: Lockstep) -> None:
+    said = contoso("config", "restore", "documo", "99", "--yes")
+
+    assert said.code == 5
+    assert "has no version 99" in said.err

@@ -14,8 +14,8 @@ WORK_ANYWHERE = frozenset(
     {
         "admins list", "apply", "apps add", "apps delete", "apps list", "apps roles add", "apps roles disable", "apps roles enable",
         "apps roles list", "apps roles manifest", "apps roles move", "apps roles remove", "apps show", "assign add", "assign list",
-        "assign remove", "assign set", "audit", "audit show", "audit verify", "config diff", "config history", "creds set",
-        "creds show", "creds test", "cycles", "deletes approve", "deletes list", "deletes reject", "diff", "explain", "export",
+        "assign remove", "assign set", "audit", "audit show", "audit verify", "config diff", "config history", "config restore",
+        "creds set", "creds show", "creds test", "cycles", "deletes approve", "deletes list", "deletes reject", "diff", "explain", "export",
         "expr eval", "expr repl", "groups add-member", "groups create", "groups delete", "groups list", "groups remove-member",
         "groups restore", "groups rule clear", "groups rule set", "groups rule show", "groups rule test", "groups show", "links",
         "logs", "logs show", "logs sign-ins", "mail list", "mail remove", "mail retry", "mail set", "mail show", "mail test",
