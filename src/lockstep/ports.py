@@ -280,6 +280,9 @@ class TargetSettings:
     concurrency: int = 16
     kinds: tuple[ObjectKind, ...] = (ObjectKind.USER,)
     authentication: Authentication = Authentication()
+    reads_only: bool = (
+        False  # the opened target sends no request that could change anything, and raises LockstepError instead
+    )
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

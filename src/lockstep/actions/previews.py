@@ -23,7 +23,7 @@ from lockstep.engine.decisions.source_record import source_record
 from lockstep.engine.plans import Plan
 from lockstep.engine.records import DEFAULT_ACCESS, Account, Lifecycle, ObjectKind
 from lockstep.errors import Kind, LockstepError
-from lockstep.ports import Target, TargetError, TargetPage, Verdict
+from lockstep.ports import TargetError, TargetPage, TargetReader, Verdict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, people
 from lockstep.storage.log_record import change_json as change_json
@@ -37,17 +37,16 @@ _KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROT
 
 @dataclass
 class LazyReader:
-    """A reader of the application that opens the connection at its first request."""
+    """A reader of the application that opens the connection at its first request. Its client refuses to write."""
 
     services: Services
     job: Job
-    _target: Target | None = field(default=None)
+    _reader: TargetReader | None = field(default=None)
 
-    async def _opened(self) -> Target:
-        if self._target is not None:
-            return self._target
-        self._target, _ = opened = await self.services.open_target(self.job)
-        return opened[0]
+    async def _opened(self) -> TargetReader:
+        if self._reader is None:
+            self._reader = await self.services.open_reader(self.job)
+        return self._reader
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
         return await (await self._opened()).find(kind, attribute, value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lockstep.configuration.rules import JobConfiguration
@@ -18,7 +18,7 @@ from lockstep.engine.decisions.patience import FIRST_PAUSE
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import not_found
-from lockstep.ports import Target, TargetOpener, TargetSettings
+from lockstep.ports import Target, TargetOpener, TargetReader, TargetSettings
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import jobs
 from lockstep.storage.outbound_places import list_places
@@ -111,6 +111,30 @@ class Services:
 
         Raises LockstepError if there are no credentials.
         """
+        settings = await self._settings_of(job)
+        known = self._targets.get(job.id)
+        if known is None or known[1] != settings:
+            known = self._targets[job.id] = (self.opener.open(settings, self.turns(job)), settings)
+        return known
+
+    async def open_reader(self, job: Job) -> TargetReader:
+        """Return a reader of the application of *job*, for previews. Its client refuses every request that could write.
+
+        Raises LockstepError if there are no credentials.
+        """
+        settings = replace(await self._settings_of(job), reads_only=True)
+        return self.opener.open(settings, self.turns(job))
+
+    def turns(self, job: Job) -> SharedTurns:
+        """Return the turns for requests to the application of *job*, which all senders in this process share."""
+        rate = job.configuration.limits.requests_per_second
+        turns = self._turns.get(job.id)
+        if turns is None:
+            turns = self._turns[job.id] = SharedTurns(self.pool, job.id, rate, self.clock)
+        turns.rate = rate
+        return turns
+
+    async def _settings_of(self, job: Job) -> TargetSettings:
         async with self.pool.connection() as connection:
             settings = await read_target_settings(
                 connection,
@@ -121,19 +145,7 @@ class Services:
             )
             # A new private address wakes the jobs that wait for it, so this process must know the address.
             self.opener.allow([one.entry for one in await list_places(connection)])
-        known = self._targets.get(job.id)
-        if known is None or known[1] != settings:
-            known = self._targets[job.id] = (self.opener.open(settings, self.turns(job)), settings)
-        return known
-
-    def turns(self, job: Job) -> SharedTurns:
-        """Return the turns for requests to the application of *job*, which all senders in this process share."""
-        rate = job.configuration.limits.requests_per_second
-        turns = self._turns.get(job.id)
-        if turns is None:
-            turns = self._turns[job.id] = SharedTurns(self.pool, job.id, rate, self.clock)
-        turns.rate = rate
-        return turns
+        return settings
 
     def moment(self) -> Moment:
         """Return the present time with a fresh seed."""

@@ -67,6 +67,11 @@ class ScimRequest:
     etag: str = ""
     hidden: tuple[str, ...] = ()
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the request can change nothing in the application: GET, and the search by POST (RFC 7644, section 3.4.3)."""
+        return self.method == "GET" or (self.method == "POST" and self.path.partition("?")[0].endswith("/.search"))
+
 
 @dataclass(frozen=True, slots=True)
 class TenantUrlParts:

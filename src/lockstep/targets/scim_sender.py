@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from lockstep.errors import Kind, LockstepError
 from lockstep.http.client import HttpClient, Response
 from lockstep.http.trouble import Trouble, WireError
 from lockstep.ports import Answer, Exchange, Observer, TargetError, TargetSettings, Turns, Verdict
@@ -48,7 +49,12 @@ class ScimSender:
         self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
 
     async def send(self, request: ScimRequest, operation_id: str, deadline: float) -> tuple[Answer, ScimReading]:
-        """Wait for a turn and send one request. Errors of the application or the network become an answer and are never raised."""
+        """Wait for a turn and send one request. Errors of the application or the network become an answer and are never raised.
+
+        Raises LockstepError, and sends nothing, if the request could write and the target was opened only for reading.
+        """
+        if self._settings.reads_only and not request.is_read:
+            raise _write_while_reading(request)
         url = self._tenant.at(request.path)
         longest_wait = min(LONGEST_WAIT_FOR_TURN, self._settings.deadline_seconds / 4)
         try:
@@ -170,6 +176,14 @@ class ScimSender:
         """Return the error for a response that has the form of SCIM but cannot be correct."""
         answer = not_scim(request, self._tenant.at(request.path), self._sayer, broken.fault)
         return TargetError(replace(answer, exchanges=exchanges))
+
+
+def _write_while_reading(request: ScimRequest) -> LockstepError:
+    return LockstepError(
+        Kind.INTERNAL,
+        f"Lockstep was about to send {request.method} while it was only reading. Nothing was sent",
+        next_step="Report this as a bug",
+    )
 
 
 def _nothing(answer: Answer) -> tuple[Answer, ScimReading]:
