@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ import psycopg_pool
 from lockstep.actions import retention
 from lockstep.actions import sources as source_actions
 from lockstep.actions.context import Actor, Context
+from lockstep.actions.job_previews import make_due_preview
 from lockstep.actions.jobs import new_services
 from lockstep.actions.openid_sign_in.back_channel import tell_due
 from lockstep.actions.outgoing_mail import send_due_mail
@@ -56,6 +57,7 @@ KEY_CHANGE = "lockstep key rotate"  # shown in pg_stat_activity
 UNFINISHED_RESTORE = "restore-unfinished"  # file in the data folder while a restore runs, and after an interrupted one
 OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in every process
 MAIL_SECONDS = 1.0  # interval for checking which messages are due
+PREVIEW_SECONDS = 0.5  # interval for checking whether a preview was asked for
 LOGOUT_SECONDS = 0.5  # interval for checking which applications must be told that a person has signed out
 Say = Callable[[str], None]
 
@@ -140,8 +142,9 @@ class House:
 
         following = [
             asyncio.create_task(self._follow_outbound_list(), name="outbound list"),
-            asyncio.create_task(self._tell_applications(system), name="back-channel logout"),
-            asyncio.create_task(self._send_mail(system), name="mail"),
+            asyncio.create_task(self._repeat(tell_due, pause_seconds=LOGOUT_SECONDS), name="back-channel logout"),
+            asyncio.create_task(self._repeat(send_due_mail, pause_seconds=MAIL_SECONDS), name="mail"),
+            asyncio.create_task(self._repeat(make_due_preview, pause_seconds=PREVIEW_SECONDS), name="previews"),
         ]
         try:
             await run_worker(
@@ -163,23 +166,14 @@ class House:
             with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
                 await allow_outbound(self.pool, self.targets)
 
-    async def _tell_applications(self, system: Context) -> None:
-        """Notify applications of people who have signed out, until cancelled. If the database is unreachable, due notifications stay stored
-        in it.
-        """
+    async def _repeat(self, work: Callable[[Context], Awaitable[object]], *, pause_seconds: float) -> None:
+        """Do *work* until cancelled, with a pause whenever nothing was due. If the database is unreachable, due work stays stored in it."""
+        system = self.context(Actor("system"))
         while True:
             with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
-                if await tell_due(system):
+                if await work(system):
                     continue
-            await asyncio.sleep(LOGOUT_SECONDS)
-
-    async def _send_mail(self, system: Context) -> None:
-        """Send the messages that are due, until cancelled. If the database is unreachable, they stay stored in it."""
-        while True:
-            with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
-                if await send_due_mail(system):
-                    continue
-            await asyncio.sleep(MAIL_SECONDS)
+            await asyncio.sleep(pause_seconds)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import html
 import re
 from collections.abc import Iterable
 from datetime import timedelta
@@ -39,3 +40,9 @@ def read_length(text: str) -> timedelta | None:
     """Parse a duration such as `30s`, `40m`, `2h`, `7d` or `1w`; None for anything else, including a number without a unit."""
     found = _LENGTH.fullmatch(text.strip())
     return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+
+
+def in_markdown(text: str) -> str:
+    """Return *text* on one line, so that Markdown and HTML show it as it is."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return "".join(f"\\{letter}" if letter in "\\`*_[]|~#" else letter for letter in html.escape(shown, quote=False))

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from documo.testing import Sandbox, StartSandbox, documo_sandbox
-from lockstep.actions import access_tokens, administrators, following, provisioning
+from lockstep.actions import access_tokens, administrators, following, job_previews, provisioning
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Actor
 from lockstep.actions.credentials import set_credentials
@@ -57,6 +57,8 @@ NEVER_DONE = {
     "create_group", "upload_file", "roll_signing_keys",
     # Nothing with the name in the request is there.
     "remove_attribute", "remove_outbound", "remove_role", "show_run", "unassign", "end_session", "remove_factor",
+    # The preview of the example has ended.
+    "stop_preview",
     # The application of the example signs people in with SAML.
     "add_client_secret", "remove_client_secret",
     # No mail server is set up, and no message was given up.
@@ -86,6 +88,8 @@ async def real(client: Client, documo: Sandbox, tmp_path: Path) -> AsyncIterator
     cycle = await provisioning.run(context, "documo")
     async for state in following.follow(context, cycle):
         cycle = state
+    preview = await job_previews.begin_preview(context, "documo")
+    assert await job_previews.make_due_preview(context)
     await administrators.invite(context, upn("admin"), [Role.AUDITOR])
     token = await access_tokens.create_service_token(context, "spare", ["directory.read"])
     (change,) = (await client.get("logs", limit=1)).body["items"]
@@ -97,7 +101,7 @@ async def real(client: Client, documo: Sandbox, tmp_path: Path) -> AsyncIterator
     yield {
         "app": "documo", "person": upn("anna"), "user": upn("anna"), "group": "all-sales", "source": "hr", "cycle": cycle.id,
         "operation": f"cycle-{cycle.id}", "email": upn("admin"), "token": token.id, "change": change["changeId"], "old": 1, "new": 2,
-        "upload": (await upload.json())["id"], "role": "Editor", "entry": 1, "action": "people.show_person",
+        "upload": (await upload.json())["id"], "role": "Editor", "entry": 1, "action": "people.show_person", "preview": preview.id,
     }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ UNCONDITIONAL = {
     "sign_out": "ends access, which is never too late",
     "end_session": "ends access, which is never too late",
     "remove_client_secret": "ends access, which is never too late",
+    "discard_preview": "removes one result, which never changes after it was read",
     "remove_factor": "ends access, which is never too late",
 }
 ADMIN = upn("second")

@@ -31,6 +31,7 @@ from lockstep.api.routes import (
     operations,
     organisation,
     outbound,
+    previews,
     provisioning,
     records,
     sign_ins,
@@ -43,7 +44,7 @@ from lockstep.errors import not_found
 ROOT = "/api/v1"
 _ROUTERS = (
     applications.router, app_roles.router, organisation.router, outbound.router, configuration.router,
-    configuration_files.router, provisioning.router, links.router, operations.router,
+    configuration_files.router, provisioning.router, previews.router, links.router, operations.router,
     directory.router, records.router, uploads.router, uploads.files, administration.router, administration.front, actions.router,
     identity_providers.router, mail.router, webhook.router, single_sign_on.router, sign_ins.router, events.router,
 )  # fmt: skip

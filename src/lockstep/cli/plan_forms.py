@@ -5,7 +5,6 @@ The Markdown must fit into one comment of a code host, so it names only the firs
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 
 import click
@@ -16,7 +15,7 @@ from lockstep.actions.consequences import Consequences
 from lockstep.actions.rows.configuration import configuration_plan_json
 from lockstep.cli.output import Column, Output, hint, safe, with_sign_colour
 from lockstep.configuration.files.change import Sign
-from lockstep.wording import counted
+from lockstep.wording import counted, in_markdown
 
 MOST_NAMES = 100  # names of people that the Markdown shows for one effect
 MOST_CHANGES = 200  # changes that the Markdown shows for one document
@@ -68,7 +67,7 @@ def _markdown(found: ConfigurationPlan, effects: Sequence[Consequences]) -> Iter
     yield f"### Plan: {_totals(found)}"
     for one in found.documents:
         if one.changes:
-            yield f"\n**{plain(one.document.title)}**\n\n```diff"
+            yield f"\n**{in_markdown(one.document.title)}**\n\n```diff"
             yield from (safe(change.line) for change in one.changes[:MOST_CHANGES])
             yield "```"
         if len(one.changes) > MOST_CHANGES:
@@ -83,22 +82,16 @@ def _markdown(found: ConfigurationPlan, effects: Sequence[Consequences]) -> Iter
     notes = [f"{one.document.title}: {note}" for one in found.documents for note in one.notes]
     if notes:
         yield "\n#### Notes\n"
-    yield from (f"- {plain(note)}" for note in notes)
+    yield from (f"- {in_markdown(note)}" for note in notes)
 
 
 def _effect(sentence: str, names: Sequence[str]) -> Iterator[str]:
     if not names:
-        yield f"- {plain(sentence)}"
+        yield f"- {in_markdown(sentence)}"
         return
     more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-    yield f"<details><summary>{plain(sentence)}</summary>\n"
-    yield f"{', '.join(plain(name) for name in names[:MOST_NAMES])}{more}\n\n</details>\n"
-
-
-def plain(text: str) -> str:
-    """Return *text* so that Markdown and HTML show it as it is."""
-    escaped = html.escape(safe(text), quote=False)
-    return "".join(f"\\{letter}" if letter in "\\`*_[]|~#" else letter for letter in escaped)
+    yield f"<details><summary>{in_markdown(sentence)}</summary>\n"
+    yield f"{', '.join(in_markdown(name) for name in names[:MOST_NAMES])}{more}\n\n</details>\n"
 
 
 def _again(number: int) -> str:

@@ -61,3 +61,30 @@ async def concerned(connection: Connection, job: str, app: str, kind: str, *, ev
         {"job": job, "app": app, "kind": kind},
     )
     return [row[0] for row in await cursor.fetchall()]
+
+
+async def count_concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> int:
+    """Return the number of objects of *kind* that a full cycle looks at."""
+    cursor = await connection.execute(
+        sql.SQL("select count(*) from ({ids}) as wanted (id)").format(
+            ids=concerning(kind, everybody=everybody, includes_gone=True)
+        ),
+        {"job": job, "app": app, "kind": kind},
+    )
+    return int((await only_row(cursor))[0])
+
+
+async def page_of_concerned(
+    connection: Connection, job: str, app: str, kind: str, *, everybody: bool, after: str, limit: int
+) -> list[str]:
+    """Return up to *limit* of the objects of *kind* that a full cycle looks at, by id, beginning after the id *after* ("" for the first
+    page).
+    """
+    cursor = await connection.execute(
+        sql.SQL(
+            """select wanted.id::text from ({ids}) as wanted (id)
+            where %(after)s = '' or wanted.id > nullif(%(after)s, '')::uuid order by wanted.id limit %(limit)s"""
+        ).format(ids=concerning(kind, everybody=everybody, includes_gone=True)),
+        {"job": job, "app": app, "kind": kind, "after": after, "limit": limit},
+    )
+    return [row[0] for row in await cursor.fetchall()]

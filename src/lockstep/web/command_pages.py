@@ -38,6 +38,7 @@ STEPS = PageSteps(
         "people": "People",
         "people sign-in": "Settings > People's sign-in",
         "plan": "Settings > Configuration",
+        "preview": f"{_PROVISIONING}Preview",
         "push": f"{_PROVISIONING}On demand",
         "quarantine": f"{_PROVISIONING}Quarantine",
         "restart": f"{_PROVISIONING}Overview > Restart",

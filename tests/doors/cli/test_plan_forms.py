@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lockstep.cli import plan_forms
+from lockstep.wording import in_markdown
 from tests.support.command_line import Lockstep
 
 FILE = """\
@@ -62,7 +63,7 @@ def test_markdown_of_files_in_step_says_so(started: Lockstep, file: str) -> None
 
 
 def test_markdown_shows_names_as_they_are() -> None:
-    assert plan_forms.plain("<b>_`x`|") == "&lt;b&gt;\\_\\`x\\`\\|"
+    assert in_markdown("<b>_`x`|") == "&lt;b&gt;\\_\\`x\\`\\|"
 
 
 def test_csv_of_a_plan_has_a_row_for_each_change_and_its_effects_on_stderr(started: Lockstep, file: str) -> None:

@@ -259,3 +259,17 @@ def test_import_from_another_machine_shows_a_progress_bar_on_a_terminal(
 
     bars = [int(percent) for percent in re.findall(r"\[[█░]{24}\] +(\d+)%  Importing people", seen)]
     assert code == 0 and bars and bars == sorted(bars), seen[-2000:]
+
+
+def test_preview_on_a_server_is_made_by_its_worker(
+    connected: Lockstep, installation: Installation, documo: DocumoThere
+) -> None:
+    connected("outbound", "add", documo.origin)
+    with serving_lockstep(installation.lockstep, installation.folder / "data", has_worker=True) as there:
+        use_server(*there)
+
+        said = connected("preview", "documo", "-o", "json")
+
+    assert said.code == 0, said
+    assert '"create": 2' in said.out
+    assert documo.users() == {}

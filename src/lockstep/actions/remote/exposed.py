@@ -29,6 +29,7 @@ from lockstep.actions import (
     groups,
     health,
     held,
+    job_previews,
     links,
     logs,
     mail_server,
@@ -129,6 +130,7 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     passwords: ("new_sign_in_link",),
     person_passkeys: ("show_person_factors",),
     person_totp: ("remove_person_factor",),
+    job_previews: ("begin_preview", "list_previews", "pages_of_objects", "stop_preview"),
     previews: ("expression_record", "preview"),
     provisioning: (
         "approve_deletes", "approve_rejected", "clear_quarantine", "pause", "push", "reject_deletes", "restart", "retry",
@@ -163,6 +165,7 @@ EXPOSED: Mapping[str, Exposed] = {
     "sign_in_logs.list_sign_ins": Exposed(most=1_000),
     # These do a worker's work, which a request must not do.
     f"{_noun(following)}.follow_cycle": Exposed(here={"helps": False}),
+    f"{_noun(job_previews)}.follow_preview": Exposed(here={"helps": False}),
     # A configuration names files, which would be files on the server.
     "sources.import_source": Exposed(kept=frozenset({"config", "file_name"}), is_long=True),
     "sources.rehearse_import": Exposed(kept=frozenset({"config"}), is_long=True),

@@ -25,7 +25,7 @@ WORK_ANYWHERE = frozenset(
         "people purge", "people restore", "people set", "people show", "people sign-in end", "people sign-in factors",
         "people sign-in link",
         "people sign-in remove-factor", "people sign-in sessions", "people sign-in set",
-        "plan", "push", "quarantine clear", "quarantine show",
+        "plan", "preview", "push", "quarantine clear", "quarantine show",
         "restart", "retention", "retry", "run", "scope set", "scope show", "scope test", "settings", "sources add", "sources confirm",
         "sources import", "sources list", "sources reject", "sources rekey", "sources remove", "sources rename", "sources show",
         "sources status", "sso address", "sso certs activate", "sso certs download", "sso certs list", "sso certs new",

@@ -40,12 +40,12 @@ async def read_index(services: Services, job: Job, mapping: ObjectMapping, reade
         pages += 1
         seen.update(account.id for account in page.accounts)
         announced, was_last = page.total, page.is_last
-        if pages == 1 and _costs_more(page, asked_for):
+        if pages == 1 and costs_more(page, asked_for):
             async with pool.connection() as connection:
                 await target_index.give_up(connection, job.id, kind.value, cycle=cycle, is_unusable=False)
             return pages
         async with transaction(pool) as connection:
-            await target_index.add_page(connection, job.id, kind.value, _rows(page, mapping))
+            await target_index.add_page(connection, job.id, kind.value, rows_of_page(page, mapping))
         if not page.is_last:
             await turns.wait()
     if not was_last or (announced is not None and len(seen) < announced):
@@ -60,13 +60,15 @@ def _incomplete(job: Job, seen: int, announced: int | None) -> Answer:
     return Answer(Verdict.AMBIGUOUS, code=INCOMPATIBLE, detail=detail, is_not_scim=True)
 
 
-def _costs_more(page: TargetPage, asked_for: int) -> bool:
+def costs_more(page: TargetPage, asked_for: int) -> bool:
+    """Whether listing all accounts needs more requests than one search for each of *asked_for* objects."""
     if page.is_last or page.total is None or not page.accounts:
         return False
     return page.total / len(page.accounts) > asked_for
 
 
-def _rows(page: TargetPage, mapping: ObjectMapping) -> list[dict[str, Any]]:
+def rows_of_page(page: TargetPage, mapping: ObjectMapping) -> list[dict[str, Any]]:
+    """Return the accounts of a page with their values of the attributes that plans search for."""
     rows: list[dict[str, Any]] = []
     asked = [one.target for one in (*mapping.matching, *unique_mappings(mapping))]
     for account in page.accounts:

@@ -142,7 +142,7 @@ class Guard:
         # A hold or a rejection that is in force now is newer than the approval.
         if claim.is_approved and decisions.held is None and decisions.rejected is None:
             return hold_unapproved(plan, decisions.approved.effects if decisions.approved else frozenset())
-        if decisions.held is not None and (undecided := _undecided(decisions.held, plan)) is not None:
+        if decisions.held is not None and (undecided := still_undecided(decisions.held, plan)) is not None:
             return undecided
         if decisions.rejected is not None and not claim.is_on_demand:
             app = job.row.app_name
@@ -198,7 +198,7 @@ class Guard:
         return replace(read, cycle=read.cycle + in_cycle, hour=read.hour + mine, day=read.day + mine)
 
 
-def _undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:
+def still_undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:
     """Return *plan* held by the same guard as before, if *held_before* is the same action and still waits for a decision; otherwise
     None.
     """

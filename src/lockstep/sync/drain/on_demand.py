@@ -14,6 +14,7 @@ from datetime import datetime
 
 from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.steps import decision_step, import_step, scoping_step
+from lockstep.engine.moment import Moment
 from lockstep.engine.plans import Plan
 from lockstep.engine.records import Action, ObjectKind, Reason
 from lockstep.ports import TargetReader
@@ -25,7 +26,15 @@ from lockstep.sync.drain.settling import MAYBE_CREATED, Settlement, settle
 from lockstep.sync.drain.slices import plan_slice
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning.ownership import StoredOwnership
-from lockstep.sync.planning.planner import CountingReader, PlanResult, load, plan_one, prepare_one
+from lockstep.sync.planning.planner import (
+    CountingReader,
+    Ownership,
+    PlanResult,
+    SliceFacts,
+    load,
+    plan_one,
+    prepare_one,
+)
 from lockstep.sync.planning.unique_values import ImaginedClaims
 from lockstep.sync.services import Job, Services
 
@@ -187,21 +196,30 @@ async def preview(
     async with services.pool.connection() as connection:
         known = await load(connection, job, kind, ids)
     ownership = StoredOwnership(services.pool, job.id, ImaginedClaims(services.pool, job.id))
-    found = []
-    for one in ids:
-        if one not in known.objects:
-            continue
-        prepared = prepare_one(known, job, one, moment, look=True)
-        if unsettled := known.open_operations.get(one):
-            settlement = await settle(services, job, prepared, unsettled, reader)
-            if settlement.problem is not None or settlement.waits:
-                found.append(PlanResult(_not_settled(prepared, settlement), prepared, requests=settlement.requests))
-                continue
-            # Apply what was found out about unanswered requests before planning.
-            known = replace(known, links={**known.links, **({one: settlement.link} if settlement.link else {})})
-            prepared = prepare_one(known, job, one, moment, look=True)
-        found.append(await plan_one(prepared, CountingReader(reader), ownership))
-    return found
+    return [
+        await preview_one(services, job, known, one, moment, reader, ownership) for one in ids if one in known.objects
+    ]
+
+
+async def preview_one(
+    services: Services,
+    job: Job,
+    known: SliceFacts,
+    id: str,
+    moment: Moment,
+    reader: TargetReader,
+    ownership: Ownership,
+) -> PlanResult:
+    """Plan one object by asking the application, after finding out how its open operations ended. Writes nothing."""
+    prepared = prepare_one(known, job, id, moment, look=True)
+    if unsettled := known.open_operations.get(id):
+        settlement = await settle(services, job, prepared, unsettled, reader)
+        if settlement.problem is not None or settlement.waits:
+            return PlanResult(_not_settled(prepared, settlement), prepared, requests=settlement.requests)
+        # Apply what was found out about unanswered requests before planning.
+        known = replace(known, links={**known.links, **({id: settlement.link} if settlement.link else {})})
+        prepared = prepare_one(known, job, id, moment, look=True)
+    return await plan_one(prepared, CountingReader(reader), ownership)
 
 
 def _not_settled(prepared: PreparedObject, settlement: Settlement) -> Plan:

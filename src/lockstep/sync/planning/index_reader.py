@@ -86,21 +86,37 @@ async def read_index(
     """Answer the questions of many objects from the stored list, with a few queries."""
     if not known.has_index:
         return SlicePages()
-    asking = [one for one in prepared if wanted(one) is not NextQuestion.NOTHING]
-    asked = {_question(query) for one in asking for query in (*one.queries, *unique_candidates(one))}
+    asking = asking_among(prepared)
+    asked = questions_of(asking)
     answers = await target_index.find(connection, job.id, known.kind, asked) if asked else {}
     asked -= await _made_since(connection, job, known, asking, cycle)
     if answers:
         asked -= await target_index.written_since(connection, job.id, known.kind, answers)
-    found = {account.id for accounts in answers.values() for account in accounts}
-    accounts = {account.id: account for account in known.indexed.values()}
-    reader = IndexReader(asked, answers, accounts)
+    reader = IndexReader(asked, answers, {account.id: account for account in known.indexed.values()})
+    return await with_owners(connection, job, known.kind, asking, reader)
+
+
+def asking_among(prepared: Iterable[PreparedObject]) -> list[PreparedObject]:
+    """Return the objects whose plans need an answer of the application."""
+    return [one for one in prepared if wanted(one) is not NextQuestion.NOTHING]
+
+
+def questions_of(asking: Iterable[PreparedObject]) -> set[Question]:
+    """Return the questions that the plans of these objects may ask."""
+    return {_question(query) for one in asking for query in (*one.queries, *unique_candidates(one))}
+
+
+async def with_owners(
+    connection: Connection, job: Job, kind: ObjectKind, asking: Sequence[PreparedObject], reader: IndexReader
+) -> SlicePages:
+    """Return the list for one slice, with the owners of the accounts in the answers of *reader*."""
+    found = {account.id for accounts in reader.answers.values() for account in accounts}
     if not found:
         return SlicePages(reader)
     # Read the journal before the links, so that an owner recorded in between shows up in at least one of them.
-    candidates = [candidate for one in asking for candidate in _candidates(job, known.kind, answers, one)]
-    under_way = await wanted_by_others(connection, job.id, known.kind.value, candidates)
-    return SlicePages(reader, SliceOwnership(await links.holders(connection, job.id, known.kind, found), under_way))
+    candidates = [candidate for one in asking for candidate in _candidates(job, kind, reader.answers, one)]
+    under_way = await wanted_by_others(connection, job.id, kind.value, candidates)
+    return SlicePages(reader, SliceOwnership(await links.holders(connection, job.id, kind, found), under_way))
 
 
 async def choose_values(

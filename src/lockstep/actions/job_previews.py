@@ -1,0 +1,197 @@
+"""Preview a whole application: what provisioning would do to everyone, before anything is written.
+
+A worker makes the preview; if none runs, the process that follows it does. The application is only read. The newest previews of each
+application are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import job_row, new_services, require_credentials
+from lockstep.actions.permissions import Permission
+from lockstep.actions.status import WORKER_SILENT_SECONDS
+from lockstep.errors import conflict, not_found
+from lockstep.postgres.pool import Connection, transaction
+from lockstep.storage import jobs, preview_objects, previews
+from lockstep.storage.preview_objects import PreviewedObject as PreviewedObject
+from lockstep.storage.preview_objects import PreviewFilter as PreviewFilter
+from lockstep.storage.previews import PreviewRow as PreviewRow
+from lockstep.storage.previews import PreviewState as PreviewState
+from lockstep.sync.previewing.making import KEPT as KEPT
+from lockstep.sync.previewing.making import LOST_AFTER, make_preview
+
+EVERYTHING = PreviewFilter()
+_POLL_SECONDS = 0.1
+_LARGEST = 2**62
+
+
+@needs(Permission.PROVISIONING_CONTROL, app="app")
+async def begin_preview(context: Context, app: str) -> PreviewRow:
+    """Ask for a preview of the application, and return without waiting for it; `follow_preview` waits for its end. Works whether
+    provisioning is on or off.
+
+    Raises LockstepError if no credentials are stored or another preview of the application is under way.
+    """
+    context.refuse_rehearsal()
+    async with context.recording() as connection:
+        row = await job_row(connection, app)
+        await require_credentials(connection, row)
+        number = await previews.insert(connection, row.id, started_by=context.actor.name)
+        if number is None:
+            raise conflict(
+                f"A preview of {row.app_display_name} is already being made",
+                next_step=f"Wait for it, or stop it: lockstep preview {row.app_name} --stop",
+            )
+        return await _find(connection, app, number)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def list_previews(context: Context, app: str, *, limit: int = KEPT, below: int = 0) -> list[PreviewRow]:
+    """Return the previews of the application, newest first. With *below*, return only those with smaller numbers."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        return await previews.list_previews(connection, row.id, limit=limit, below=below)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def show_preview(context: Context, app: str, number: int) -> PreviewRow:
+    """Return one preview. Raises LockstepError if the application has no preview with this number."""
+    async with context.reading() as connection:
+        return await _find(connection, app, number)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def list_objects(
+    context: Context,
+    app: str,
+    number: int,
+    wanted: PreviewFilter = EVERYTHING,
+    *,
+    after: str = "",
+    limit: int = 100,
+) -> list[PreviewedObject]:
+    """Return one page of the objects of a preview: what would be done to each, and why. *after* is the `key` of the last object on the
+    previous page.
+    """
+    async with context.reading() as connection:
+        row = await _find(connection, app, number)
+        return await preview_objects.read_page(connection, row.id, wanted, after=after, limit=limit)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def count_objects(context: Context, app: str, number: int, wanted: PreviewFilter = EVERYTHING) -> int:
+    """Return how many objects of a preview match the filter."""
+    async with context.reading() as connection:
+        row = await _find(connection, app, number)
+        return await preview_objects.count(connection, row.id, wanted)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def pages_of_objects(
+    context: Context, app: str, number: int, wanted: PreviewFilter = EVERYTHING
+) -> AsyncIterator[list[PreviewedObject]]:
+    """Yield all objects of a preview that match the filter, page by page."""
+    async with context.reading() as connection:
+        row = await _find(connection, app, number)
+    async for page in preview_objects.pages(context.pool, row.id, wanted):
+        yield page
+
+
+@needs(Permission.PROVISIONING_CONTROL, app="app")
+async def stop_preview(context: Context, app: str, number: int) -> PreviewRow:
+    """Stop a preview that is being made. What was planned so far stays until it is discarded. Raises LockstepError if it has ended."""
+    async with context.recording() as connection:
+        row = await _find(connection, app, number)
+        if not await previews.stop(connection, row):
+            raise conflict(f"Preview {number} has already ended", next_step=f"See: lockstep preview {app} --last")
+        return await _find(connection, app, number)
+
+
+@needs(Permission.PROVISIONING_CONTROL, app="app")
+async def discard_preview(context: Context, app: str, number: int) -> PreviewRow:
+    """Remove a preview. One that is being made is stopped."""
+    async with context.recording() as connection:
+        row = await _find(connection, app, number)
+        await previews.remove(connection, row)
+    return row
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def follow_preview(context: Context, app: str, number: int, *, helps: bool = True) -> AsyncIterator[PreviewRow]:
+    """Yield a preview whenever it has changed, until it has ended.
+
+    If *helps* is true and no worker runs, this process makes the preview. If the caller stops waiting, such a preview is stopped.
+    """
+    helper: asyncio.Task[bool] | None = None
+    last: PreviewRow | None = None
+    try:
+        while True:
+            async with context.reading() as connection:
+                now = await _find(connection, app, number)
+                is_alone = not await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS)
+            if last is None or _shown(now) != _shown(last):
+                last = now
+                yield now
+            if not now.is_under_way:
+                return
+            if is_alone and not helps:
+                context.say(
+                    "No worker is running, so the preview waits. Start one on the server's machine: lockstep worker"
+                )
+                return
+            if is_alone and helper is None:
+                helper = asyncio.create_task(_make_due(context, number))
+            elif helper is not None and helper.done():
+                helper.result()
+            await asyncio.sleep(_POLL_SECONDS)
+    finally:
+        if helper is not None and not helper.done():
+            helper.cancel()
+            await asyncio.gather(helper, return_exceptions=True)
+            async with transaction(context.pool) as connection:
+                await previews.stop(connection, await _find(connection, app, number))
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def is_without_worker(context: Context, app: str, number: int) -> bool:
+    """Whether the preview waits although it could be made, because no worker runs."""
+    async with context.reading() as connection:
+        row = await _find(connection, app, number)
+        if not row.is_under_way:
+            return False
+        return not await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS)
+
+
+@needs(Permission.PROVISIONING_CONTROL)
+async def make_due_preview(context: Context) -> bool:
+    """Make one preview that waits for a worker. Returns False if none waits."""
+    return await _make_due(context, None)
+
+
+async def _make_due(context: Context, number: int | None) -> bool:
+    services = new_services(context)
+    async with transaction(context.pool) as connection:
+        claimed = await previews.claim_due(connection, owner=services.owner, lost_after=LOST_AFTER, preview=number)
+    if claimed is None:
+        return False
+    await make_preview(services, claimed)
+    return True
+
+
+async def _find(connection: Connection, app: str, number: int) -> PreviewRow:
+    job = await job_row(connection, app)
+    found = await previews.read(connection, job.id, number) if 0 < number < _LARGEST else None
+    if found is None:
+        raise not_found(
+            f"{job.app_display_name} has no preview {number}",
+            next_step=f"The newest {KEPT} are kept. List them: lockstep preview {job.app_name} --list",
+        )
+    return found
+
+
+def _shown(row: PreviewRow) -> tuple[object, ...]:
+    return row.state, row.phase, row.done, row.total

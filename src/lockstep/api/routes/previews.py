@@ -1,0 +1,74 @@
+"""Previews of a whole application: begin, list, read, stop and remove them."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from lockstep.actions import job_previews
+from lockstep.actions.job_previews import PreviewFilter
+from lockstep.actions.rows.previews import ACTIONS, PreviewedObjectJson, PreviewJson, object_json, preview_json
+from lockstep.api.door import Asked, router_of
+from lockstep.api.filtering import Selects, selected, words
+from lockstep.api.paging import Asking, Page, page
+from lockstep.api.shapes import NEXT_LOOK, AppName, rooted
+
+router = router_of("Provisioning")
+_OBJECTS = (
+    Selects("action", "eq", "action", words(*ACTIONS, "held", "writes")),
+    Selects("effect", "eq", "effect"),
+    Selects("kind", "eq", "kind", words("User", "Group")),
+    Selects("name", "co", "search"),
+)
+
+
+@router.post("/applications/{app}/previews", status_code=202)
+async def begin_preview(context: Asked, request: Request, response: Response, app: AppName) -> PreviewJson:
+    """Ask for a preview of the whole application: what a full cycle would do to everyone. A worker makes it; the application is only read,
+    and nothing is written. The header Location has its address; read it until its state is neither `waiting` nor `running`.
+    """
+    row = await job_previews.begin_preview(context, app)
+    response.headers.update({"Location": rooted(request, f"/applications/{app}/previews/{row.id}"), **NEXT_LOOK})
+    return preview_json(app, row)
+
+
+@router.get("/applications/{app}/previews")
+async def list_previews(context: Asked, query: Asking, app: AppName) -> Page[PreviewJson]:
+    """List the kept previews, newest first."""
+    query.refuse_sort("-id")
+    selected(query.filter, ())
+    found = await job_previews.list_previews(context, app, limit=query.limit + 1, below=query.after(int) or 0)
+    return page(query, [preview_json(app, one) for one in found], lambda last: last["id"])
+
+
+@router.get("/applications/{app}/previews/{preview}")
+async def show_preview(context: Asked, app: AppName, preview: int) -> PreviewJson:
+    """Show the progress of a preview, its counts, and what a person should look at."""
+    return preview_json(app, await job_previews.show_preview(context, app, preview))
+
+
+@router.get("/applications/{app}/previews/{preview}/objects")
+async def list_preview_objects(context: Asked, query: Asking, app: AppName, preview: int) -> Page[PreviewedObjectJson]:
+    """List what would be done to each person and group, and why: losses of access first. The filter supports `action eq`, `effect eq`,
+    `kind eq` and `name co`.
+    """
+    query.refuse_sort("action")
+    wanted = PreviewFilter(**selected(query.filter, _OBJECTS))
+    found = await job_previews.list_objects(
+        context, app, preview, wanted, after=query.after(str) or "", limit=query.limit + 1
+    )
+    count = await job_previews.count_objects(context, app, preview, wanted) if query.count else None
+    keys = {(one.kind, one.id): one.key for one in found}
+    rows = [object_json(one) for one in found]
+    return page(query, rows, lambda last: keys[last["kind"], last["id"]], count=count)
+
+
+@router.post("/applications/{app}/previews/{preview}/stop")
+async def stop_preview(context: Asked, app: AppName, preview: int) -> PreviewJson:
+    """Stop a preview that is being made. What was planned so far stays until it is removed."""
+    return preview_json(app, await job_previews.stop_preview(context, app, preview))
+
+
+@router.delete("/applications/{app}/previews/{preview}")
+async def discard_preview(context: Asked, app: AppName, preview: int) -> PreviewJson:
+    """Remove a preview. One that is being made is stopped."""
+    return preview_json(app, await job_previews.discard_preview(context, app, preview))

@@ -1,0 +1,155 @@
+"""`lockstep preview`: what provisioning would do to everyone in an application. Nothing is written.
+
+Without a running worker, the command makes the preview itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from lockstep.actions import job_previews
+from lockstep.actions.context import Context
+from lockstep.actions.job_previews import EVERYTHING, PreviewedObject, PreviewFilter, PreviewRow, PreviewState
+from lockstep.actions.rows.previews import (
+    ACTIONS,
+    CSV_HEADER,
+    csv_lines,
+    markdown_head,
+    markdown_line,
+    object_json,
+    preview_json,
+    summary_of,
+)
+from lockstep.cli.application_argument import app_argument
+from lockstep.cli.config import CHANGES_PRESENT, exitcode_option
+from lockstep.cli.output import Column, Output, hint, output_option, safe, with_sign_colour
+from lockstep.cli.plans import change_lines
+from lockstep.cli.progress import ProgressLine
+from lockstep.cli.session import globals_of, run
+from lockstep.cli.times import local_time
+from lockstep.errors import Kind, LockstepError, not_found
+from lockstep.wording import counted
+
+_COLUMNS = [Column("id", "Preview"), Column("createdDateTime", "Begun", show=local_time), Column("state", "State"),
+            Column("startedBy", "By"), Column("done", "Objects"), Column("summary", "Result")]  # fmt: skip
+_CSV = [Column(key, key) for key in CSV_HEADER]
+_QUIET = frozenset({"none", "skip"})  # listed only with -o wide
+
+
+@click.command("preview")
+@app_argument
+@click.option("--last", is_flag=True, help="Show the newest preview again.")
+@click.option("--list", "lists", is_flag=True, help="List the kept previews.")
+@click.option("--stop", is_flag=True, help="Stop the preview that is being made.")
+@click.option("--only", type=click.Choice([*ACTIONS, "held"]), help="Show only the objects with this action.")
+@exitcode_option
+@output_option
+def preview(
+    app: str, last: bool, lists: bool, stop: bool, only: str | None, detailed_exitcode: bool, output: Output
+) -> None:
+    """Show what provisioning would do to everyone; nothing is written.
+
+    \b
+    lockstep preview documo
+    lockstep preview documo --only disable -o csv
+    """
+    if lists + last + stop > 1:
+        raise click.UsageError("Use only one of --last, --list and --stop")
+    if lists:
+        _list(app, output)
+        return
+    if stop:
+        row = run(lambda context: _stop(context, app))
+        hint(f"Preview {row.id} was stopped. Nothing was written.")
+        return
+    row, objects = run(lambda context: _shown(context, app, only, is_last=last))
+    if row.state == PreviewState.FAILED:
+        raise _failure(row)
+    _show(app, row, objects, output)
+    if row.is_stale:
+        hint("The configuration was changed since this preview was made.")
+    if detailed_exitcode and any(row.counts.get(one) for one in ("create", "update", "enable", "disable", "delete")):
+        raise click.exceptions.Exit(CHANGES_PRESENT)
+
+
+async def _shown(
+    context: Context, app: str, only: str | None, *, is_last: bool
+) -> tuple[PreviewRow, list[PreviewedObject]]:
+    if is_last:
+        row = await _newest(context, app)
+    else:
+        row = await job_previews.begin_preview(context, app)
+        with ProgressLine(app, is_on=globals_of().shows_progress) as line:
+            async for state in job_previews.follow_preview(context, app, row.id):
+                row = state
+                fraction = row.done / row.total if row.total else None
+                line.show(row.done, fraction=fraction, label=f"{app} {row.phase or row.state}")
+    wanted = PreviewFilter(action=only) if only else EVERYTHING
+    objects: list[PreviewedObject] = []
+    if not row.is_under_way:
+        async for page in job_previews.pages_of_objects(context, app, row.id, wanted):
+            objects += page
+    return row, objects
+
+
+async def _newest(context: Context, app: str) -> PreviewRow:
+    found = await job_previews.list_previews(context, app, limit=1)
+    if not found:
+        raise not_found(f"{app} has no preview", next_step=f"Make one: lockstep preview {app}")
+    return found[0]
+
+
+async def _stop(context: Context, app: str) -> PreviewRow:
+    return await job_previews.stop_preview(context, app, (await _newest(context, app)).id)
+
+
+def _list(app: str, output: Output) -> None:
+    found = run(lambda context: job_previews.list_previews(context, app))
+    rows = [{**preview_json(app, row), "summary": summary_of(row)} for row in found]
+    output.many(rows, _COLUMNS, name="id", empty=f"No previews. Make one: lockstep preview {app}")
+
+
+def _show(app: str, row: PreviewRow, objects: Sequence[PreviewedObject], output: Output) -> None:
+    if output.form == "csv":
+        lines = [dict(zip(CSV_HEADER, line, strict=True)) for one in objects for line in csv_lines(one)]
+        output.many(lines, _CSV)
+    elif output.form == "markdown":
+        for line in markdown_head(app, row):
+            click.echo(line)
+        for one in objects:
+            click.echo(markdown_line(one))
+    elif output.quiet or output.form in ("jsonl", "name"):
+        output.many([{**object_json(one)} for one in objects], ())
+    else:
+        document: dict[str, Any] = {**preview_json(app, row), "objects": [object_json(one) for one in objects]}
+        output.one(document, text=list(_lines(row, objects, is_wide=output.form == "wide")))
+
+
+def _lines(row: PreviewRow, objects: Sequence[PreviewedObject], *, is_wide: bool) -> Iterator[str]:
+    for one in objects:
+        if one.action in _QUIET and not is_wide:
+            continue
+        sign, word, _ = ACTIONS[one.action]
+        held = "  (held for approval)" if one.is_held else ""
+        yield with_sign_colour(safe(f"  {sign} {word.lower():<8} {one.name}{held}   {one.reason}"))
+        yield from map(safe, change_lines([dict(change) for change in one.changes]))
+        if one.next_step and one.action == "refuse":
+            yield safe(f"      {one.next_step}")
+    yield ""
+    yield f"Preview {row.id}: {summary_of(row)}. Nothing was written."
+    yield from (safe(f"{'! ' if risk['isHigh'] else ''}{risk['text']}") for risk in row.risks)
+    if row.state != PreviewState.DONE:
+        yield f"The preview is {row.state}: {row.done:,} of {counted(row.total, 'object')} are planned."
+
+
+def _failure(row: PreviewRow) -> LockstepError:
+    error = row.error or {}
+    return LockstepError(
+        Kind(error.get("kind", Kind.INTERNAL)),
+        str(error.get("detail") or "The process that made the preview ended several times"),
+        next_step=str(error.get("nextStep") or "Make it again, and look at the log of the worker"),
+        code=str(error.get("code", "")),
+    )

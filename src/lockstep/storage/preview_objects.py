@@ -1,0 +1,164 @@
+"""The objects of a preview: what would be done to each, and why. In the order of a list: what a person should look at first comes first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from lockstep.engine.records import ObjectKind
+from lockstep.postgres.pool import Connection, Pool
+from lockstep.storage.batches import as_id, as_rows, only_row
+
+PAGE = 1_000  # objects read at a time for a file
+# The order of the list. What is not named comes last.
+_RANKS = ("delete", "disable", "release", "refuse", "create", "enable", "update", "link", "skip", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewedObject:
+    """What would be done to one person or group, and why. *name* is the user principal name of a person; *display_name* is "" if it is the
+    same. *action* is the value of an `Action`; *is_held* says that Lockstep would keep the
+    write back. *effects* are those that guards limit. *changes* have the form of the provisioning log.
+    """
+
+    kind: str
+    id: str
+    name: str
+    display_name: str
+    action: str
+    is_held: bool
+    is_due: bool
+    effects: Sequence[str]
+    code: str
+    reason: str
+    next_step: str
+    target_id: str
+    changes: Sequence[Mapping[str, Any]]
+
+    @property
+    def title(self) -> str:
+        return self.display_name or self.name
+
+    @property
+    def rank(self) -> int:
+        return _RANKS.index(self.action) if self.action in _RANKS else len(_RANKS)
+
+    @property
+    def sort_name(self) -> str:
+        return self.title.casefold()
+
+    @property
+    def key(self) -> str:
+        """The place in the list, from which the next page continues."""
+        return f"{self.rank}:{self.kind}:{self.id}:{self.sort_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewFilter:
+    """*action* is that of the objects, or `held` for those that would be kept back, or `writes` for those to which something would be
+    written. *search* is a part of the name or of the account's id. *effect* is one that guards limit.
+    """
+
+    action: str = ""
+    kind: str = ""
+    search: str = ""
+    effect: str = ""
+
+    def parameters(self) -> dict[str, Any]:
+        escaped = self.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return {"action": self.action, "kind": self.kind, "effect": self.effect, "search": escaped}
+
+
+_COLUMNS = """kind, id::text, name, display_name, action, is_held, is_due, effects, code, reason, next_step, target_id, changes"""
+_MATCHES = """preview = %(preview)s
+    and (%(action)s = '' or action = %(action)s or (%(action)s = 'held' and is_held)
+        or (%(action)s = 'writes' and action = any(%(writing)s)))
+    and (%(kind)s = '' or kind = %(kind)s)
+    and (%(effect)s = '' or %(effect)s = any(effects))
+    and (%(search)s = '' or name ilike '%%' || %(search)s || '%%' or display_name ilike '%%' || %(search)s || '%%'
+        or target_id ilike %(search)s || '%%')"""
+_BEGINNING = {"rank": -1, "sort_name": "", "after_kind": "", "after_id": str(UUID(int=0))}
+_WRITING = ("create", "update", "enable", "disable", "delete")
+
+
+async def add(connection: Connection, preview: int, objects: Collection[PreviewedObject]) -> None:
+    await connection.execute(
+        """insert into preview_object (preview, rank, sort_name, id, kind, name, display_name, action, is_held, is_due, effects, code,
+            reason, next_step, target_id, changes)
+        select %(preview)s, rank, sort_name, id, kind, name, display_name, action, is_held, is_due,
+            array(select jsonb_array_elements_text(effects)), code, reason, next_step, target_id, changes
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (rank smallint, sort_name text, id uuid, kind text, name text,
+            display_name text, action text, is_held boolean, is_due boolean, effects jsonb, code text, reason text, next_step text,
+            target_id text, changes jsonb)""",
+        {"preview": preview, "rows": as_rows(_row(one) for one in objects)},
+    )
+
+
+async def hold(connection: Connection, preview: int, effects: Collection[str]) -> int:
+    """Mark the objects with one of *effects* as kept back. Returns how many were not marked before."""
+    cursor = await connection.execute(
+        "update preview_object set is_held = true where preview = %s and effects && %s::text[] and not is_held",
+        (preview, list(effects)),
+    )
+    return cursor.rowcount
+
+
+async def read_page(
+    connection: Connection, preview: int, wanted: PreviewFilter, *, after: str = "", limit: int
+) -> list[PreviewedObject]:
+    """Return one page. *after* is the `key` of the last object on the previous page."""
+    rank, kind, identifier, name = [*after.split(":", 3), "", "", ""][:4]
+    is_place = rank.isdecimal() and len(rank) < 3 and as_id(identifier) is not None
+    place = (
+        {"rank": int(rank), "sort_name": name, "after_kind": kind, "after_id": identifier} if is_place else _BEGINNING
+    )
+    async with connection.cursor(row_factory=class_row(PreviewedObject)) as cursor:
+        await cursor.execute(
+            f"""select {_COLUMNS} from preview_object where {_MATCHES}
+                and (rank, sort_name, kind, id) > (%(rank)s, %(sort_name)s, %(after_kind)s, %(after_id)s::uuid)
+            order by preview_object.rank, sort_name, preview_object.kind, preview_object.id limit %(limit)s""",  # noqa: S608
+            {"preview": preview, "limit": limit, "writing": list(_WRITING), **wanted.parameters(), **place},
+        )
+        return await cursor.fetchall()
+
+
+async def count(connection: Connection, preview: int, wanted: PreviewFilter) -> int:
+    cursor = await connection.execute(
+        f"select count(*) from preview_object where {_MATCHES}",  # noqa: S608
+        {"preview": preview, "writing": list(_WRITING), **wanted.parameters()},
+    )
+    return int((await only_row(cursor))[0])
+
+
+async def pages(pool: Pool, preview: int, wanted: PreviewFilter) -> AsyncIterator[list[PreviewedObject]]:
+    """Yield all objects page by page, each page on a connection for itself."""
+    after = ""
+    while True:
+        async with pool.connection() as connection:
+            page = await read_page(connection, preview, wanted, after=after, limit=PAGE)
+        if page:
+            yield page
+        if len(page) < PAGE:
+            return
+        after = page[-1].key
+
+
+async def due_among(connection: Connection, job: str, kind: ObjectKind, ids: Collection[str]) -> frozenset[str]:
+    """Return the objects in *ids* that are marked for the next cycle."""
+    cursor = await connection.execute(
+        "select source_id::text from dirty where job = %s and kind = %s and source_id = any(%s::uuid[])",
+        (job, kind.value, list(ids)),
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
+
+
+def _row(one: PreviewedObject) -> dict[str, Any]:
+    return {
+        "rank": one.rank, "sort_name": one.sort_name, "id": one.id, "kind": one.kind, "name": one.name, "display_name": one.display_name,
+        "action": one.action, "is_held": one.is_held, "is_due": one.is_due, "effects": list(one.effects), "code": one.code,
+        "reason": one.reason, "next_step": one.next_step, "target_id": one.target_id, "changes": list(one.changes),
+    }  # fmt: skip

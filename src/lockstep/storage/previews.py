@@ -1,0 +1,210 @@
+"""Previews of a whole application: what provisioning would do to each person and group.
+
+A worker claims a preview and reports its progress. A claim that was not renewed for a while is taken over, and the preview begins again;
+every write of the former owner is then refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_json
+from lockstep.storage.notices import Topic, notify
+
+MOST_ATTEMPTS = 3
+
+
+class PreviewState(StrEnum):
+    """The state of a preview. The values are stored."""
+
+    WAITING = "waiting"  # for a worker
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"  # by a person
+
+
+UNDER_WAY = (PreviewState.WAITING, PreviewState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """One preview. *counts* are the planned objects by action, with the keys `held` and `due` for those that are kept back and those that
+    the next incremental cycle looks at. *config_version* is the configuration that it used; *newest_version* is the present one.
+    """
+
+    id: int
+    job: str
+    state: PreviewState
+    started_by: str
+    created_at: datetime
+    beat_at: datetime
+    ended_at: datetime | None
+    attempts: int
+    config_version: int
+    newest_version: int
+    phase: str
+    done: int
+    total: int
+    requests: int
+    counts: Mapping[str, int]
+    risks: Sequence[Mapping[str, Any]]
+    error: Mapping[str, Any] | None
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state in UNDER_WAY
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the configuration was changed since."""
+        return self.config_version != self.newest_version
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedPreview:
+    """A preview that *owner* is about to make."""
+
+    id: int
+    job: str
+    owner: str
+
+
+_SELECT = """select preview.id, preview.job, preview.state, preview.started_by, preview.created_at, preview.beat_at, preview.ended_at,
+    preview.attempts, preview.config_version, job.config_version as newest_version, preview.phase, preview.done, preview.total,
+    preview.requests, preview.counts, preview.risks, preview.error
+    from preview join job on job.id = preview.job """
+
+
+async def insert(connection: Connection, job: str, *, started_by: str) -> int | None:
+    """Add a preview that waits for a worker. Returns its number, or None if another preview of the job is under way."""
+    cursor = await connection.execute(
+        """insert into preview (job, state, started_by, config_version)
+        select id, 'waiting', %s, config_version from job where id = %s
+        on conflict (job) where state in ('waiting', 'running') do nothing returning id""",
+        (started_by, job),
+    )
+    row = await cursor.fetchone()
+    await notify(connection, Topic.PROGRESS, job=job)
+    return int(row[0]) if row else None
+
+
+async def claim_due(
+    connection: Connection, *, owner: str, lost_after: timedelta, preview: int | None = None
+) -> ClaimedPreview | None:
+    """Claim the oldest preview that waits, or whose owner was lost, and remove what was planned for it before. With *preview*, claim only
+    that one.
+    """
+    await connection.execute(
+        """update preview set state = 'failed', ended_at = now() where state = 'running' and attempts >= %s
+            and beat_at < now() - %s""",
+        (MOST_ATTEMPTS, lost_after),
+    )
+    cursor = await connection.execute(
+        """update preview set state = 'running', owner = %(owner)s, beat_at = now(), attempts = attempts + 1, phase = '', done = 0,
+            total = 0, requests = 0, counts = '{}', config_version = (select config_version from job where job.id = preview.job)
+        where id = (select id from preview where (state = 'waiting' or (state = 'running' and beat_at < now() - %(lost)s))
+            and (%(preview)s::bigint is null or id = %(preview)s) order by id limit 1 for update skip locked)
+        returning id, job""",
+        {"owner": owner, "lost": lost_after, "preview": preview},
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    await connection.execute("delete from preview_object where preview = %s", (row[0],))
+    await connection.execute("delete from preview_account where preview = %s", (row[0],))
+    await notify(connection, Topic.PROGRESS, job=row[1])
+    return ClaimedPreview(row[0], row[1], owner)
+
+
+async def save_progress(
+    connection: Connection,
+    claimed: ClaimedPreview,
+    *,
+    phase: str | None = None,
+    total: int | None = None,
+    done: int = 0,
+    requests: int = 0,
+    counts: Mapping[str, int] | None = None,
+) -> bool:
+    """Report progress: *done* is added, *requests* are all that were sent so far. Returns False if the preview was stopped or taken
+    over.
+    """
+    cursor = await connection.execute(
+        """update preview set beat_at = now(), phase = coalesce(%(phase)s, phase), total = coalesce(%(total)s, total),
+            done = done + %(done)s, requests = greatest(requests, %(requests)s), counts = coalesce(%(counts)s, counts)
+        where id = %(id)s and owner = %(owner)s and state = 'running'""",
+        {"id": claimed.id, "owner": claimed.owner, "phase": phase, "total": total, "done": done, "requests": requests,
+         "counts": None if counts is None else as_json(counts)},
+    )  # fmt: skip
+    await notify(connection, Topic.PROGRESS, job=claimed.job)
+    return cursor.rowcount == 1
+
+
+async def save_end(
+    connection: Connection,
+    claimed: ClaimedPreview,
+    state: PreviewState,
+    *,
+    risks: Sequence[Mapping[str, Any]] = (),
+    error: Mapping[str, Any] | None = None,
+) -> None:
+    """End the preview, unless it was stopped or taken over."""
+    await connection.execute(
+        """update preview set state = %s, risks = %s, error = %s, phase = '', ended_at = now(), beat_at = now()
+        where id = %s and owner = %s and state = 'running'""",
+        (state, as_json(list(risks)), None if error is None else as_json(error), claimed.id, claimed.owner),
+    )
+    await connection.execute("delete from preview_account where preview = %s", (claimed.id,))
+    await notify(connection, Topic.PROGRESS, job=claimed.job)
+
+
+async def stop(connection: Connection, preview: PreviewRow) -> bool:
+    """Stop the preview. Returns False if it had already ended."""
+    cursor = await connection.execute(
+        "update preview set state = 'stopped', phase = '', ended_at = now() where id = %s and state in ('waiting', 'running')",
+        (preview.id,),
+    )
+    await connection.execute("delete from preview_account where preview = %s", (preview.id,))
+    await notify(connection, Topic.PROGRESS, job=preview.job)
+    return cursor.rowcount == 1
+
+
+async def remove(connection: Connection, preview: PreviewRow) -> None:
+    await connection.execute("delete from preview where id = %s", (preview.id,))
+    await notify(connection, Topic.PROGRESS, job=preview.job)
+
+
+async def remove_all_but_newest(connection: Connection, job: str, *, most: int) -> int:
+    """Remove the older previews of *job* that have ended. Returns how many."""
+    cursor = await connection.execute(
+        """delete from preview where job = %(job)s and ended_at is not null
+            and id not in (select id from preview where job = %(job)s order by id desc limit %(most)s)""",
+        {"job": job, "most": most},
+    )
+    return cursor.rowcount
+
+
+async def read(connection: Connection, job: str, preview: int) -> PreviewRow | None:
+    async with connection.cursor(row_factory=class_row(PreviewRow)) as cursor:
+        await cursor.execute(_SELECT + "where preview.job = %s and preview.id = %s", (job, preview))
+        return await cursor.fetchone()
+
+
+async def list_previews(connection: Connection, job: str, *, limit: int, below: int = 0) -> list[PreviewRow]:
+    """Return the previews of *job*, newest first. With *below*, return only those with smaller numbers."""
+    async with connection.cursor(row_factory=class_row(PreviewRow)) as cursor:
+        await cursor.execute(
+            _SELECT
+            + """where preview.job = %(job)s and (%(below)s = 0 or preview.id < %(below)s)
+            order by preview.id desc limit %(limit)s""",
+            {"job": job, "below": below, "limit": limit},
+        )
+        return await cursor.fetchall()

@@ -1,0 +1,52 @@
+"""List the application's accounts for a preview. The list is used only if it is proved complete; otherwise each object is searched for."""
+
+from __future__ import annotations
+
+from lockstep.configuration.rules import ObjectMapping
+from lockstep.ports import TargetError, Verdict
+from lockstep.postgres.pool import Pool, transaction
+from lockstep.storage import preview_accounts
+from lockstep.storage.previews import ClaimedPreview
+from lockstep.sync.cycle.indexing import costs_more, rows_of_page
+from lockstep.sync.previewing.reading import PacedReader
+
+
+async def list_accounts(
+    pool: Pool, claimed: ClaimedPreview, mapping: ObjectMapping, reader: PacedReader, *, asked_for: int
+) -> bool:
+    """Store the accounts of one kind. Returns False, and stores none, if the application does not list them or if searching for each of
+    *asked_for* objects needs fewer requests. Raises TargetError if the application cannot be read.
+    """
+    time = 0
+    while True:
+        try:
+            is_complete = await _read(pool, claimed, mapping, reader, asked_for=asked_for)
+        except TargetError as failed:
+            if failed.answer.verdict is Verdict.REFUSED:
+                is_complete = False
+            else:
+                await reader.rest(failed, time=time)
+                time += 1
+                continue
+        async with pool.connection() as connection:
+            if is_complete:
+                await preview_accounts.finish(connection)
+            else:
+                await preview_accounts.forget(connection, claimed.id, mapping.source)
+        return is_complete
+
+
+async def _read(
+    pool: Pool, claimed: ClaimedPreview, mapping: ObjectMapping, reader: PacedReader, *, asked_for: int
+) -> bool:
+    announced, was_last, is_first = None, False, True
+    async for page in reader.pages(mapping.source):
+        announced, was_last = page.total, page.is_last
+        if is_first and costs_more(page, asked_for):
+            return False
+        is_first = False
+        async with transaction(pool) as connection:
+            await preview_accounts.add_page(connection, claimed.id, mapping.source, rows_of_page(page, mapping))
+    async with pool.connection() as connection:
+        listed = await preview_accounts.count(connection, claimed.id, mapping.source)
+    return was_last and (announced is None or listed >= announced)

@@ -1,0 +1,76 @@
+"""Previews of a whole application over the API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lockstep.actions import job_previews
+from lockstep.actions import settings as settings_actions
+from lockstep.actions.context import Actor, Context
+from lockstep.actions.credentials import set_credentials
+from lockstep.vault import Secret
+from tests.api.conftest import PEOPLE, Client
+from tests.support.hub import upn
+from tests.support.scripted_scim import ScriptedScim, scripted_scim
+
+HERE = "applications/documo/previews"
+
+
+@pytest.fixture
+async def application() -> AsyncIterator[ScriptedScim]:
+    async with scripted_scim() as served:
+        yield served
+
+
+@pytest.fixture
+def allowed(application: ScriptedScim) -> tuple[str, ...]:
+    return (application.origin,)
+
+
+@pytest.fixture
+async def worker(client: Client, application: ScriptedScim) -> Context:
+    """The context of a worker. Documo has credentials, and everybody is in scope."""
+    context = client.contexts(Actor("worker"))
+    tenant_url = f"{application.origin}/scim/v2"
+    await set_credentials(context, "documo", tenant_url=tenant_url, secret_token=Secret("t0ken"))
+    await settings_actions.change_settings(context, "documo", scope="all")
+    return context
+
+
+async def test_preview_is_accepted_and_its_address_shows_the_result(client: Client, worker: Context) -> None:
+    begun = await client.post(HERE)
+    waiting = await client.get(begun.headers["location"])
+    await job_previews.make_due_preview(worker)
+    made = await client.get(begun.headers["location"])
+
+    assert (begun.status, waiting.body["state"]) == (202, "waiting")
+    assert (made.body["state"], made.body["counts"]["create"]) == ("done", len(PEOPLE))
+
+
+async def test_objects_are_paged_and_filtered(client: Client, worker: Context) -> None:
+    number = (await client.post(HERE)).body["id"]
+    await job_previews.make_due_preview(worker)
+
+    first = (await client.get(f"{HERE}/{number}/objects", limit=2, count=True)).body
+    rest = (await client.get(f"{HERE}/{number}/objects", limit=2, cursor=first["nextCursor"])).body
+    searched = (await client.get(f"{HERE}/{number}/objects", filter='action eq "create" and name co "kim"')).body
+    refused = await client.get(f"{HERE}/{number}/objects", filter='action eq "explode"')
+
+    assert first["count"] == len(PEOPLE)
+    assert [one["name"] for one in first["items"] + rest["items"]] == [upn(name) for name in PEOPLE[:4]]
+    assert [one["name"] for one in searched["items"]] == [upn("kim.berg")]
+    assert refused.status == 400
+
+
+async def test_preview_is_stopped_and_removed(client: Client, worker: Context) -> None:
+    number = (await client.post(HERE)).body["id"]
+
+    second = await client.post(HERE)
+    stopped = await client.post(f"{HERE}/{number}/stop")
+    again = await client.post(f"{HERE}/{number}/stop")
+    await client.call("DELETE", f"{HERE}/{number}")
+    gone = await client.get(f"{HERE}/{number}")
+
+    assert (second.status, stopped.body["state"], again.status, gone.status) == (409, "stopped", 409, 404)

@@ -1,0 +1,81 @@
+"""`lockstep preview`: what provisioning would do to everyone, in every output format, here and on a server."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import upn
+
+
+def test_preview_without_a_worker_is_made_by_the_command_and_writes_nothing(
+    connected: Lockstep, documo: DocumoThere
+) -> None:
+    said = connected("preview", "documo")
+
+    assert said.code == 0, said
+    assert f"+ create   {upn('anna')}" in said.out
+    assert "2 to create. Nothing was written." in said.out
+    assert documo.users() == {}
+
+
+def test_detailed_exit_code_says_whether_something_would_be_written(connected: Lockstep, documo: DocumoThere) -> None:
+    before = connected("preview", "documo", "--detailed-exitcode")
+    connected("start", "documo")
+    connected("run", "documo", "--wait")
+
+    after = connected("preview", "documo", "--detailed-exitcode")
+
+    assert (before.code, after.code) == (2, 0)
+    assert "2 unchanged" in after.out
+
+
+def test_preview_as_json_has_the_counts_and_each_object(connected: Lockstep, documo: DocumoThere) -> None:
+    found = connected("preview", "documo", "-o", "json").json
+
+    assert (found["state"], found["counts"]["create"]) == ("done", 2)
+    assert {one["name"] for one in found["objects"]} == {upn("anna"), upn("bo")}
+
+
+def test_preview_as_csv_has_a_line_for_each_changed_attribute(connected: Lockstep, documo: DocumoThere) -> None:
+    said = connected("preview", "documo", "-o", "csv")
+
+    lines = list(csv.DictReader(io.StringIO(said.out)))
+    assert {(line["name"], line["attribute"]) for line in lines} >= {(upn("anna"), "userName"), (upn("bo"), "userName")}
+
+
+def test_preview_as_markdown_is_a_table(connected: Lockstep, documo: DocumoThere) -> None:
+    said = connected("preview", "documo", "-o", "markdown")
+
+    assert "2 to create" in said.out
+    assert "| `+` | " in said.out
+
+
+def test_last_preview_is_shown_again_without_a_request(connected: Lockstep, documo: DocumoThere) -> None:
+    connected("preview", "documo")
+
+    again = connected("preview", "documo", "--last", "--only", "create", "-q")
+    listed = connected("preview", "documo", "--list", "-o", "json").json["items"]
+
+    assert len(again.out.split()) == 2
+    assert [one["state"] for one in listed] == ["done"]
+
+
+def test_failed_preview_ends_with_the_code_of_its_cause(connected: Lockstep, documo: DocumoThere) -> None:
+    connected("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_wrong\n")
+
+    said = connected("preview", "documo")
+
+    assert said.code != 0
+    assert "HTTP 401" in said.err
+
+
+def test_stopping_without_a_preview_under_way_is_refused(connected: Lockstep, documo: DocumoThere) -> None:
+    none = connected("preview", "documo", "--stop")
+    connected("preview", "documo")
+
+    ended = connected("preview", "documo", "--stop")
+
+    assert (none.code, ended.code) == (5, 7)
+    assert "has already ended" in ended.err

@@ -1,0 +1,170 @@
+"""The page that previews a whole application: make, filter, download, discard and apply it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lockstep.actions import applications, assignments, credentials, job_previews, provisioning, sources
+from lockstep.actions.permissions import Role
+from lockstep.targets.opener import ScimTargets
+from lockstep.vault import Secret
+from tests.support.admin_centre import Browser, Centre
+from tests.support.hub import person, upn, write_csv
+from tests.support.scripted_scim import ScriptedScim, saying, scripted_scim
+
+HERE = "/apps/documo/provisioning/preview"
+
+
+@pytest.fixture
+async def application(centre: Centre, tmp_path: Path) -> AsyncIterator[ScriptedScim]:
+    """Documo with the account of Bo; Anna, Bo and =Cy are assigned to it."""
+    async with scripted_scim() as served:
+        targets = ScimTargets((served.origin,))
+        centre.hub.context = context = replace(centre.hub.context, opener=targets)
+        await applications.add_application(context, "documo")
+        people = [person("anna"), person("bo"), person("cy", displayName="=Cy", givenName="")]
+        file = write_csv(tmp_path / "people.csv", people)
+        await sources.import_file(context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
+        await assignments.assign(context, "documo", users=[upn("anna"), upn("bo"), upn("cy")], role="member")
+        await credentials.set_credentials(
+            context, "documo", tenant_url=f"{served.origin}/scim/v2", secret_token=Secret("t0ken")
+        )
+        served.resources["b1"] = {"id": "b1", "kind": "Users", "userName": upn("bo"), "active": True}
+        yield served
+        await targets.close()
+
+
+async def made(centre: Centre, admin: Browser) -> str:
+    """Ask for a preview on the page and make it as a worker does. Returns the address of its page."""
+    begun = await admin.post(HERE)
+    assert begun.status == 303, begun.text
+    assert await job_previews.make_due_preview(centre.hub.context)
+    return begun.location.partition("?")[0]
+
+
+async def test_before_the_first_preview_the_page_says_what_one_shows(admin: Browser, application: ScriptedScim) -> None:
+    page = await admin.get(HERE)
+
+    assert "No preview yet" in page.text
+    assert "Make a preview" in page.text
+
+
+async def test_preview_shows_what_would_be_created_and_changed_and_writes_nothing(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    page = await admin.get(await made(centre, admin))
+
+    assert "+ Create 2" in page.text
+    assert "~ Update 1" in page.text
+    assert "Anna" in page.text
+    assert "The limit is" not in page.text
+    assert set(application.asked) <= {"listing", "search", "get"}
+    assert "Start provisioning" in page.text
+
+
+async def test_filter_in_the_address_selects_objects(centre: Centre, admin: Browser, application: ScriptedScim) -> None:
+    here = await made(centre, admin)
+
+    creates = await admin.get(f"{here}?action=create")
+    none = await admin.get(f"{here}?action=create&search=nobody")
+
+    assert "2 of 2 objects" in creates.text
+    assert upn("bo") not in creates.text
+    assert "No object matches the filter" in none.text
+
+
+async def test_downloads_contain_what_the_filter_selects(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    here = await made(centre, admin)
+
+    as_json = await admin.get(f"{here}/download/preview.json?action=create")
+    as_csv = await admin.get(f"{here}/download/preview.csv")
+    as_markdown = await admin.get(f"{here}/download/preview.md")
+
+    objects = json.loads(as_json.html)["objects"]
+    assert [one["action"] for one in objects] == ["create", "create"]
+    lines = list(csv.DictReader(io.StringIO(as_csv.html)))
+    assert {line["name"] for line in lines} == {upn("anna"), upn("bo"), upn("cy")}
+    assert "'=Cy" in {line["displayName"] for line in lines}
+    assert "2 to create, 1 to update" in as_markdown.html
+
+
+async def test_progress_is_shown_while_a_preview_is_made_and_it_can_be_stopped(
+    admin: Browser, application: ScriptedScim
+) -> None:
+    begun = await admin.post(HERE)
+    here = begun.location.partition("?")[0]
+
+    waiting = await admin.get(here)
+    await admin.post(f"{here}/stop")
+    stopped = await admin.get(here)
+
+    assert "Waiting for a worker" in waiting.text
+    assert "No worker is running" in waiting.text
+    assert "The preview was stopped" in stopped.text
+
+
+async def test_failed_preview_says_why_and_what_to_do(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    application.answers = {kind: saying(401, "{}") for kind in ("listing", "search", "get")}
+
+    page = await admin.get(await made(centre, admin))
+
+    assert "HTTP 401" in page.text
+    assert "Preview again" in page.text
+
+
+async def test_preview_of_an_older_configuration_is_marked(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    here = await made(centre, admin)
+    await centre.hub.fetch("update job set config_version = config_version + 1")
+
+    page = await admin.get(here)
+
+    assert "The configuration was changed since" in page.text
+
+
+async def test_discarded_preview_is_gone(centre: Centre, admin: Browser, application: ScriptedScim) -> None:
+    here = await made(centre, admin)
+
+    gone = await admin.post(f"{here}/discard")
+
+    assert "Nothing was written" in (await admin.get(gone.location)).text
+    assert (await admin.get(here)).status == 404
+
+
+async def test_apply_runs_a_cycle_if_provisioning_is_on(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    await provisioning.start(centre.hub.context, "documo")
+    here = await made(centre, admin)
+
+    page = await admin.get(here)
+
+    assert "Run a cycle now" in page.text
+    assert "3 of the 3 writes shown here" in page.text
+    assert "Each person is planned again just before anything is written" in page.text
+
+
+async def test_auditor_reads_a_preview_but_cannot_make_one(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    here = await made(centre, admin)
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    page = await auditor.get(here)
+
+    assert "+ Create 2" in page.text
+    assert "Start provisioning" not in page.text
+    assert "Discard" not in page.text
+    assert (await auditor.post(HERE)).status == 403
