@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lockstep.actions import job_previews
+from lockstep.actions.context import Context
 from lockstep.ports import Verdict
 from tests.support.model_target import USER, ModelTarget, answered
 from tests.support.sync_world import CONFIG, USERS, World, upn
@@ -96,3 +98,16 @@ async def test_secret_that_an_older_version_kept_in_clear_goes_with_the_next_ful
 
     assert await seen_in(provisioned) == []
     assert target.writes == writes
+
+
+async def test_preview_of_everyone_stores_no_secret_value(world: World, context: Context) -> None:
+    await world.configure(with_secrets(*SECRETS))
+    await world.add_people([1, 2, 3], employeeId="17")
+
+    begun = await job_previews.begin_preview(context, world.app)
+    await job_previews.make_due_preview(context)
+
+    objects = await job_previews.list_objects(context, world.app, begun.id)
+    shown = {change["displayName"]: change["newValue"] for change in objects[0].changes}
+    assert (shown["password"], shown["title"]) == ("[Redact]", "[Redact]")
+    assert await seen_in(world) == []

@@ -168,3 +168,16 @@ async def test_auditor_reads_a_preview_but_cannot_make_one(
     assert "Start provisioning" not in page.text
     assert "Discard" not in page.text
     assert (await auditor.post(HERE)).status == 403
+
+
+async def test_checklist_counts_a_preview_as_done_and_settings_offer_it_before_provisioning_is_switched_on(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    before = await admin.get("/apps/documo/provisioning")
+    settings = await admin.get("/apps/documo/provisioning/settings")
+    await made(centre, admin)
+    after = await admin.get("/apps/documo/provisioning")
+
+    assert "You can skip this" in before.text
+    assert "A preview was made" in after.text
+    assert HERE in settings.links

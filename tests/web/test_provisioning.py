@@ -47,9 +47,9 @@ async def test_first_visit_shows_the_checklist_and_what_is_done(centre: Centre, 
     await connect(centre)
     after = await admin.get(HERE)
 
-    assert "Get started" in page.text and "2 of 4 steps done" in page.text
-    assert "1. Connect" in page.text and "4. Start" in page.text
-    assert "3 of 4 steps done" in after.text and "Not configured" in page.text and "Ready to start" in after.text
+    assert "Get started" in page.text and "2 of 5 steps done" in page.text
+    assert "1. Connect" in page.text and "4. Preview" in page.text and "5. Start" in page.text
+    assert "3 of 5 steps done" in after.text and "Not configured" in page.text and "Ready to start" in after.text
 
 
 async def test_start_pause_and_restart_change_the_status(centre: Centre, admin: Browser, app: Any) -> None:

@@ -57,6 +57,12 @@ select md5('person 1')::uuid, decode(md5('session ' || n), 'hex'), '{password}',
 from generate_series(%(n)s::int, %(m)s::int) as n;
 insert into source_run (source, actor, file_name, passes, failure)
 select 'hr', 'ada', 'people.csv', '[]', '' from generate_series(%(n)s::int, %(m)s::int);
+insert into preview (job, state, started_by, config_version, done, counts)
+select id, 'done', 'ada', config_version, 1, '{"create": 1}' from job, generate_series(%(n)s::int, %(m)s::int) as n;
+insert into preview_object (preview, rank, sort_name, id, kind, name, display_name, action, is_held, is_due, effects, code, reason,
+    next_step, target_id, changes)
+select preview.id, 4, 'person' || n, md5('person ' || n)::uuid, 'User', 'person' || n, '', 'create', false, true, '{}', '', 'new', '', '',
+    '[]' from preview, generate_series(1, %(m)s::int) as n on conflict do nothing;
 insert into cycle (job, kind, state, phase, config_version, started_at, ended_at, total, done, counts)
 select id, 'incremental', 'succeeded', 'done', config_version, now(), now(), 1, 1, '{"updated": 1}'
 from job, generate_series(%(n)s::int, %(m)s::int) as n
@@ -84,24 +90,27 @@ async def add(hub: Hub, first: int, last: int) -> None:
 
 async def addresses(hub: Hub) -> dict[str, str]:
     """The address of every page with values for its parameters. A route with a parameter that has no value here fails."""
-    [(person, group, change, number, run, cycle, email, record)] = await hub.fetch(
+    [(person, group, change, number, run, cycle, email, record, preview)] = await hub.fetch(
         """select md5('person 1')::uuid::text, md5('group 1')::uuid::text, (select change_id::text from provisioning_log limit 1),
             (select max(seq)::text from audit_log), (select max(id)::text from source_run),
             (select max(cycle.id)::text from cycle join job on job.id = cycle.job
                 join application on application.id = job.app and application.name = 'app-2'),
-            (select min(email) from administrator), (select max(id::text) from sign_in_log)"""
+            (select min(email) from administrator), (select max(id::text) from sign_in_log),
+            (select max(preview.id)::text from preview join job on job.id = preview.job
+                join application on application.id = job.app and application.name = 'app-2')"""
     )
     upload = await uploads.keep_upload(hub.context, "hr", "people.csv", _file())
     values = {
         "app": "app-2", "template": "documo", "object": "user", "email": email, "person": person, "group": group,
         "source": "hr", "run": run, "record": record,
-        "change": change, "number": number, "cycle": cycle, "file": "ProvisioningLogs.json", "upload": upload.id, "what": "metadata",
-        "order": "pause",
+        "change": change, "number": number, "cycle": cycle, "preview": preview, "order": "pause",
+        "file": "ProvisioningLogs.json", "upload": upload.id, "what": "metadata",
     }  # fmt: skip
     pages = [page.path for page in all_pages() if page.method == "GET" and not page.is_public]
     more = {
         "/apps/{app}/provisioning/mappings/{object}/edit": "/apps/app-2/provisioning/mappings/user/edit?target=userName",
         "/logs/sign-ins/download/{file}": "/logs/sign-ins/download/SignInLogs.json",
+        "/apps/{app}/provisioning/preview/{preview}/download/{file}": f"/apps/app-2/provisioning/preview/{preview}/download/preview.csv",
         "/logs/audit/download/{file}": "/logs/audit/download/AuditLogs.json",
         "/users/{person}/timeline/{file}": f"/users/{person}/timeline/timeline.json",
         "/groups/{group}/timeline/{file}": f"/groups/{group}/timeline/timeline.csv",

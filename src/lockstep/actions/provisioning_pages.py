@@ -15,7 +15,7 @@ from lockstep.actions.status import Cycle, JobStatus, status_of
 from lockstep.configuration.rules import Scope
 from lockstep.configuration.source_names import ROLES
 from lockstep.engine.decisions.retry import GIVE_UP_AFTER
-from lockstep.storage import assignments, credentials, failure_groups, people
+from lockstep.storage import assignments, credentials, failure_groups, people, previews
 from lockstep.storage.failure_groups import FailureGroup as FailureGroup
 from lockstep.storage.people import PersonFilter
 
@@ -60,6 +60,7 @@ class Setup:
     is_started: bool
     is_on: bool
     mappings: tuple[MappedKind, ...]
+    is_previewed: bool = False  # a preview of everyone was made, and is kept
     maps_roles: bool = False  # a mapping uses the role of the assignment
 
     @property
@@ -104,6 +105,7 @@ async def show_setup(context: Context, app: str) -> Setup:
                 MappedKind(one.source.value, one.name, one.enabled, len(one.attributes), len(one.scoping_filters))
                 for one in job.configuration.objects
             ),
+            is_previewed=await previews.has_complete_preview(connection, job.id),
             maps_roles=any(
                 ROLES in attribute.dependencies for one in job.configuration.objects for attribute in one.attributes
             ),

@@ -198,6 +198,12 @@ async def read(connection: Connection, job: str, preview: int) -> PreviewRow | N
         return await cursor.fetchone()
 
 
+async def has_complete_preview(connection: Connection, job: str) -> bool:
+    """Whether a preview of *job* that was not interrupted is kept."""
+    cursor = await connection.execute("select true from preview where job = %s and state = 'done' limit 1", (job,))
+    return await cursor.fetchone() is not None
+
+
 async def list_previews(connection: Connection, job: str, *, limit: int, below: int = 0) -> list[PreviewRow]:
     """Return the previews of *job*, newest first. With *below*, return only those with smaller numbers."""
     async with connection.cursor(row_factory=class_row(PreviewRow)) as cursor:

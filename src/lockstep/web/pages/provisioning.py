@@ -51,8 +51,8 @@ class SetupStep:
 
 
 def setup_steps(setup: Setup, place: AppPlace) -> Sequence[SetupStep]:
-    """Return the steps Connect, Map, Scope and Start. Whether a step is done is derived from the configuration, so the setup can be
-    interrupted and continued.
+    """Return the steps Connect, Map, Scope, Preview and Start. Preview may be skipped. Whether a step is done is derived from what is
+    stored, so the setup can be interrupted and continued.
     """
     attributes = sum(one.attributes for one in setup.mappings if one.is_enabled)
     settings = f"{place.href}/provisioning/settings"
@@ -71,6 +71,14 @@ def setup_steps(setup: Setup, place: AppPlace) -> Sequence[SetupStep]:
             setup.is_mapped,
         ),
         SetupStep("Scope", _scope_text(setup), f"{place.href}/users-groups", setup.in_scope > 0),
+        SetupStep(
+            "Preview",
+            "A preview was made. Look at it again."
+            if setup.is_previewed
+            else "See what would be done to everyone, before anything is written. You can skip this.",
+            f"{place.href}/provisioning/preview",
+            setup.is_previewed or setup.is_on,
+        ),
         SetupStep(
             "Start",
             "Provisioning is on." if setup.is_on else "Set Provisioning Status to On, and save.",
