@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 
@@ -11,6 +14,7 @@ import pytest
 from documo.cli.main import documo
 from lockstep.cli import COMMANDS, SECTIONS, lockstep
 from lockstep.cli.help import TOPICS
+from lockstep.cli.short_help import SHORT_HELP
 
 LINES, COLUMNS = 24, 80
 OVERVIEW = "lockstep"  # 46 commands, one line each
@@ -41,6 +45,34 @@ def test_the_overview_has_every_command_in_one_section() -> None:
     assert Counter(name for names in SECTIONS.values() for name in names) == Counter(COMMANDS.keys())
     for title in SECTIONS:
         assert f"{title}:" in PAGES[OVERVIEW]
+
+
+def test_the_short_help_of_every_command_is_the_first_sentence_of_its_help() -> None:
+    context = click.Context(lockstep)
+    found = {name: lockstep.get_command(context, name) for name in COMMANDS}
+
+    assert {name: one.get_short_help_str(200) for name, one in found.items() if one is not None} == SHORT_HELP
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"_LOCKSTEP_COMPLETE": "zsh_complete", "COMP_WORDS": "lockstep s", "COMP_CWORD": "1"}],
+    ids=["overview", "completion"],
+)
+def test_listing_the_commands_imports_none_of_them(asked: dict[str, str]) -> None:
+    program = "import sys, atexit\nfrom lockstep.cli import main\natexit.register(lambda: print('imported', *sys.modules))\nmain()"
+    said = subprocess.run(  # our own command
+        [sys.executable, "-c", program, *([] if asked else ["--help"])],
+        env=os.environ | asked,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    listed, _, imported = said.stdout.partition("imported ")
+    modules = {place.partition(":")[0] for place in COMMANDS.values()}
+    assert "status" in listed, said.stderr
+    assert not modules & set(imported.split())
 
 
 def test_the_help_of_help_names_every_topic() -> None:

@@ -1,6 +1,6 @@
 """The `lockstep` command and its subcommands.
 
-A command's module is imported only when the command runs, so that `lockstep version` stays fast.
+A command's module is imported only when the command runs, so that the overview, completion and `lockstep version` stay fast.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from lockstep import __version__
+from lockstep.cli.short_help import SHORT_HELP
 from lockstep.endings import exit_code_of
 from lockstep.wording import nearest
 
@@ -189,10 +191,17 @@ class LazyGroup(SuggestingGroup):
         """Write the commands by section (`SECTIONS`), each with its short help."""
         width = formatter.width - 6 - max(map(len, COMMANDS))
         for title, names in SECTIONS.items():
-            found = [(name, self.get_command(ctx, name)) for name in names]
-            rows = [(name, command.get_short_help_str(width)) for name, command in found if command is not None]
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl(
+                    [(name, click.Command(name, help=SHORT_HELP[name]).get_short_help_str(width)) for name in names]
+                )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command or an option."""
+        names = [
+            CompletionItem(name, help=SHORT_HELP[name]) for name in sorted(COMMANDS) if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
