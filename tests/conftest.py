@@ -18,12 +18,14 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 
 from documo.access.member_passwords import OF_MEMBERS
+from lockstep.actions.single_sign_on import openid_keys
 from lockstep.credentials import passwords
 from lockstep.directory.edit import Touched
 from lockstep.postgres.database import Database
 from lockstep.postgres.embedded import EmbeddedServer, Options, attach, remove
 from lockstep.postgres.pool import open_pool
 from lockstep.postgres.programs import Programs
+from lockstep.saml import certificates
 from tests.support.databases import Databases
 from tests.support.hub import Hub, make_context
 from tests.support.set_clock import SetClock
@@ -45,6 +47,15 @@ def cheap_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for one in (passwords.OF_ADMINISTRATORS, passwords.OF_PEOPLE, OF_MEMBERS):
             patch.setattr(one, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_keys() -> Iterator[None]:
+    """The shortest RSA keys that are accepted: making them takes a third of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        for one in (certificates, openid_keys):
+            patch.setattr(one, "KEY_BITS", certificates.MIN_RSA_BITS)
         yield
 
 

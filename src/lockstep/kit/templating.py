@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from types import CodeType
 from typing import Any
 
 import orjson
-from jinja2 import ChoiceLoader, PackageLoader, StrictUndefined, pass_eval_context
+from jinja2 import BytecodeCache, ChoiceLoader, PackageLoader, StrictUndefined, pass_eval_context
+from jinja2.bccache import Bucket
 from jinja2.filters import do_xmlattr
 from jinja2.nodes import EvalContext
 from markupsafe import Markup, escape
@@ -37,6 +40,7 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
         lstrip_blocks=True,
         auto_reload=False,
         cache_size=-1,
+        bytecode_cache=_compiled(package, steps),
     )
     environment.steps = steps
     environment.globals |= {"icon": icon, **extra}
@@ -59,6 +63,25 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
         "on_page": steps.on_page if steps else str,
     }
     return environment
+
+
+class _CompiledTemplates(BytecodeCache):
+    """Templates compiled in this process, for all environments that are made alike."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+@cache
+def _compiled(package: str, steps: PageSteps | None) -> _CompiledTemplates:
+    """The filter *on_page* is applied to constants when a template is compiled, so its code belongs to these steps alone."""
+    return _CompiledTemplates()
 
 
 @pass_eval_context
