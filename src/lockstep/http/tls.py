@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import ssl
+from functools import lru_cache
+from pathlib import Path
+
+_File = tuple[str, int, int, int]  # path, inode, size in bytes, time of the last change in nanoseconds
 
 
 def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """Create a context for TLS 1.2 or newer. It checks certificates and host names against the system's authorities and those in *ca_file*.
+    """Return a context for TLS 1.2 or newer. It checks certificates and host names against the system's authorities and those in *ca_file*.
 
-    Raises OSError if the file cannot be read or contains no certificate.
+    Reading the authorities costs about as much as a small request, so equal contexts are shared: do not change one. A changed file leads
+    to another context. Raises OSError if the file cannot be read or contains no certificate.
     """
+    found = ssl.get_default_verify_paths()
+    system = _state(found.cafile) if found.cafile else None
+    return _context(system, found.capath, _state(ca_file) if ca_file else None)
+
+
+@lru_cache(maxsize=8)
+def _context(system: _File | None, folder: str | None, more: _File | None) -> ssl.SSLContext:
+    """*system* and *folder* are where OpenSSL finds the system's authorities."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file:
-        context.load_verify_locations(ca_file)
+    if more is not None:
+        context.load_verify_locations(more[0])
     return context
+
+
+def _state(file: str) -> _File:
+    found = Path(file).stat()
+    return file, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def tls_sentence(failed: ssl.SSLError, host: str) -> tuple[str, str]:
