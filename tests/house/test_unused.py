@@ -22,6 +22,8 @@ CALLED_FROM_OUTSIDE = {
     "capture_signals": "uvicorn",
     "format_commands": "click",
     "get_help_record": "click",
+    "load_bytecode": "Jinja",
+    "dump_bytecode": "Jinja",
 }
 
 
