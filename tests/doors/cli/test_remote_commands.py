@@ -41,6 +41,7 @@ audit show 1
 audit verify
 config history documo
 config diff documo 0 1
+config restore documo 1 --dry-run
 creds show documo
 cycles documo
 deletes list documo
