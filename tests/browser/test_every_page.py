@@ -23,6 +23,7 @@ BEFORE_SIGNING_IN = {
 NOT_PAGES = {
     "/apps/{app}/provisioning/configuration.yaml",
     "/apps/{app}/provisioning/mappings/{object}/scope/count",  # a part of the page of the mapping
+    "/apps/{app}/provisioning/preview/{preview}/download/{file}",
     "/apps/{app}/provisioning/schema/download",
     "/apps/{app}/sso/download/{what}",
     "/groups/{group}/timeline/{file}",

@@ -28,6 +28,11 @@ async def lockstep_states(visitor: Visitor, up: Up) -> AsyncIterator[str]:
     await page.locator("#palette-results").get_by_role("link").first.wait_for()
     yield "/search/palette?q=berg"
 
+    await visitor.go("/apps/documo/provisioning/preview")
+    await page.get_by_role("button", name="Make a preview").click()
+    await page.get_by_role("button", name="Discard").wait_for()
+    yield urlsplit(page.url).path
+
     await _fail_to_sign_in(visitor)
     await visitor.go("/logs/sign-ins")
     await page.get_by_role("main").get_by_role("rowheader").get_by_role("link").first.click()
