@@ -30,6 +30,14 @@ class CodeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeUse:
+    """Whether the application exchanged a code for tokens, and until when it can."""
+
+    expires_at: datetime
+    is_exchanged: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GrantRow:
     """The consent and session data of one sign-in to an application, to which its tokens belong."""
 
@@ -62,15 +70,25 @@ class GrantedTokenRow:
 
 async def insert_code(
     connection: Connection, code_hash: bytes, *, app: str, session: str, redirect_uri: str, scopes: Sequence[str],
-    nonce: str, challenge: str, expires_at: datetime,
+    nonce: str, challenge: str, expires_at: datetime, sign_in: str,
 ) -> bool:  # fmt: skip
-    """Store a code. Returns False if the session has ended."""
+    """Store a code. *sign_in* is the id of its record in the sign-in log. Returns False if the session has ended."""
     cursor = await connection.execute(
-        """insert into openid_code (code_hash, app, session, redirect_uri, scopes, nonce, challenge, expires_at)
-        select %s, %s, id, %s, %s, %s, %s, %s from person_session where id = %s for key share""",
-        (code_hash, app, redirect_uri, list(scopes), nonce, challenge, expires_at, session),
+        """insert into openid_code (code_hash, app, session, redirect_uri, scopes, nonce, challenge, expires_at, sign_in)
+        select %s, %s, id, %s, %s, %s, %s, %s, %s from person_session where id = %s for key share""",
+        (code_hash, app, redirect_uri, list(scopes), nonce, challenge, expires_at, sign_in, session),
     )
     return cursor.rowcount == 1
+
+
+async def codes_of_sign_ins(connection: Connection, app: str, sign_ins: Sequence[str]) -> dict[str, CodeUse]:
+    """Return the codes of these records of the sign-in log, by the id of the record. Codes older than a day are unknown."""
+    cursor = await connection.execute(
+        """select sign_in::text, expires_at, grant_id is not null from openid_code
+        where app = %s and sign_in = any(%s::uuid[])""",
+        (app, list(sign_ins)),
+    )
+    return {sign_in: CodeUse(expires_at, is_exchanged) for sign_in, expires_at, is_exchanged in await cursor.fetchall()}
 
 
 async def lock_code(connection: Connection, code_hash: bytes) -> CodeRow | None:

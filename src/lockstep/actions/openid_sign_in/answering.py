@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
+from uuid import uuid4
 
 import orjson
 
@@ -199,16 +200,17 @@ async def _new_code(
     caller: PersonCaller,
 ) -> str:  # fmt: skip
     """Store a code and the record of the sign-in. Returns "" if the session has ended."""
-    code = new_secret()
+    code, sign_in = new_secret(), str(uuid4())
     is_stored = await openid_grants.insert_code(
         connection, hash_of(code), app=app.id, session=caller.session, redirect_uri=request.reply.redirect_uri,
         scopes=request.scopes, nonce=request.nonce, challenge=request.challenge, expires_at=context.now() + CODE_VALID,
+        sign_in=sign_in,
     )  # fmt: skip
     if not is_stored:
         return ""
     await note(
         replace(context, within=connection), visitor, app, person=caller.person,
-        person_display=caller.user_principal_name, methods=caller.methods,
+        person_display=caller.user_principal_name, methods=caller.methods, id=sign_in,
     )  # fmt: skip
     return code
 

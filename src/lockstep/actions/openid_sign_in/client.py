@@ -92,12 +92,14 @@ async def application_of(context: Context, client_id: str, *, origin: str) -> Op
 
 async def note(
     context: Context, visitor: Visitor, app: OpenIdApplication | None, *, person: str | None = None, person_display: str = "",
-    code: SignInCode | RefusalReason | None = None, detail: str = "", methods: Sequence[str] = (),
+    code: SignInCode | RefusalReason | None = None, detail: str = "", methods: Sequence[str] = (), id: str | None = None,
 ) -> None:  # fmt: skip
-    """Write one record of the sign-in log. A record without a *code* says that the sign-in succeeded."""
+    """Write one record of the sign-in log. A record without a *code* says that the sign-in succeeded. *id* is the id of the record, or None
+    for a new one.
+    """
     await note_application_sign_in(
         context, visitor, protocol=PROTOCOL, app=app.id if app else None, app_display=app.display_name if app else "",
-        person=person, person_display=person_display, code=code, detail=detail, methods=methods,
+        person=person, person_display=person_display, code=code, detail=detail, methods=methods, id=id,
     )  # fmt: skip
 
 

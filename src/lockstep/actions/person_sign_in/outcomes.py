@@ -144,9 +144,10 @@ async def note_application_sign_in(
     code: SignInCode | RefusalReason | None = None,
     detail: str = "",
     methods: Sequence[str] = (),
+    id: str | None = None,
 ) -> None:
     """Write one record of a sign-in to an application. A record without a *code* says that the sign-in succeeded. For a refusal, the
-    record has the number of the request.
+    record has the number of the request. *id* is the id of the record, or None for a new one.
     """
     number = f"Request {visitor.number}. " if code and visitor.number else ""
     record = SignInRecord(
@@ -162,6 +163,7 @@ async def note_application_sign_in(
         device=visitor.device[:_MOST_DEVICE],
         methods=methods,
         protocol=protocol,
+        id=id,
     )
     await write_sign_in(context, record)
 

@@ -1,12 +1,16 @@
-"""The parts of a trial that are specific to OpenID Connect: the conditions, the request, the ID token, and the refusals."""
+"""The parts of a trial that are specific to OpenID Connect: the conditions, the request, the ID token, the refusals, and the responses to
+real attempts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlencode
 
 import orjson
 
+from lockstep.actions.person_sign_in.outcomes import SignInCode
 from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.refusals import SignOnRefusal
 from lockstep.actions.single_sign_on.settings import SignOnView
@@ -18,7 +22,16 @@ from lockstep.openid.requests import OFFLINE, SCOPES
 from lockstep.openid.tokens import ID_TOKEN_VALID
 from lockstep.postgres.pool import Connection
 from lockstep.saml.showing import MessagePart
-from lockstep.storage import client_secrets, openid_keys
+from lockstep.storage import client_secrets, openid_grants, openid_keys
+from lockstep.storage.applications import ApplicationRow
+from lockstep.storage.openid_grants import CodeUse
+from lockstep.storage.sign_in_log import SUCCESS, SignInRow
+
+# Refusals that are not reported to the application, because the response has no safe address or the reason is not for it.
+_SHOWN = (
+    RefusalReason.UNKNOWN_CLIENT, RefusalReason.UNKNOWN_REDIRECT_URI, RefusalReason.REPEATED_PARAMETER, RefusalReason.TOO_LONG,
+    RefusalReason.NOT_ASSIGNED, RefusalReason.APPLICATION_DISABLED, SignInCode.CLAIMS_UNUSABLE,
+)  # fmt: skip
 
 
 async def openid_parts(
@@ -54,6 +67,28 @@ async def openid_parts(
         (MessagePart(token, is_signed=False),) if token else (),
         _refusals(view),
     )
+
+
+async def openid_answers(
+    connection: Connection, app: ApplicationRow, rows: Sequence[SignInRow], *, now: datetime
+) -> dict[str, str]:
+    """Return Lockstep's response to each of these attempts, by the id of the record. If it was a code, the text also says whether the
+    application exchanged it for tokens: an application that rejects the response does not.
+    """
+    codes = await openid_grants.codes_of_sign_ins(connection, app.id, [row.id for row in rows])
+    return {row.id: _answer(row, app.display_name, codes.get(row.id), now) for row in rows}
+
+
+def _answer(row: SignInRow, app: str, code: CodeUse | None, now: datetime) -> str:
+    if row.result != SUCCESS:
+        return "No response: the person saw a page of Lockstep" if row.code in _SHOWN else "An error"
+    if code is None:
+        return "A code"
+    if code.is_exchanged:
+        return f"A code, which {app} exchanged for tokens"
+    if now < code.expires_at:
+        return f"A code, which {app} has not exchanged for tokens yet"
+    return f"A code, which {app} did not exchange for tokens: it rejected the response. Look for state, nonce or a lost cookie in its log"
 
 
 def _request(view: SignOnView, issuer: str) -> str:

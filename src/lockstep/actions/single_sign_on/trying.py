@@ -21,17 +21,17 @@ from lockstep.actions.single_sign_on.address import stored_address
 from lockstep.actions.single_sign_on.application_errors import ApplicationError, explain_error
 from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import read_claims
-from lockstep.actions.single_sign_on.openid_trial import openid_parts
+from lockstep.actions.single_sign_on.openid_trial import openid_answers, openid_parts
 from lockstep.actions.single_sign_on.refusals import SignOnRefusal, refusals_of
 from lockstep.actions.single_sign_on.settings import SignOnView, read_view
 from lockstep.actions.single_sign_on.trial_messages import readable_request, request_of, response_to
 from lockstep.actions.single_sign_on.trial_parts import SignInCondition, TrialParts
 from lockstep.configuration.single_sign_on import SignOnMode
 from lockstep.engine.rules.mappings import Constant, Direct, Expression, MappingSource
-from lockstep.openid.faults import RefusalReason
 from lockstep.postgres.pool import Connection
 from lockstep.saml.showing import MessagePart
 from lockstep.storage import assignments, sign_in_log
+from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.sign_in_log import SUCCESS, SignInFilter, SignInRow
 
 _ATTEMPTS, _READ = 5, 50
@@ -41,12 +41,6 @@ _STATUSES = {
     SignInCode.NO_AUTHN_CONTEXT: "NoAuthnContext",
     SignInCode.WRONG_NAME_ID_FORMAT: "InvalidNameIDPolicy",
 }
-# Refusals of OpenID Connect that are not reported to the application, because the response has no safe address or the reason is not for
-# it.
-_SHOWN = (
-    RefusalReason.UNKNOWN_CLIENT, RefusalReason.UNKNOWN_REDIRECT_URI, RefusalReason.REPEATED_PARAMETER, RefusalReason.TOO_LONG,
-    RefusalReason.NOT_ASSIGNED, RefusalReason.APPLICATION_DISABLED, SignInCode.CLAIMS_UNUSABLE,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +57,7 @@ class ClaimLine:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAttempt:
-    """A real attempt, and Lockstep's response to the application."""
+    """A real attempt, and Lockstep's response to the application. With OpenID Connect, also what the application did with the response."""
 
     row: SignInRow
     answer: str
@@ -131,7 +125,7 @@ async def try_sign_on(
         view = await read_view(context, connection, found, origin=origin)
         claims = await read_claims(context, connection, found, person.id)
         may_read_log = context.actor.may(Permission.LOGS_READ, found.id)
-        attempts = await _attempts(connection, found.id, person.id) if may_read_log else []
+        attempts = await _attempts(connection, found, person.id, now=context.now()) if may_read_log else []
         issuer = await stored_address(connection) or origin
         is_openid = view.settings.mode is SignOnMode.OIDC
         if is_openid:
@@ -176,24 +170,22 @@ async def _saml_parts(view: SignOnView, claims: AssertionClaims, now: datetime) 
     )
 
 
-async def _attempts(connection: Connection, app: str, person: str) -> list[AnsweredAttempt]:
-    rows = await sign_in_log.read_log(connection, SignInFilter(app=app), limit=_READ)
-    return [AnsweredAttempt(row, _answer(row)) for row in rows if row.person in (None, person)][:_ATTEMPTS]
+async def _attempts(
+    connection: Connection, app: ApplicationRow, person: str, *, now: datetime
+) -> list[AnsweredAttempt]:
+    rows = await sign_in_log.read_log(connection, SignInFilter(app=app.id), limit=_READ)
+    shown = [row for row in rows if row.person in (None, person)][:_ATTEMPTS]
+    by_openid = await openid_answers(
+        connection, app, [row for row in shown if row.protocol == SignOnMode.OIDC], now=now
+    )
+    return [AnsweredAttempt(row, by_openid.get(row.id) or _answer(row)) for row in shown]
 
 
 def _answer(row: SignInRow) -> str:
-    if row.protocol == SignOnMode.OIDC:
-        return _openid_answer(row)
     if row.result == SUCCESS:
         return "Response with the status Success"
     status = next((text for code, text in _STATUSES.items() if row.code == code), "")
     return f"Response with the status {status}" if status else "No response: the person saw a page of Lockstep"
-
-
-def _openid_answer(row: SignInRow) -> str:
-    if row.result == SUCCESS:
-        return "A code"
-    return "No response: the person saw a page of Lockstep" if row.code in _SHOWN else "An error"
 
 
 def _claim_lines(view: SignOnView, claims: AssertionClaims) -> list[ClaimLine]:

@@ -1,0 +1,10 @@
+"""Which record of the sign-in log an authorization code belongs to."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0055"
+down_revision = "0054"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
