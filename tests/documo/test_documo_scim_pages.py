@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from urllib.parse import urlencode
 
 import aiohttp
+import pytest
 
 from documo.store import request_log as table
 from tests.support.documo_client import Client, Documo
@@ -231,3 +233,37 @@ async def test_tail_that_is_paused_is_not_live(api: Client) -> None:
         _, page = await ada.get("/settings/scim/logs?tail=paused")
 
     assert "data-live-topics" not in page and "Resume live tail" in page and "curl -H" in page
+
+
+@pytest.mark.parametrize("typed", ['userName eq "anna@x.org"', "USERNAME EQ", "userName%20eq%20%22anna", "userName+eq"])
+async def test_filter_of_a_request_is_shown_unescaped_and_found_in_any_form(api: Client, typed: str) -> None:
+    await api.get("/Users?filter=userName%20eq%20%22anna@x.org%22")
+    await api.get("/Users?filter=userName+eq+%22anna%40x.org%22")
+    await api.get("/Groups")
+    ids = await logged(api, 3)
+    async with signed_in(api) as ada:
+        _, log = await ada.get("/settings/scim/logs?" + urlencode({"text": typed}))
+        _, page = await ada.get(f"/settings/scim/logs/{ids[0]}")
+
+    shown = "/scim/v2/Users?filter=userName eq &#34;anna@x.org&#34;"
+    assert shown in log and "/scim/v2/Groups" not in log
+    assert shown in page
+
+
+async def test_query_that_hides_a_line_break_stays_escaped(api: Client) -> None:
+    await api.get("/Users?filter=a%0Ab")
+    (entry,) = await logged(api, 1)
+    async with signed_in(api) as ada:
+        _, page = await ada.get(f"/settings/scim/logs/{entry}")
+
+    assert "/scim/v2/Users?filter=a%0Ab" in page
+
+
+async def test_headers_of_the_response_stand_below_its_heading(api: Client) -> None:
+    await api.user("anna@x.org")
+    (entry,) = await logged(api, 1)
+    async with signed_in(api) as ada:
+        _, page = await ada.get(f"/settings/scim/logs/{entry}")
+
+    headings = ("<h2>Request</h2>", "<h2>Response</h2>", "Headers of the response", "<h2>Copy as curl</h2>")
+    assert sorted(headings, key=page.index) == list(headings)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from psycopg.rows import class_row, dict_row
 
+from documo.readable_paths import written_forms
 from lockstep.postgres.pool import Connection
 
 CHANNEL = "documo_requests"  # the payload is the account whose log has new entries
@@ -75,7 +76,9 @@ async def rows(
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """A selection of entries; "" selects all. *key* is the id of an API key, *text* a part of the path."""
+    """A selection of entries; "" selects all. *key* is the id of an API key, *text* a part of the path,
+    escaped or not.
+    """
 
     statuses: tuple[int, int] = (0, 999)
     method: str = ""
@@ -110,7 +113,8 @@ select l.id, l.at, l.method, l.path, l.status, l.milliseconds, l.client, l.key_i
 from request_log l left join api_keys k on k.id = l.key_id where l.tenant_id = %(tenant)s
     and (%(below)s = '' or l.id < %(below)s) and l.status between %(low)s and %(high)s
     and (%(method)s = '' or l.method = %(method)s) and (%(client)s = '' or l.client = %(client)s)
-    and (%(key)s = '' or l.key_id::text = %(key)s) and (%(text)s = '' or strpos(lower(l.path), lower(%(text)s)) > 0)
+    and (%(key)s = '' or l.key_id::text = %(key)s)
+    and exists (select from unnest(%(forms)s::text[]) as form where strpos(lower(l.path), form) > 0)
 """
 # Every successful change has its own row, because each concerns a different resource.
 _ALIKE = (
@@ -155,7 +159,7 @@ def _parameters(tenant_id: int, wanted: LogFilter) -> dict[str, Any]:
     low, high = wanted.statuses
     return {
         "tenant": tenant_id, "low": low, "high": high, "method": wanted.method, "client": wanted.client, "key": wanted.key,
-        "text": wanted.text,
+        "forms": written_forms(wanted.text),
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from documo.access import api_keys
 from documo.permissions import Permission
+from documo.readable_paths import readable_path
 from documo.replay import as_curl, compare_answers, replay_request
 from documo.store import request_log as table
 from documo.store.request_log import LogFilter
@@ -82,6 +83,7 @@ async def list_requests(context: PageContext, request: Request) -> Answer:
             "latest_event": latest,
             "try_it": f'curl -H "Authorization: Bearer $DOCUMO_KEY" {context.scim_url}/Users',
             "here": HERE,
+            "readable": readable_path,
         },
     )
 
@@ -125,6 +127,7 @@ async def _request(context: PageContext, which: str, *, is_replayed: bool = Fals
             "comparison": compare_answers(entry, answer) if answer else None,
             "refused": refused,
             "here": f"{HERE}/{entry['id']}",
+            "path": readable_path(entry["path"]),
         },
         status=STATUSES[refused.kind] if refused else 200,
     )

@@ -1,0 +1,20 @@
+"""Paths of requests as people read them: the query is not escaped. The log stores what the client sent."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, quote_plus, unquote_plus
+
+_LITERAL = "/?=&,.:@$"  # characters that clients leave unescaped in a query
+
+
+def readable_path(path: str) -> str:
+    """Return *path* with its query unescaped. A query that hides characters, such as a line break, stays escaped."""
+    name, mark, query = path.partition("?")
+    shown = unquote_plus(query)
+    return f"{name}{mark}{shown if shown.isprintable() else query}"
+
+
+def written_forms(text: str) -> list[str]:
+    """Return the forms in which clients may have written *text* in a path."""
+    forms = (text, quote(text, safe=_LITERAL), quote(text, safe=""), quote_plus(text, safe=_LITERAL))
+    return list(dict.fromkeys(form.lower() for form in forms))
