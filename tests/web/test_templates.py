@@ -135,6 +135,19 @@ def test_everything_that_opens_has_a_class_that_shows_it() -> None:
     assert found == []
 
 
+def test_every_link_whose_class_is_only_a_size_or_a_font_has_the_look_of_a_link() -> None:
+    """In both products. A link without a class looks like one by itself."""
+    plain = {"small", "mono", "muted", "nowrap"}
+    found = [
+        (path.name, classes)
+        for path in SOURCE.parent.rglob("templates/**/*.html")
+        for classes in re.findall(r'<a [^>]*class="([^"{]*)"', path.read_text())
+        if set(classes.split()) <= plain
+    ]
+
+    assert found == []
+
+
 def test_every_dialog_with_a_form_has_its_buttons_in_the_foot_and_a_way_back() -> None:
     """The form of a dialog has no box of its own (`display: contents`), so its padding comes from the body and the foot inside it."""
     found = []
