@@ -255,6 +255,22 @@ async def test_saving_starts_provisioning_and_stores_every_field(centre: Centre,
     assert view.email_on_failure and str(view.interval) == "0:15:00"
 
 
+async def test_nested_groups_are_switched_on_and_off_on_the_settings_page(
+    centre: Centre, admin: Browser, app: Any
+) -> None:
+    await connect(centre)
+    at = {"tenantUrl": f"{NOWHERE}/scim/v2"}
+
+    on = await admin.post(f"{HERE}/settings", settings_form(**at, nestedGroups="on"))
+    is_on = (await settings.show_settings(centre.hub.context, "documo")).nested_groups
+    page = await admin.get(f"{HERE}/settings")
+    await admin.post(f"{HERE}/settings", settings_form(**at))
+
+    assert on.status == 303 and is_on
+    assert 'name="nestedGroups" value="on" checked' in page.html
+    assert not (await settings.show_settings(centre.hub.context, "documo")).nested_groups
+
+
 async def test_mistakes_stand_beside_their_fields_and_nothing_is_saved(
     centre: Centre, admin: Browser, app: Any
 ) -> None:

@@ -39,6 +39,7 @@ class SettingsForm:
     scope: str
     status: str
     interval: str
+    nested_groups: bool = False
     method: str = BEARER
     client_id: str = ""
     token_url: str = ""
@@ -62,6 +63,7 @@ class SettingsForm:
             scope=view.scope,
             status=view.status,
             interval=f"{(view.interval or USUAL_INTERVAL) / _MINUTE:g}",
+            nested_groups=view.nested_groups,
             method=authentication.method.value,
             client_id=authentication.client_id if authentication.method is not AuthenticationMethod.BASIC else "",
             user_name=authentication.client_id if authentication.method is AuthenticationMethod.BASIC else "",
@@ -84,6 +86,7 @@ class SettingsForm:
             scope=text("scope"),
             status=text("status"),
             interval=text("interval"),
+            nested_groups=text("nestedGroups") == "on",
             method=text("authentication") or BEARER,
             client_id=text("clientId"),
             token_url=text("tokenUrl"),
@@ -123,6 +126,7 @@ class SettingsForm:
             return {"status": "off"} if view.status == "on" else {}
         wanted: dict[str, tuple[Any, Any]] = {
             "scope": (self.scope, view.scope),
+            "nested_groups": (self.nested_groups, view.nested_groups),
             "status": (self.status, view.status),
             "notification_email": (self.email, view.notification_email),
             "email_on_failure": (self.email_on_failure, view.email_on_failure),
