@@ -37,6 +37,21 @@ async def test_failures_lead_to_their_causes_and_held_changes_to_the_decision(ce
     assert page.links.count("/apps/documo/provisioning/held") == 2
 
 
+async def test_nobody_is_called_in_step_before_the_first_cycle(centre: Centre, admin: Browser) -> None:
+    await applications.add_application(centre.hub.context, "documo")
+    before = await admin.get("/")
+    await centre.hub.fetch("update job set status = 'on', started = true")
+    await centre.hub.fetch(
+        """insert into cycle (job, kind, state, config_version, started_at, ended_at)
+        select id, 'initial', 'succeeded', 1, now(), now() from job"""
+    )
+
+    after = await admin.get("/")
+
+    assert "Nothing is provisioned yet" in before.text and "Everything is in step" not in before.text
+    assert "Nothing is provisioned yet" not in after.text
+
+
 async def test_somebody_who_may_not_add_applications_is_told_whom_to_ask(centre: Centre, admin: Browser) -> None:
     auditor = await centre.signed_in(Role.AUDITOR)
 

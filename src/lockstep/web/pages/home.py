@@ -57,20 +57,25 @@ async def show_home(context: Context, request: Request) -> View:
         "leaving": await throughput.show_leaving(context),
         "target": throughput.TARGET,
     }
-    number = len(found.urgent) + len(found.sources) + len(found.certificates) + len(found.mail)
-    heading = (
-        "Everything is in step"
-        if not number
-        else f"{counted(number, 'thing')} {'needs' if number == 1 else 'need'} you"
-    )
     return View(
         "home/home.html",
-        heading if apps else "Welcome to Lockstep",
+        _heading(found),
         model,
         section="Home",
         copy_as=CopyAs(command="lockstep status", api="/api/v1/status"),
         live="status cycle progress source change",
     )
+
+
+def _heading(found: Overview) -> str:
+    """Nobody is called in step before a first cycle has begun."""
+    number = len(found.urgent) + len(found.sources) + len(found.certificates) + len(found.mail)
+    if not found.apps:
+        return "Welcome to Lockstep"
+    if number:
+        return f"{counted(number, 'thing')} {'needs' if number == 1 else 'need'} you"
+    waits = (StatusLabel.NOT_CONFIGURED, StatusLabel.READY)
+    return "Nothing is provisioned yet" if all(app.label in waits for app in found.apps) else "Everything is in step"
 
 
 def _room_of(app: AppOverview) -> str:
