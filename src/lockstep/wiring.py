@@ -167,12 +167,18 @@ class House:
                 await allow_outbound(self.pool, self.targets)
 
     async def _repeat(self, work: Callable[[Context], Awaitable[object]], *, pause_seconds: float) -> None:
-        """Do *work* until cancelled, with a pause whenever nothing was due. If the database is unreachable, due work stays stored in it."""
+        """Do *work* until cancelled, with a pause whenever nothing was due or the work failed. What is due stays stored in the database."""
+        import structlog
+
         system = self.context(Actor("system"))
         while True:
-            with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
+            try:
                 if await work(system):
                     continue
+            except (psycopg.Error, psycopg_pool.PoolTimeout):
+                pass  # the database is unreachable, which others report
+            except Exception:
+                structlog.get_logger().exception("background_work_failed", work=getattr(work, "__name__", ""))
             await asyncio.sleep(pause_seconds)
 
 

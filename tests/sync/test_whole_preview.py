@@ -181,22 +181,6 @@ async def test_leavers_below_the_limit_are_named_with_the_limit(
     assert not any(one.is_held for one in objects.values())
 
 
-async def test_many_changes_are_flagged_with_their_share_of_the_linked_accounts(
-    context: Context, world: World, target: ModelTarget
-) -> None:
-    await world.add_people(range(40))
-    for number in range(12):
-        target.add({"userName": upn(number)})
-    before, _ = await previewed(context, world)
-    await world.sync()
-    await world.change(range(10), surname="Other")
-
-    after, _ = await previewed(context, world)
-
-    assert "12 existing accounts would change." in [one["text"] for one in before.risks]
-    assert "10 of 40 linked accounts would change (25%)." in [one["text"] for one in after.risks]
-
-
 async def test_attribute_that_would_be_emptied_for_many_is_flagged(
     context: Context, world: World, target: ModelTarget
 ) -> None:

@@ -102,11 +102,7 @@ async def claim_due(
     """Claim the oldest preview that waits, or whose owner was lost, and remove what was planned for it before. With *preview*, claim only
     that one.
     """
-    await connection.execute(
-        """update preview set state = 'failed', ended_at = now() where state = 'running' and attempts >= %s
-            and beat_at < now() - %s""",
-        (MOST_ATTEMPTS, lost_after),
-    )
+    await _end_lost_too_often(connection, lost_after=lost_after)
     cursor = await connection.execute(
         """update preview set state = 'running', owner = %(owner)s, beat_at = now(), attempts = attempts + 1, phase = '', done = 0,
             total = 0, requests = 0, counts = '{}', config_version = (select config_version from job where job.id = preview.job)
@@ -122,6 +118,17 @@ async def claim_due(
     await connection.execute("delete from preview_account where preview = %s", (row[0],))
     await notify(connection, Topic.PROGRESS, job=row[1])
     return ClaimedPreview(row[0], row[1], owner)
+
+
+async def _end_lost_too_often(connection: Connection, *, lost_after: timedelta) -> None:
+    cursor = await connection.execute(
+        """update preview set state = 'failed', phase = '', ended_at = now() where state = 'running' and attempts >= %s
+            and beat_at < now() - %s returning id, job""",
+        (MOST_ATTEMPTS, lost_after),
+    )
+    for preview, job in await cursor.fetchall():
+        await connection.execute("delete from preview_account where preview = %s", (preview,))
+        await notify(connection, Topic.PROGRESS, job=job)
 
 
 async def save_progress(
@@ -156,13 +163,14 @@ async def save_end(
     risks: Sequence[Mapping[str, Any]] = (),
     error: Mapping[str, Any] | None = None,
 ) -> None:
-    """End the preview, unless it was stopped or taken over."""
-    await connection.execute(
+    """End the preview, unless it was stopped or taken over: then the accounts are those of the new owner."""
+    cursor = await connection.execute(
         """update preview set state = %s, risks = %s, error = %s, phase = '', ended_at = now(), beat_at = now()
         where id = %s and owner = %s and state = 'running'""",
         (state, as_json(list(risks)), None if error is None else as_json(error), claimed.id, claimed.owner),
     )
-    await connection.execute("delete from preview_account where preview = %s", (claimed.id,))
+    if cursor.rowcount:
+        await connection.execute("delete from preview_account where preview = %s", (claimed.id,))
     await notify(connection, Topic.PROGRESS, job=claimed.job)
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from lockstep.configuration.rules import ObjectMapping
 from lockstep.ports import TargetError, Verdict
-from lockstep.postgres.pool import Pool, transaction
-from lockstep.storage import preview_accounts
+from lockstep.postgres.pool import Connection, Pool, transaction
+from lockstep.storage import preview_accounts, previews
 from lockstep.storage.previews import ClaimedPreview
 from lockstep.sync.cycle.indexing import costs_more, rows_of_page
 from lockstep.sync.previewing.reading import PacedReader
+
+
+class PreviewEnded(Exception):
+    """Raised if the preview was stopped, or taken over by another process."""
 
 
 async def list_accounts(
     pool: Pool, claimed: ClaimedPreview, mapping: ObjectMapping, reader: PacedReader, *, asked_for: int
 ) -> bool:
     """Store the accounts of one kind. Returns False, and stores none, if the application does not list them or if searching for each of
-    *asked_for* objects needs fewer requests. Raises TargetError if the application cannot be read.
+    *asked_for* objects needs fewer requests. Raises TargetError if the application cannot be read, and PreviewEnded.
     """
     time = 0
     while True:
@@ -28,7 +32,8 @@ async def list_accounts(
                 await reader.rest(failed, time=time)
                 time += 1
                 continue
-        async with pool.connection() as connection:
+        async with transaction(pool) as connection:
+            await _require_owner(connection, claimed, reader)
             if is_complete:
                 await preview_accounts.finish(connection)
             else:
@@ -46,7 +51,14 @@ async def _read(
             return False
         is_first = False
         async with transaction(pool) as connection:
+            await _require_owner(connection, claimed, reader)
             await preview_accounts.add_page(connection, claimed.id, mapping.source, rows_of_page(page, mapping))
     async with pool.connection() as connection:
         listed = await preview_accounts.count(connection, claimed.id, mapping.source)
     return was_last and (announced is None or listed >= announced)
+
+
+async def _require_owner(connection: Connection, claimed: ClaimedPreview, reader: PacedReader) -> None:
+    """Report progress, and raise PreviewEnded if the list is no longer this process's. It stays so until the transaction ends."""
+    if not await previews.save_progress(connection, claimed, requests=reader.requests):
+        raise PreviewEnded

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
+import psycopg
 import structlog
 
 from lockstep.configuration.rules import ObjectMapping, Scope
@@ -23,7 +24,7 @@ from lockstep.storage import guarded_writes, preview_objects, previews, touched
 from lockstep.storage.previews import ClaimedPreview, PreviewState
 from lockstep.sync.cycle.frame import frame_of
 from lockstep.sync.planning.unique_values import ImaginedClaims
-from lockstep.sync.previewing.listing import list_accounts
+from lockstep.sync.previewing.listing import PreviewEnded, list_accounts
 from lockstep.sync.previewing.planning import PlannedObject, SlicePlanner
 from lockstep.sync.previewing.reading import PacedReader
 from lockstep.sync.previewing.risks import RiskCollector, effects_held
@@ -36,13 +37,10 @@ KEPT = 5  # previews of each application
 BEAT_SECONDS = 2.0
 LOST_AFTER = timedelta(seconds=60)  # without a beat
 LISTING, PLANNING = "accounts", "objects"
+_OF_DATA = ("21", "22", "23", "42", "54")  # classes of SQLSTATE that a repetition does not cure
 _KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROTTLED}
 
 log = structlog.get_logger()
-
-
-class _Ended(Exception):
-    """Raised if the preview was stopped, or taken over by another process."""
 
 
 async def make_preview(services: Services, claimed: ClaimedPreview) -> None:
@@ -50,14 +48,14 @@ async def make_preview(services: Services, claimed: ClaimedPreview) -> None:
     try:
         async with _beating(services, claimed):
             await _make(services, claimed)
-    except _Ended:
+    except PreviewEnded:
         return
     except (LockstepError, TargetError) as failed:
         error = failed if isinstance(failed, LockstepError) else _as_error(failed.answer)
         await _fail(services, claimed, error)
-    except DATABASE_LOST:
-        raise  # nothing can be recorded now; the preview begins again when another process takes it over
     except Exception as fault:
+        if isinstance(fault, DATABASE_LOST) and not _is_of_data(fault):
+            raise  # nothing can be recorded now; the preview begins again when another process takes it over
         log.exception("preview_failed", preview=claimed.id, job=claimed.job)
         text = f"The preview ended because of a bug ({type(fault).__name__})"
         await _fail(services, claimed, LockstepError(Kind.INTERNAL, text, next_step="Report it"))
@@ -100,7 +98,7 @@ async def _finish(services: Services, claimed: ClaimedPreview, risks: RiskCollec
     async with transaction(services.pool) as connection:
         shown["held"] += await preview_objects.hold(connection, claimed.id, effects_held(held)) if held else 0
         if not await previews.save_progress(connection, claimed, counts=shown):
-            raise _Ended
+            raise PreviewEnded
         await previews.save_end(connection, claimed, PreviewState.DONE, risks=[one.as_json() for one in risks.risks()])
         await previews.remove_all_but_newest(connection, claimed.job, most=KEPT)
 
@@ -129,7 +127,7 @@ async def _save(
 ) -> None:
     async with transaction(services.pool) as connection:
         if not await previews.save_progress(connection, claimed, done=len(planned), requests=requests, counts=shown):
-            raise _Ended
+            raise PreviewEnded
         await preview_objects.add(connection, claimed.id, [one.shown for one in planned])
 
 
@@ -143,24 +141,25 @@ def _count_shown(shown: Counter[str], planned: Sequence[PlannedObject]) -> None:
 async def _report(services: Services, claimed: ClaimedPreview, *, phase: str, total: int | None = None) -> None:
     async with services.pool.connection() as connection:
         if not await previews.save_progress(connection, claimed, phase=phase, total=total):
-            raise _Ended
+            raise PreviewEnded
 
 
 @asynccontextmanager
 async def _beating(services: Services, claimed: ClaimedPreview) -> AsyncIterator[None]:
-    """Show during the block that the preview is being made. If it was stopped or taken over, end the block with `_Ended`."""
+    """Show during the block that the preview is being made. If it was stopped or taken over, end the block with `PreviewEnded`."""
     task = asyncio.current_task()
-    is_over = False
+    is_over = is_made = False
 
     async def beat() -> None:
         nonlocal is_over
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            async with services.pool.connection() as connection:
-                if not await previews.save_progress(connection, claimed):
-                    break
+            with suppress(*DATABASE_LOST):
+                async with services.pool.connection() as connection:
+                    if not await previews.save_progress(connection, claimed):
+                        break
         is_over = True
-        if task is not None:
+        if task is not None and not is_made:
             task.cancel()
 
     beating = asyncio.create_task(beat(), name=f"preview {claimed.id}")
@@ -171,10 +170,16 @@ async def _beating(services: Services, claimed: ClaimedPreview) -> AsyncIterator
             raise
         if task is not None:
             task.uncancel()
-        raise _Ended from None
+        raise PreviewEnded from None
     finally:
+        is_made = True
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
+
+
+def _is_of_data(fault: Exception) -> bool:
+    """Whether PostgreSQL refused a statement because of its values, and would refuse it again."""
+    return isinstance(fault, psycopg.Error) and (fault.sqlstate or "")[:2] in _OF_DATA
 
 
 async def _fail(services: Services, claimed: ClaimedPreview, error: LockstepError) -> None:

@@ -137,11 +137,8 @@ class RiskCollector:
         linked = self.counts.live_links
         if changed < MANY or changed * 100 <= MANY_PERCENT * linked:
             return []
-        text = f"{counted(changed, 'existing account')} would change."
-        if changed <= linked:  # before the first cycle, existing accounts are not linked yet
-            text = (
-                f"{changed:,} of {counted(linked, 'linked account')} would change ({round(changed * 100 / linked)}%)."
-            )
+        percent = round(changed * 100 / linked) if linked else 100
+        text = f"{changed:,} of {counted(linked, 'linked account')} would change ({percent}%)."
         return [PreviewRisk("Share", text, changed, is_high=True, action="writes")]
 
 

@@ -1,0 +1,1 @@
+alter table preview_account set logged;
