@@ -170,3 +170,23 @@ async def test_background_work_goes_on_after_a_failure(context: Context, world: 
     repeating.cancel()
     waiting.cancel()
     await asyncio.gather(repeating, waiting, return_exceptions=True)
+
+
+async def test_preview_of_a_process_that_ends_is_made_by_the_next_one_at_once(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(3))
+    target.gate = asyncio.Event()
+    begun = await job_previews.begin_preview(context, world.app)
+    making_it = asyncio.create_task(job_previews.make_due_preview(context))
+    async with asyncio.timeout(20):
+        while (await job_previews.show_preview(context, world.app, begun.id)).phase != making.LISTING:
+            await asyncio.sleep(0)
+
+    making_it.cancel()
+    await asyncio.gather(making_it, return_exceptions=True)
+    target.gate.set()
+
+    assert await job_previews.make_due_preview(context)
+    found = await job_previews.show_preview(context, world.app, begun.id)
+    assert (found.state, found.done, found.attempts) == (PreviewState.DONE, 3, 1)

@@ -174,6 +174,16 @@ async def save_end(
     await notify(connection, Topic.PROGRESS, job=claimed.job)
 
 
+async def give_back(connection: Connection, claimed: ClaimedPreview) -> None:
+    """Let the preview wait for another worker, because this process ends. The attempt does not count."""
+    await connection.execute(
+        """update preview set state = 'waiting', owner = '', phase = '', attempts = attempts - 1
+        where id = %s and owner = %s and state = 'running'""",
+        (claimed.id, claimed.owner),
+    )
+    await notify(connection, Topic.PROGRESS, job=claimed.job)
+
+
 async def stop(connection: Connection, preview: PreviewRow) -> bool:
     """Stop the preview. Returns False if it had already ended."""
     cursor = await connection.execute(

@@ -44,12 +44,19 @@ log = structlog.get_logger()
 
 
 async def make_preview(services: Services, claimed: ClaimedPreview) -> None:
-    """Make the preview, and record its result or its error. If it is stopped meanwhile, returns without a result."""
+    """Make the preview, and record its result or its error. If it is stopped meanwhile, returns without a result. If the
+    process ends, another one makes it.
+    """
     try:
         async with _beating(services, claimed):
             await _make(services, claimed)
     except PreviewEnded:
         return
+    except asyncio.CancelledError:
+        with suppress(*DATABASE_LOST):
+            async with services.pool.connection() as connection:
+                await previews.give_back(connection, claimed)
+        raise
     except (LockstepError, TargetError) as failed:
         error = failed if isinstance(failed, LockstepError) else _as_error(failed.answer)
         await _fail(services, claimed, error)
