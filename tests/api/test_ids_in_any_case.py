@@ -20,7 +20,7 @@ from tests.api.conftest import Client
 from tests.support.hub import guid, upn
 
 # Parameters of addresses that are a name or a number.
-NOT_IDS = {"action", "cycle", "email", "entry", "new", "old", "role", "run", "source"}
+NOT_IDS = {"action", "cycle", "email", "entry", "new", "old", "preview", "role", "run", "source"}
 HELD = "applications/documo/held"
 SINGLE_SIGN_ON = "applications/documo/single-sign-on"
 

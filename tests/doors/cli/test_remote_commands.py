@@ -75,6 +75,7 @@ sso show documo
 sso test documo --user anna@contoso.test
 people show anna@contoso.test
 plan {folder}/documo.yaml
+preview documo --list
 push documo anna@contoso.test --dry-run
 quarantine show documo
 scope show documo
@@ -108,6 +109,7 @@ people show anna@contoso.test -o json
 people show nobody@contoso.test
 people disable anna@contoso.test --dry-run
 plan {folder}/documo.yaml -o json
+preview documo --last
 push documo anna@contoso.test --dry-run -o json
 scope test documo
 settings documo -o json
