@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.actions import applications, groups, people, search, sources
+from lockstep.actions import applications, credentials, groups, people, search, sources
 from lockstep.actions.permissions import Role
 from lockstep.postgres.pool import transaction
 from lockstep.storage import provisioning_log
+from lockstep.vault import Secret
 from lockstep.web.frame import LOG_TABS, SETTINGS_TABS, Frames
 from lockstep.web.page import all_pages
 from lockstep.web.search_places import OF_APPLICATION, PLACES
@@ -202,6 +203,22 @@ async def test_only_orders_that_the_state_allows_are_offered(
     page = await admin.get(f"/search/palette?q={text.replace(' ', '+')}")
 
     assert any("/provisioning/order/" in link for link in page.links) is offered
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_paused_application_in_quarantine_can_be_started_and_not_paused(centre: Centre, admin: Browser) -> None:
+    await credentials.set_credentials(
+        centre.hub.context, "documo", tenant_url="https://documo.test/scim/v2", secret_token=Secret("t0ken")
+    )
+    await centre.hub.fetch(
+        """update job set status = 'off', started = true, quarantine = '{"reason": "EncounteredQuarantineException",
+            "since": "2026-11-30T00:00:00Z", "nextAttempt": "2026-11-30T06:00:00Z"}'"""
+    )
+
+    pause, start = [(await admin.get(f"/search/palette?q={word}+documo")).links for word in ("pause", "start")]
+
+    assert "/apps/documo/provisioning/order/pause" not in pause
+    assert "/apps/documo/provisioning/order/start" in start
 
 
 @pytest.mark.usefixtures("contoso")

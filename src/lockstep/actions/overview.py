@@ -48,7 +48,7 @@ class AppOverview:
 
     @property
     def is_on(self) -> bool:
-        return self.status.code in ("Active", "Quarantine", "NotRun")
+        return self.status.is_on
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,17 @@ class JobStatus:
     """The state of one job. *code* is Microsoft Graph's: NotConfigured, NotRun, Active, Paused or Quarantine. *headline* is Lockstep's more
     detailed state.
 
-    *links* counts linked accounts by kind of object. *backlog* counts objects that wait, have failed, or are due at a later time. *held*
-    counts writes that wait for approval, *rejected* those that were rejected but are still planned, and *maybe_created* creates that got no
-    response. *trouble* describes an application that gives no usable responses: its last response, and the seconds until the next attempt.
+    *is_on* is true while provisioning is switched on, also in quarantine. *links* counts linked accounts by kind of object. *backlog*
+    counts objects that wait, have failed, or are due at a later time. *held* counts writes that wait for approval, *rejected* those that
+    were rejected but are still planned, and *maybe_created* creates that got no response. *trouble* describes an application that gives no
+    usable responses: its last response, and the seconds until the next attempt.
     """
 
     app: str
     display_name: str
     job: str
     code: str
+    is_on: bool
     headline: Headline
     running: Cycle | None
     last: Cycle | None
@@ -184,7 +186,7 @@ def _status(row: JobRow, found: _Found) -> JobStatus:
     has_worker = backlog.leased > 0 or found.has_worker
     facts = Facts(
         row.app_name,
-        is_on=row.status == "on",
+        is_on=row.is_on,
         is_started=row.started,
         paused_by=row.paused_by or "",
         has_worker=has_worker,
@@ -206,6 +208,7 @@ def _status(row: JobRow, found: _Found) -> JobStatus:
         display_name=row.app_display_name,
         job=row.id,
         code=_code(row),
+        is_on=row.is_on,
         headline=headline(_with_health(facts, row, state, datetime.now(UTC))),
         running=running,
         last=last,

@@ -71,7 +71,7 @@ def preview(
     _show(app, row, objects, output)
     if row.is_stale:
         hint("The configuration was changed since this preview was made.")
-    if detailed_exitcode and any(row.counts.get(one) for one in ("create", "update", "enable", "disable", "delete")):
+    if detailed_exitcode and row.writes:
         raise click.exceptions.Exit(CHANGES_PRESENT)
 
 

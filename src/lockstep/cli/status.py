@@ -199,7 +199,7 @@ def _unverified(one: JobStatus) -> str:
 
 
 def _next_cycle(one: JobStatus) -> str:
-    if one.code in ("Paused", "NotConfigured"):
+    if not one.is_on:
         return f"when switched on   lockstep start {one.app}"
     at = local_stamp(one.next_cycle_at) or "after the first has finished"
     return f"{at}; changes are sent immediately" if one.headline.sends else at

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from lockstep.engine.records import ObjectKind
+from lockstep.engine.records import WRITING, ObjectKind
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage.batches import as_id, as_rows, only_row
 
@@ -21,8 +21,8 @@ _RANKS = ("delete", "disable", "release", "refuse", "create", "enable", "update"
 @dataclass(frozen=True, slots=True)
 class PreviewedObject:
     """What would be done to one person or group, and why. *name* is the user principal name of a person; *display_name* is "" if it is the
-    same. *action* is the value of an `Action`; *is_held* says that Lockstep would keep the
-    write back. *effects* are those that guards limit. *changes* have the form of the provisioning log.
+    same. *action* is the value of an `Action`; *is_held* says that Lockstep would keep the write back; *is_due*, that the next incremental
+    cycle looks at the object. *effects* are those that guards limit. *changes* have the form of the provisioning log.
     """
 
     kind: str
@@ -42,6 +42,10 @@ class PreviewedObject:
     @property
     def title(self) -> str:
         return self.display_name or self.name
+
+    @property
+    def is_write(self) -> bool:
+        return self.action in _WRITING
 
     @property
     def rank(self) -> int:
@@ -82,7 +86,7 @@ _MATCHES = """preview = %(preview)s
     and (%(search)s = '' or name ilike '%%' || %(search)s || '%%' or display_name ilike '%%' || %(search)s || '%%'
         or target_id ilike %(search)s || '%%')"""
 _BEGINNING = {"rank": -1, "sort_name": "", "after_kind": "", "after_id": str(UUID(int=0))}
-_WRITING = ("create", "update", "enable", "disable", "delete")
+_WRITING = [action.value for action in WRITING]
 
 
 async def add(connection: Connection, preview: int, objects: Collection[PreviewedObject]) -> None:

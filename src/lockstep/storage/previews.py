@@ -14,6 +14,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from lockstep.engine.records import WRITING
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json
 from lockstep.storage.notices import Topic, notify
@@ -61,6 +62,11 @@ class PreviewRow:
     @property
     def is_under_way(self) -> bool:
         return self.state in UNDER_WAY
+
+    @property
+    def writes(self) -> int:
+        """How many of the planned objects would be written."""
+        return sum(self.counts.get(action.value, 0) for action in WRITING)
 
     @property
     def is_stale(self) -> bool:

@@ -56,11 +56,9 @@ async def orders_in(context: Context, found: Found) -> list[tuple[str, str, str]
 
 def is_possible(order: Order, state: JobStatus) -> bool:
     """Whether the order changes something in the present state."""
-    # The code of an application in quarantine does not say whether provisioning is paused as well.
-    is_on = state.code not in ("NotConfigured", "Paused") and state.paused_at is None
     if order.done == "start":
-        return not is_on and state.has_credentials
-    return is_on if order.done == "pause" else is_on and state.running is None and state.quarantine is None
+        return not state.is_on and state.has_credentials
+    return state.is_on and (order.done == "pause" or (state.running is None and state.quarantine is None))
 
 
 def consequence_of(order: Order, state: JobStatus) -> str:

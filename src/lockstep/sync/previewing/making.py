@@ -16,7 +16,6 @@ import psycopg
 import structlog
 
 from lockstep.configuration.rules import ObjectMapping, Scope
-from lockstep.engine.records import WRITING
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Answer, TargetError, Verdict
 from lockstep.postgres.pool import Connection, transaction
@@ -142,7 +141,7 @@ def _count_shown(shown: Counter[str], planned: Sequence[PlannedObject]) -> None:
     for one in planned:
         shown[one.shown.action] += 1
         shown["held"] += one.shown.is_held
-        shown["due"] += one.shown.is_due and one.shown.action in WRITING
+        shown["due"] += one.shown.is_due and one.shown.is_write
 
 
 async def _report(services: Services, claimed: ClaimedPreview, *, phase: str, total: int | None = None) -> None:

@@ -158,7 +158,7 @@ async def _page(
         "kept": kept,
         "refused": refused,
         "may_control": may_control,
-        "is_lost": row is not None and await job_previews.is_without_worker(context, place.name, row.id),
+        "is_without_worker": row is not None and await job_previews.is_without_worker(context, place.name, row.id),
     }
     if row is not None:
         model |= await _objects(context, request, place, row)
@@ -194,7 +194,7 @@ async def _objects(context: Context, request: Request, place: AppPlace, row: Pre
         "risks": [(risk, address(here, action=risk["action"], effect=risk["effect"])) for risk in row.risks],
         "wanted": wanted,
         "is_filtered": bool(wanted.action or wanted.effect or wanted.search),
-        "writes": sum(row.counts.get(one, 0) for one in ("create", "update", "enable", "disable", "delete")),
+        "writes": row.writes,
         "remedy": STEPS.on_page(str((row.error or {}).get("nextStep", ""))),
         "due": row.counts.get("due", 0),
         "next": address(here, **given, after=shown[-1].key) if len(found) > SIZE else None,
