@@ -72,7 +72,7 @@ def test_two_means_changes_and_only_where_it_was_asked_for(say: Say) -> None:
     assert say(config.apply, "a.yaml", "--yes").exit_code == 0
 
     assert say(config.plan, "a.yaml", "--detailed-exitcode").exit_code == 0
-    assert say(config.diff, "a.yaml").stdout == "No changes: the files match the current configuration.\n"
+    assert say(config.diff, "a.yaml").stdout == "No changes: the current configuration is the same.\n"
 
 
 def test_plan_as_json_is_one_document_without_secrets(say: Say) -> None:

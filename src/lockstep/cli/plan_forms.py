@@ -23,7 +23,7 @@ _COLUMNS = [Column("document", "Document"), Column("sign", "Sign"), Column("plac
             Column("new", "New"), Column("kept", "Kept")]  # fmt: skip
 _DONE = ((Sign.ADD, "added"), (Sign.CHANGE, "changed"), (Sign.REMOVE, "removed"))
 _WORDS = ((Sign.ADD, "add"), (Sign.CHANGE, "change"), (Sign.REMOVE, "remove"))
-_IN_STEP = "No changes: the files match the current configuration."
+_IN_STEP = "No changes: the current configuration is the same."
 
 
 def show_plan(found: ConfigurationPlan, output: Output, effects: Sequence[Consequences]) -> None:

@@ -59,7 +59,7 @@ def test_markdown_of_files_in_step_says_so(started: Lockstep, file: str) -> None
 
     said = started("plan", file, "-o", "markdown")
 
-    assert said.out.startswith("**No changes: the files match the current configuration.**")
+    assert said.out.startswith("**No changes: the current configuration is the same.**")
 
 
 def test_markdown_shows_names_as_they_are() -> None:
