@@ -39,31 +39,27 @@ class ProvisioningCharts:
 
 
 def provisioning_charts(found: Throughput, app: str) -> ProvisioningCharts:
+    names = [f"{one.at.astimezone(UTC):%H:%M}" for one in found.steps]
+    hrefs = _hrefs(found, app)
     return ProvisioningCharts(
         per="minute"
         if found.span.step == timedelta(minutes=1)
         else f"{found.span.step // timedelta(minutes=1)} minutes",
-        operations=_operations(found, app),
-        queue=stacked(
-            _names(found), [Series("Waiting", "info", [one.waiting or 0 for one in found.steps])], _hrefs(found, app)
-        ),
-        failures=_failures(found, app),
+        operations=stacked(names, _operations(found), hrefs),
+        queue=stacked(names, [Series("Waiting", "info", [one.waiting or 0 for one in found.steps])], hrefs),
+        failures=stacked(names, _failures(found, app), _hrefs(found, app, status="failure")),
         responses=lines(
-            _names(found),
+            names,
             [
                 LineSeries(_P50, "accent", [one.responses.p50 for one in found.steps]),
                 LineSeries(_P95, "warn", [one.responses.p95 for one in found.steps]),
             ],
-            hrefs=_hrefs(found, app),
+            hrefs=hrefs,
         ),
         gaining=_waits(found.days, app, "gained"),
         losing=_waits(found.days, app, "lost"),
         cycles=_cycles(found, app),
     )
-
-
-def _names(found: Throughput) -> list[str]:
-    return [f"{one.at.astimezone(UTC):%H:%M}" for one in found.steps]
 
 
 def _hrefs(found: Throughput, app: str, **more: str) -> list[str]:
@@ -74,16 +70,15 @@ def _between(app: str, start: datetime, end: datetime, **more: str) -> str:
     return address(_LOG, app=app, start=time_text(start), end=time_text(end), **more)
 
 
-def _operations(found: Throughput, app: str) -> StackedChart:
-    series = [
+def _operations(found: Throughput) -> list[Series]:
+    return [
         Series(label, tone, [sum(one.counts.get(name, 0) for name in names) for one in found.steps])
         for label, tone, names in _ACTIONS
     ]
-    return stacked(_names(found), series, _hrefs(found, app))
 
 
-def _failures(found: Throughput, app: str) -> StackedChart:
-    """Stack the failures by code. The legend leads to the records of a code, a column to all failures of its time."""
+def _failures(found: Throughput, app: str) -> list[Series]:
+    """Return the failures by code, each with the address of its records."""
     totals: Counter[str] = Counter()
     for one in found.steps:
         totals.update(one.failures)
@@ -101,7 +96,7 @@ def _failures(found: Throughput, app: str) -> StackedChart:
     if len(totals) > len(frequent):
         rest = [sum(one.failures.values()) - sum(one.failures.get(code, 0) for code in frequent) for one in found.steps]
         series.append(Series("Other codes", "neutral", rest))
-    return stacked(_names(found), series, _hrefs(found, app, status="failure"))
+    return series
 
 
 def _waits(days: Sequence[WaitDay], app: str, action: str) -> LineChart:
