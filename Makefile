@@ -21,6 +21,7 @@ check: env-dev  ## formatting, lint, types, layering
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy bench scripts  # apart: these find each other by their folder, tests find them by their whole name
 	$(BIN)/lint-imports
 
 test: env-dev  ## the tests (at most 10 minutes on 2 cores); ends with the ten that took longest

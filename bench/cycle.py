@@ -128,7 +128,7 @@ def cpu_since(before: resource.struct_rusage) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def cpu_now(both: RunningProducts) -> Counter[str]:
+def cpu_now(both: RunningProducts) -> Mapping[str, float]:
     """Seconds of CPU that each process of both products has used."""
     embedded_server = both.house.server.embedded
     assert embedded_server is not None

@@ -63,7 +63,8 @@ def main() -> None:
     parser.add_argument("--listen", nargs=2, metavar=("URL", "SECRET"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.listen:
-        uvloop.run(listen(*chosen.listen, chosen.listeners, reads=chosen.reads))
+        url, secret = chosen.listen
+        uvloop.run(listen(url, secret, chosen.listeners, reads=chosen.reads))
         return
     log_to_stderr(level="warning", form="auto")
     folder = Path(tempfile.mkdtemp(prefix="lockstep-bench-"))
@@ -84,7 +85,7 @@ async def measure_cycles(folder: Path, chosen: argparse.Namespace) -> dict[str, 
         await stage.import_contoso(context, folder / "contoso", people=chosen.people, seed=1)
         await applications.add_application(context, "documo")
         stage.require_passed((await stage.connect(context, both.documo)).probes)
-        await initial_cycle(context)
+        await initial_cycle(context, is_single=False)
         secret = await new_session(both.house)
         alone, heard = [], []
         for place in range(chosen.rounds):
@@ -147,7 +148,7 @@ async def busy_cycle(house: House, chosen: argparse.Namespace) -> float:
         async with pipelined(house.pool) as connection:
             await notify(connection, Topic.PROGRESS, job=JOB)
         await asyncio.sleep(1 / chosen.per_second)
-    return (cpu_seconds() - before) / chosen.seconds
+    return (cpu_seconds() - before) / float(chosen.seconds)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ On a machine that is used by others, wall-clock time says little, but CPU time c
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,9 +14,9 @@ PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def cpu_seconds(postmaster: int, documo: int) -> Counter[str]:
+def cpu_seconds(postmaster: int, documo: int) -> Mapping[str, float]:
     """Seconds of CPU used so far by each part. Backends that have ended are counted as "postgres", like PostgreSQL's own workers."""
-    used: Counter[str] = Counter()
+    used: dict[str, float] = defaultdict(float)
     used["lockstep"] = _used(os.getpid())
     used["documo"] = _used(documo)
     used["postgres"] = _used(postmaster, ended_children=True)
@@ -25,9 +25,9 @@ def cpu_seconds(postmaster: int, documo: int) -> Counter[str]:
     return used
 
 
-def for_each(before: Counter[str], after: Counter[str], count: int) -> Mapping[str, float]:
+def for_each(before: Mapping[str, float], after: Mapping[str, float], count: int) -> Mapping[str, float]:
     """Return the microseconds of CPU that each part used for one of *count* objects."""
-    parts = {name: round((after[name] - before[name]) / count * 1e6, 1) for name in sorted(after)}
+    parts = {name: round((after[name] - before.get(name, 0.0)) / count * 1e6, 1) for name in sorted(after)}
     return {**parts, "all": round(sum(parts.values()), 1)}
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from psycopg.sql import SQL
 
 from documo.accounts import create_account
 from documo.scim_service.search.filter_sql import FilterCompiler
@@ -102,9 +103,7 @@ def statement_of(tenant: int, text: str) -> Any:
     compiled = FilterCompiler(tenant, default_registry().resource("User"), lenient=False).compile(parse_filter(text))
     if compiled.contains is not None:
         return pages.containing(tenant, "User", dict(compiled.contains), 1001)
-    return pages.page(
-        pages.ResourcePage(tenant, ["User"], compiled.condition, pages.SQL("r.id"), pages.SQL("null::text"), 100)
-    )
+    return pages.page(pages.ResourcePage(tenant, ["User"], compiled.condition, SQL("r.id"), SQL("null::text"), 100))
 
 
 async def cost(store: Store, tenant: int, statement: Any) -> float:

@@ -85,7 +85,7 @@ async def fill(house: House, sizes: Sizes) -> None:
         await connection.execute("insert into source (name, kind, display_name) values ('hr', 'csv', 'HR')")
         for statement in (_PEOPLE + _WORK).split(";\n"):
             if statement.strip():
-                await connection.execute(statement, given)  # type: ignore[call-overload]
+                await connection.execute(statement, given)
         await connection.execute("analyze")
 
 

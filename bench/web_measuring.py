@@ -43,7 +43,7 @@ class Counted:
             self.statements += 1
             return await execute(cursor, *given, **named)
 
-        psycopg.AsyncCursor.execute = counting  # type: ignore[method-assign]
+        psycopg.AsyncCursor.execute = counting  # type: ignore[assignment, method-assign]
 
 
 @dataclass(frozen=True, slots=True)
