@@ -73,11 +73,21 @@ class Wire:
                     if name in answer.headers
                 }
                 received = await answer.read()
-                if request.method == "POST" and answer.status == 201:
-                    self.made.append(f"{request.path.removeprefix(self.path)}/{json.loads(received)['id']}")
+                if request.method == "POST":
+                    self._note_made(request.path.removeprefix(self.path), answer.status, received)
                 return web.Response(status=answer.status, body=received, headers=kept)
 
         return await (self.trouble(request, forward) if self.trouble else forward())
+
+    def _note_made(self, path: str, status: int, received: bytes) -> None:
+        """Note what a POST created, by itself or as an operation of a bulk request (RFC 7644, sections 3.3 and 3.7)."""
+        if path == "/Bulk" and status == 200:
+            locations = [
+                str(one["location"]) for one in json.loads(received)["Operations"] if str(one["status"]) == "201"
+            ]
+            self.made += ["/" + "/".join(location.rsplit("/", 2)[1:]) for location in locations]
+        elif status == 201:
+            self.made.append(f"{path}/{json.loads(received)['id']}")
 
     async def listed(self, kind: str = "Users") -> dict[str, Any]:
         """Every account or group by its name, read without the proxy.
