@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ async def lockstep_states(visitor: Visitor, up: Up) -> AsyncIterator[str]:
     yield "/search/palette?q=berg"
 
     await visitor.go("/apps/documo/provisioning/preview")
-    await page.get_by_role("button", name="Make a preview").click()
+    await page.get_by_role("button", name=re.compile("Make a preview|Preview again")).click()
     await page.get_by_role("button", name="Discard").wait_for()
     yield urlsplit(page.url).path
 
