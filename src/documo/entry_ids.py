@@ -1,7 +1,8 @@
 """Ids of audit log entries.
 
 All accounts share one counter, whose numbers would reveal the activity of other accounts. The number is therefore encrypted for its account
-with AES-SIV (RFC 5297): an entry always has the same id, and no id leads to another account's entry.
+with AES-SIV (RFC 5297): an entry always has the same id, and no id leads to another account's entry. Ids are hexadecimal: none begins with
+a hyphen, which a command would take for an option.
 """
 
 from __future__ import annotations
@@ -14,21 +15,19 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 SECRET_BYTES = 64
 _BYTES = 8  # of a number
-_LENGTH = 32  # characters of an id
+_FORMER_LENGTH = 32  # characters of an id in Base64, as earlier versions wrote it
 
 
 def seal(secret: bytes, tenant_id: int, number: int) -> str:
     """Return the id of the account's entry with this number."""
     sealed = AESSIV(secret).encrypt(number.to_bytes(_BYTES, "big"), [str(tenant_id).encode()])
-    return base64.urlsafe_b64encode(sealed).decode()
+    return sealed.hex()
 
 
 def unseal(secret: bytes, tenant_id: int, entry_id: str) -> int | None:
     """Return the number of the account's entry with this id, or None if the id does not belong to this account."""
-    if len(entry_id) != _LENGTH:
-        return None
     try:
-        sealed = base64.urlsafe_b64decode(entry_id)
+        sealed = base64.urlsafe_b64decode(entry_id) if len(entry_id) == _FORMER_LENGTH else bytes.fromhex(entry_id)
         return int.from_bytes(AESSIV(secret).decrypt(sealed, [str(tenant_id).encode()]), "big")
     except (InvalidTag, binascii.Error, ValueError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -386,7 +387,7 @@ async def test_ids_of_entries_do_not_tell_how_many_others_there_are(home: Househ
     await change_account(home.store, home.api.account.name, {"seats": 50})
     after = (await newest(home))[0]
 
-    assert re.fullmatch(r"[A-Za-z0-9_-]{32}", before.id) and before.id != after.id
+    assert re.fullmatch(r"[0-9a-f]{48}", before.id) and before.id != after.id
     secret = b"s" * entry_ids.SECRET_BYTES
     assert [entry_ids.seal(secret, 1, 7), entry_ids.unseal(secret, 1, entry_ids.seal(secret, 1, 7))] == [
         entry_ids.seal(secret, 1, 7), 7,
@@ -394,6 +395,15 @@ async def test_ids_of_entries_do_not_tell_how_many_others_there_are(home: Househ
     assert entry_ids.unseal(secret, 2, entry_ids.seal(secret, 1, 7)) is None
     for wrong in ("", "7", "x" * 32, "é" * 32, entry_ids.seal(secret, 1, 7)[:-1]):
         assert entry_ids.unseal(secret, 1, wrong) is None
+
+
+def test_no_id_of_an_audit_entry_looks_like_an_option_and_former_ids_are_still_found() -> None:
+    secret = b"s" * entry_ids.SECRET_BYTES
+    ids = [entry_ids.seal(secret, 1, number) for number in range(500)]
+    former = [base64.urlsafe_b64encode(bytes.fromhex(one)).decode() for one in ids]
+
+    assert [one for one in ids if one.startswith("-")] == []
+    assert [entry_ids.unseal(secret, 1, one) for one in former] == list(range(500))
 
 
 async def _prepared(home: Household, path: str) -> dict[str, str]:
