@@ -47,6 +47,7 @@ SHORT_HELP: dict[str, str] = {
     "run": "Run a provisioning cycle now.",
     "scim": "Check any SCIM server for conformance.",
     "scope": "Show and change who is provisioned: the scope and its scoping filters.",
+    "secrets": "List the stored secrets: whose they are, when they were set, and how they are protected.",
     "serve": "Run Lockstep until SIGTERM or Ctrl-C.",
     "settings": "Show or change the provisioning settings of an application.",
     "sources": "Manage the sources of people and groups.",

@@ -46,6 +46,7 @@ STEPS = PageSteps(
         "retry": "Logs > Failures",
         "run": f"{_PROVISIONING}Overview",
         "scope": f"{_PROVISIONING}Mappings > Source Object Scope",
+        "secrets": "Settings > Secrets",
         "settings": f"{_PROVISIONING}Settings",
         "sources": "Sources",
         "sources import": "Sources > Import a file",

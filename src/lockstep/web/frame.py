@@ -70,6 +70,7 @@ SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("Sessions", "/settings/sessions"),
     ("Mail", "/settings/mail"),
     ("Webhook", "/settings/webhook"),
+    ("Secrets", "/settings/secrets"),
     ("Private networks", "/settings/outbound"),
     ("Retention", "/settings/retention"),
     ("Configuration", "/settings/configuration"),

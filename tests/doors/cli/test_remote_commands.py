@@ -65,6 +65,7 @@ mail show
 mail list
 outbound list
 people list
+secrets
 sso address
 sso certs download documo
 sso certs list documo

@@ -50,6 +50,7 @@ from lockstep.actions import (
     source_keys,
     sources,
     status,
+    stored_secrets,
     unkept,
     webhook,
 )
@@ -149,6 +150,7 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     source_decisions: ("confirm_hold", "reject_hold", "who_is_held"),
     source_keys: ("rename_source",),
     sources: ("list_sources", "remove_source", "show_source"),
+    stored_secrets: ("list_secrets",),
     status: ("list_cycles", "list_status", "show_cycle", "show_status"),
     unkept: ("unkept_attributes",),
 }  # fmt: skip

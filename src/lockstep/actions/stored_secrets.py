@@ -1,0 +1,81 @@
+"""The stored secrets: whose they are, when they were set, and how they are protected. Their values cannot be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.storage import stored_secrets
+from lockstep.storage.stored_secrets import StoredSecretRow
+
+KINDS: Mapping[str, str] = {
+    "secretToken": "Secret Token",
+    "clientSecret": "OAuth client secret",
+    "password": "Password for the application",
+    "samlSigningKey": "SAML signing key",
+    "openidClientSecret": "OpenID Connect client secret",
+    "openidSigningKey": "OpenID Connect signing key",
+    "administratorsClientSecret": "Client secret for administrators' single sign-on",
+    "ldapPassword": "LDAP password",
+    "mailPassword": "Mail password",
+    "webhookAddress": "Webhook address",
+    "webhookSecret": "Webhook signing secret",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSecret:
+    """A secret without its value. *kind* is a key of `KINDS`. *is_hashed*: only its hash is stored; otherwise it is encrypted.
+
+    *app* and *owner* are the name and the display name of the application; without an application, *app* is "" and *owner* the server or
+    provider that it is for, or "". *hint* is the shown part of the secret. *has_former_key*: a key that was replaced since encrypted it.
+    """
+
+    kind: str
+    app: str
+    owner: str
+    hint: str
+    set_at: datetime | None
+    set_by: str
+    expires_at: datetime | None
+    is_hashed: bool
+    has_former_key: bool
+
+    @property
+    def name(self) -> str:
+        return KINDS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsView:
+    """The secrets, and the id of the key that encrypts them.
+
+    *encrypted* counts all encrypted values, also those that are not in the list, such as second factors; *with_former_key* counts those
+    of them that another key encrypted.
+    """
+
+    key_id: str
+    encrypted: int
+    with_former_key: int
+    secrets: Sequence[StoredSecret]
+
+
+@needs(Permission.AUDIT_READ)
+async def list_secrets(context: Context) -> SecretsView:
+    async with context.reading() as connection:
+        rows = await stored_secrets.list_stored_secrets(connection)
+        encrypted, with_former_key = await stored_secrets.count_encrypted(connection, context.vault.key_id)
+    found = [_secret(row, context.vault.key_id) for row in rows]
+    return SecretsView(context.vault.key_id.hex(), encrypted, with_former_key, found)
+
+
+def _secret(row: StoredSecretRow, key_id: bytes) -> StoredSecret:
+    is_hashed = row.key_id is None
+    return StoredSecret(
+        row.kind, row.app, row.owner, row.hint, row.set_at, row.set_by, row.expires_at,
+        is_hashed=is_hashed, has_former_key=not is_hashed and bytes(row.key_id or b"") != key_id,
+    )  # fmt: skip
