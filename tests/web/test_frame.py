@@ -11,6 +11,7 @@ from lockstep.actions import administrators, applications
 from lockstep.actions.lockout import admit
 from lockstep.credentials.attempts import OF_ADDRESS
 from lockstep.web.callers import safe_next
+from lockstep.web.frame import SETTINGS_TABS
 from lockstep.web.page import all_pages
 from tests.support.admin_centre import Browser, Centre, serving_centre
 from tests.support.hub import Hub
@@ -207,11 +208,22 @@ async def test_a_page_says_where_it_is(admin: Browser) -> None:
     assert '<a class="skip" href="#main">' in page.html
 
 
-async def test_tabs_stand_beside_the_breadcrumbs_of_no_page(admin: Browser) -> None:
-    tab, below = await admin.get("/settings/admins"), await admin.get("/settings/admins/invite")
+async def test_tabs_stand_beside_the_breadcrumbs_of_no_page(centre: Centre, admin: Browser) -> None:
+    await applications.add_application(centre.hub.context, "documo")
+    tab, below = await admin.get("/logs/audit"), await admin.get("/logs/audit/1")
 
-    assert '<nav class="tabs" aria-label="Settings">' in tab.html and 'class="crumbs"' not in tab.html
+    assert '<nav class="tabs" aria-label="Logs">' in tab.html and 'class="crumbs"' not in tab.html
     assert 'class="tabs"' not in below.html and 'class="crumbs"' in below.html
+
+
+async def test_pages_of_settings_stand_beside_every_one_of_them(admin: Browser) -> None:
+    for path in ("/settings/admins", "/settings/admins/invite"):
+        page = await admin.get(path)
+        found = re.search(r'<nav class="side-nav" aria-label="Settings">.*?</nav>', page.html, re.DOTALL)
+
+        assert found is not None and 'class="tabs"' not in page.html
+        assert re.findall(r'href="(/settings/admins)" aria-current="page"', found[0]) == ["/settings/admins"]
+        assert len(re.findall("<a ", found[0])) == len(SETTINGS_TABS)
 
 
 @pytest.mark.parametrize(

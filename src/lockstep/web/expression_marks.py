@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import orjson
+
 from lockstep.actions.mapping_pages import source_choices
 from lockstep.engine.expressions import ExpressionError, compile_expression
 from lockstep.engine.expressions.catalogue import CATALOGUE, Function
@@ -41,9 +43,27 @@ def functions() -> list[Function]:
     return sorted(CATALOGUE.values(), key=lambda one: one.name.lower())
 
 
-def completions(kind: ObjectKind) -> list[tuple[str, str, str]]:
-    """Return the completions of the expression editor, each with its text, its label and its meaning."""
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A word that the expression editor completes. *parameters* are those of a function, as JSON."""
+
+    word: str
+    label: str
+    meaning: str
+    parameters: str = ""
+
+
+def completions(kind: ObjectKind) -> list[Completion]:
+    """Return the completions of the expression editor: all functions, and the attributes of the source."""
     return [
-        *((one.name, one.signature, one.meaning) for one in functions()),
-        *((f"[{name}]", f"[{name}]", "attribute") for name in source_choices(kind)),
+        *(Completion(one.name, one.signature, one.meaning, _parameters(one)) for one in functions()),
+        *(Completion(f"[{name}]", f"[{name}]", "attribute") for name in source_choices(kind)),
     ]
+
+
+def _parameters(function: Function) -> str:
+    shown = [
+        {"name": one.name, "meaning": one.meaning, "optional": one.optional, "repeats": one.repeats}
+        for one in function.parameters
+    ]
+    return orjson.dumps(shown).decode()

@@ -76,17 +76,30 @@ SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("Configuration", "/settings/configuration"),
     ("About", "/settings/about"),
 )
+# Beside the content, because they are too many for a row of tabs.
+_IN_A_COLUMN = "Settings"
 TABS_OF_SECTION: Mapping[str, Sequence[tuple[str, str]]] = {"Logs": LOG_TABS, "Settings": SETTINGS_TABS}
 
 
 @dataclass(frozen=True, slots=True)
+class SideColumn:
+    """The pages beside the content: those of an application or of the settings. *below* are the pages below the current one."""
+
+    title: str
+    pages: Sequence[Crumb]
+    current: str
+    below: Sequence[Crumb] = ()
+    current_below: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PageFrame:
-    """The data that the frame's templates show for one page."""
+    """The data that the frame's templates show for one page. A page has a column, or tabs, or neither."""
 
     title: str
     sections: Sequence[Section]
     crumbs: Sequence[Crumb]
-    app_tabs: Sequence[Crumb]
+    column: SideColumn | None
     tabs: Sequence[Crumb]
     current_tab: str
 
@@ -103,17 +116,31 @@ class Frames:
         return path in self._paths
 
     def of(self, view: View) -> PageFrame:
-        app_tabs = self._app_tabs(view.app, APP_TABS) if view.app is not None else ()
-        if view.app is not None:
-            tabs = self._app_tabs(view.app, PROVISIONING_TABS) if view.tab == "Provisioning" else ()
-        else:
-            beside = (
-                () if view.parents else TABS_OF_SECTION.get(view.section, ())
-            )  # below a tab, the breadcrumbs lead back
-            tabs = tuple(Crumb(label, href) for label, href in beside if href in self._paths)
-        current = view.subtab if view.app is not None else view.subtab or view.heading
         crumbs = [one if self.leads(one.href) else replace(one, href="") for one in _crumbs(view)]
-        return PageFrame(_title(view), self._sections, crumbs, app_tabs, tabs if len(tabs) > 1 else (), current)
+        current = view.subtab or view.heading
+        # Below a tab, the breadcrumbs lead back.
+        tabs = () if view.app is not None or view.parents or view.section == _IN_A_COLUMN else self._tabs(view.section)
+        return PageFrame(
+            _title(view), self._sections, crumbs, self._column(view), tabs if len(tabs) > 1 else (), current
+        )
+
+    def _column(self, view: View) -> SideColumn | None:
+        if view.app is not None:
+            below = self._app_tabs(view.app, PROVISIONING_TABS) if view.tab == "Provisioning" else ()
+            return SideColumn(
+                view.app.display_name,
+                self._app_tabs(view.app, APP_TABS),
+                view.tab,
+                below if len(below) > 1 else (),
+                view.subtab,
+            )
+        if view.section != _IN_A_COLUMN:
+            return None
+        current = view.parents[0].label if view.parents else view.subtab or view.heading
+        return SideColumn(view.section, self._tabs(view.section), current)
+
+    def _tabs(self, section: str) -> tuple[Crumb, ...]:
+        return tuple(Crumb(label, href) for label, href in TABS_OF_SECTION.get(section, ()) if href in self._paths)
 
     def leads(self, href: str) -> bool:
         """Whether there is a page at *href*."""

@@ -16,7 +16,7 @@ from lockstep.actions.settings import set_mapping
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError, not_found
 from lockstep.web.command_pages import STEPS
-from lockstep.web.expression_marks import MarkedError, completions, error_of
+from lockstep.web.expression_marks import Completion, MarkedError, completions, error_of
 from lockstep.web.mapping_form import TYPES, AttributeForm, kind_of, shown, source_text
 from lockstep.web.page import Answer, Fragment, Pages, View, on_the_form
 from lockstep.web.pages.mappings import ChangeSummary, mapping_page, reviewed
@@ -46,7 +46,7 @@ class Editing:
     names: Sequence[str]
     builder_href: str
     has_builder: bool
-    words: Sequence[tuple[str, str, str]]
+    words: Sequence[Completion]
     refused: LockstepError | None = None
     errors: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(_FIELDS, ""))
     types: Sequence[tuple[str, str]] = TYPES

@@ -1,12 +1,14 @@
 // A text area with data-completes="ID" completes the word before the caret with the options of the datalist ID: functions by name,
 // attributes after an opening bracket. A list box in the sense of ARIA; Escape closes it, Tab and Enter take the marked entry.
+import { tokens } from "./expression_tokens.js";
+
 const SHOWN = 8;
 let open = null; // {area, list, entries, at, begin}
 
-const wordBefore = (area) => area.value.slice(0, area.selectionStart).match(/(\[[\w.]*|[A-Za-z]\w*)$/)?.[0] ?? "";
-
-function isInText(area) {
-  return (area.value.slice(0, area.selectionStart).match(/"/g)?.length ?? 0) % 2 === 1;
+// The word before the caret, or the attribute that is not closed yet; nothing within a text.
+function wordBefore(area) {
+  const last = tokens(area.value.slice(0, area.selectionStart)).at(-1);
+  return last?.kind === "word" || (last?.kind === "attribute" && !last.text.endsWith("]")) ? last.text : "";
 }
 
 function close() {
@@ -22,7 +24,7 @@ function suggest(area) {
   const options = [...(document.getElementById(area.dataset.completes)?.options ?? [])];
   const folded = word.toLowerCase();
   const fits = (option) => option.value.toLowerCase().startsWith(folded) && option.value !== word;
-  const entries = word.length > 0 && !isInText(area) ? options.filter(fits).slice(0, SHOWN) : [];
+  const entries = word.length > 0 ? options.filter(fits).slice(0, SHOWN) : [];
   close();
   if (entries.length === 0) return;
   const list = document.createElement("ul");
