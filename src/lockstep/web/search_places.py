@@ -58,9 +58,7 @@ PLACES: Sequence[SearchPlace] = (
     SearchPlace(
         "Webhook", "/settings/webhook", "globe", Permission.MAIL_READ, "slack notifications http post settings"
     ),
-    SearchPlace(
-        "Secrets", "/settings/secrets", "key", Permission.AUDIT_READ, "encryption key rotate settings"
-    ),
+    SearchPlace("Secrets", "/settings/secrets", "key", Permission.AUDIT_READ, "encryption key rotate settings"),
     SearchPlace(
         "Private networks", "/settings/outbound", "globe", Permission.OUTBOUND_WRITE, "outbound allow settings"
     ),
