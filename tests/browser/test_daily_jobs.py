@@ -5,6 +5,7 @@ An interaction is a click, or a text typed into one field together with the key 
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +27,9 @@ WHO = "kim.berg@contoso.test"
 def busy() -> Iterator[Up]:
     """A morning with work to do: writes are held for approval, and Documo refuses new members because it has no free seat."""
     with running_up("--people", "200", "--seed", "20261123") as up:
+        leaver = next(one["name"] for one in _json("lockstep", up, "links", "documo")["items"] if one["name"] != WHO)
+        _run("lockstep", up, "people", "disable", leaver)
+        _run("lockstep", up, "run", "documo", "--wait", code=6)
         _run("lockstep", up, "settings", "documo", "--deletion-threshold", "5")
         _run("lockstep", up, "assign", "remove", "documo", "--group", "all-sales", "--yes")
         linked = _run("lockstep", up, "links", "documo", "-o", "name").split()
@@ -34,12 +38,16 @@ def busy() -> Iterator[Up]:
         yield up
 
 
-def _run(program: str, up: Up, *words: str) -> str:
+def _run(program: str, up: Up, *words: str, code: int = 0) -> str:
     where = ["--data", str(up.data)]
     command = [str(BIN / program), *where, *words] if program == "lockstep" else [str(BIN / program), *words, *where]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
+
+
+def _json(program: str, up: Up, *words: str, code: int = 0) -> Any:
+    return json.loads(_run(program, up, *words, "-o", "json", code=code))
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +204,25 @@ class TestAuditor:
         await job.search("administrators", "Administrators")
         await job.sees("Global administrator")
 
+    async def test_sees_how_long_leavers_kept_access(self, job: Job) -> None:
+        await job.sees("Time to deprovision p95")
+        await job.link(re.compile("Time to deprovision"))
+        await job.sees(re.compile(r"[Dd]isabled? "))
+
+    async def test_checks_that_secrets_are_encrypted_masked_and_recent(self, job: Job) -> None:
+        await job.search("secrets", "Secrets")
+        row = job.page.get_by_role("row").filter(has=job.page.get_by_role("rowheader", name="Secret Token"))
+        await expect(row).to_contain_text("Encrypted")
+        await expect(row).to_contain_text("ago by")
+
+    async def test_sees_who_approved_a_held_change_and_why_it_was_held(self, job: Job) -> None:
+        await job.link("Logs")
+        await job.link("Audit logs")
+        await job.link("Decide on held deletes")
+        await job.sees("approved")
+        await job.sees("reasons")
+        await job.sees("ada@contoso.test")
+
 
 class TestHelpDesk:
     async def test_reads_one_sentence_about_a_person(self, job: Job) -> None:
@@ -224,6 +251,48 @@ class TestHelpDesk:
         await job.search(f"{WHO} documo", re.compile("Why is Kim Berg"))
         await expect(job.page.get_by_role("button", name="Copy the account ID")).to_be_visible()
 
+    async def test_provisions_that_person_again(self, job: Job) -> None:
+        await job.search(f"{WHO} documo", re.compile("Why is Kim Berg"))
+        await job.link("Provision on demand")
+        await job.button(re.compile("^Provision"))
+        await job.sees("The account is up to date")
+
+    async def test_hands_the_case_over_with_a_link_that_has_everything(self, job: Job) -> None:
+        await job.search(f"{WHO} documo", re.compile("Why is Kim Berg"))
+        await job.heading("Kim Berg in Documo")
+        address = job.page.url
+
+        await job.page.goto("about:blank")
+        await job.page.goto(address)
+
+        await job.heading("Kim Berg in Documo")
+        await job.sees("assigned directly")
+
+
+class TestPlatformEngineer:
+    """Who scripts. An interaction is a command."""
+
+    def test_reads_what_a_file_would_change_and_whether_the_system_differs_from_it(
+        self, busy: Up, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "documo.yaml"
+        file.write_text(_run("lockstep", busy, "export", "documo"))
+        assert _run("lockstep", busy, "plan", str(file), "--detailed-exitcode").startswith("No changes")
+
+        file.write_text(file.read_text().replace("source: surname", "source: givenName"))
+        planned = _run("lockstep", busy, "plan", str(file), "--detailed-exitcode", code=2)
+        differs = _run("lockstep", busy, "diff", str(file), "--detailed-exitcode", code=2)
+        assert "name.familyName" in planned and "name.familyName" in differs
+
+    def test_reads_logs_and_states_as_json(self, busy: Up) -> None:
+        [status] = _json("lockstep", busy, "status", code=6)["items"]
+        records = _json("lockstep", busy, "logs", "--limit", "3")["items"]
+        assert (status["application"], status["standing"], len(records)) == ("documo", "held", 3)
+
+    def test_backs_everything_up(self, busy: Up, tmp_path: Path) -> None:
+        _run("lockstep", busy, "backup", str(tmp_path / "backup"))
+        assert list(tmp_path.iterdir())
+
 
 class TestEngineer:
     """Who offers the SCIM endpoint, on Documo's pages."""
@@ -243,6 +312,20 @@ class TestEngineer:
         await documo.fill("Name", "Okta")
         await documo.button("Create key")
         await documo.sees(re.compile("dk_live_"))
+
+    async def test_sends_a_request_again_as_curl(self, documo: Job) -> None:
+        await documo.link("Account Settings")
+        await documo.link("SCIM request log")
+        await documo.click(documo.page.get_by_role("link", name=re.compile("^POST")).first)
+        await documo.click(documo.page.get_by_role("link", name=re.compile("^POST")).nth(1))
+        await documo.sees(re.compile("^curl "))
+
+    async def test_revokes_a_key_that_nobody_has_used(self, documo: Job) -> None:
+        await documo.link("Account Settings")
+        await documo.link("API keys")
+        await documo.link("Revoke Okta")
+        await documo.click(documo.page.get_by_role("dialog").get_by_role("button", name="Revoke"))
+        await expect(documo.page.get_by_text("Requests with this key are refused from now on")).to_be_visible()
 
     async def test_sees_whether_provisioning_works(self, documo: Job) -> None:
         await documo.link("Account Settings")

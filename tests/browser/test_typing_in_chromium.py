@@ -176,3 +176,29 @@ async def test_the_consequence_of_a_choice_is_said_although_it_was_made_before_h
     await page.evaluate("window.begin()")
 
     await expect(page.get_by_text(re.compile("^Saving"))).to_be_visible()
+
+
+async def test_an_empty_part_that_is_late_shows_a_skeleton_and_one_with_content_a_line(visitor: Visitor) -> None:
+    page, answered = visitor.page, asyncio.Event()
+
+    async def keep_back(route: Route) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await visitor.go("/apps/documo/provisioning/expression")
+    outcome, editor = page.locator("#outcome"), page.get_by_label("Expression", exact=True)
+    await page.route("**/provisioning/expression", keep_back)
+    await outcome.evaluate("one => one.replaceChildren()")
+    await editor.fill("ToUpper([surname])")
+    await expect(outcome).to_have_attribute("aria-busy", "true")
+    await expect(outcome).to_have_attribute("data-skeleton", "")
+    answered.set()
+    await expect(outcome.get_by_role("definition").first).to_be_visible()
+    await expect(outcome).not_to_have_attribute("aria-busy", "true")
+
+    answered.clear()
+    await editor.fill("ToLower([surname])")
+    await expect(outcome).to_have_attribute("aria-busy", "true")
+    await expect(outcome).not_to_have_attribute("data-skeleton", "")
+    answered.set()
+    await expect(outcome).not_to_have_attribute("aria-busy", "true")

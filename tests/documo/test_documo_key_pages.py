@@ -107,12 +107,30 @@ async def test_rolled_key_works_until_the_overlap_is_over(api: Client, hours: st
 
 
 @pytest.mark.parametrize("typed", ["", "entra", "Okta", "Entr"])
-async def test_key_is_revoked_only_when_its_name_is_typed(api: Client, typed: str) -> None:
+async def test_key_that_was_used_is_revoked_only_when_its_name_is_typed(api: Client, typed: str) -> None:
     made = await key(api, "Entra")
+    await used_with(api, made).get("/Users")
+    async with asyncio.timeout(10):
+        while not [
+            one for one in await api_keys.list_keys(api.store, api.account.id) if one.id == made.id and one.last_used_at
+        ]:
+            await asyncio.sleep(0.02)
     async with signed_in(api) as ada:
         status, page = await ada.post(f"{HERE}/{made.id}/revoke", confirmation=typed)
         assert status == 409 and "Type Entra" in page
         assert (await used_with(api, made).get("/Users")).status == 200
+
+
+async def test_key_that_nobody_has_used_is_revoked_without_typing_its_name(api: Client) -> None:
+    made = await key(api, "Entra")
+    async with signed_in(api) as ada:
+        _, dialog = await ada.get(f"{HERE}?dialog=revoke-{made.id}")
+        _, page = await ada.post(f"{HERE}/{made.id}/revoke")
+
+    assert "It has never been used" in dialog and "to confirm" not in dialog
+    assert "Requests with this key are refused from now on" in page
+    [row] = [one for one in await api_keys.list_keys(api.store, api.account.id) if one.id == made.id]
+    assert row.revoked_at is not None
 
 
 async def test_revoking_says_how_the_key_was_used_and_refuses_its_requests(api: Client) -> None:

@@ -187,7 +187,7 @@ async def test_users_are_found_by_any_part_of_their_name_in_every_state(api: Cli
     assert await found("berg", "deleted") == ["dora@x.org"]
 
 
-async def test_key_is_revealed_once_rolled_and_revoked_by_typing_its_name(api: Client) -> None:
+async def test_key_is_revealed_once_rolled_and_revoked(api: Client) -> None:
     here = "/settings/api-keys"
     async with signed_in(api) as ada:
         _, page = await ada.post(here, name="Entra", scope="scim:users", days="90")
@@ -195,8 +195,6 @@ async def test_key_is_revealed_once_rolled_and_revoked_by_typing_its_name(api: C
         assert secret is not None and secret[0] not in (await ada.get(here))[1]
         key = re.findall(rf"{here}/([\w-]+)/revoke", (await ada.get(here))[1])[-1]
 
-        status, page = await ada.post(f"{here}/{key}/revoke", confirmation="Okta")
-        assert (status, "Nothing was revoked" in page) == (409, True)
         _, rolled = await ada.post(f"{here}/{key}/roll", overlap="24")
         assert secret[0] not in rolled and re.search(r"dk_live_[0-9a-f]{64}", rolled)
         await ada.post(f"{here}/{key}/revoke", confirmation="Entra")
