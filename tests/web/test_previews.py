@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lockstep.actions import applications, assignments, credentials, job_previews, provisioning, sources
+from lockstep.actions.job_previews import PreviewFilter
 from lockstep.actions.permissions import Role
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
@@ -181,3 +182,31 @@ async def test_checklist_counts_a_preview_as_done_and_settings_offer_it_before_p
     assert "You can skip this" in before.text
     assert "A preview was made" in after.text
     assert HERE in settings.links
+
+
+async def test_objects_that_are_planned_differently_than_in_the_preview_before_are_shown(
+    centre: Centre, admin: Browser, application: ScriptedScim, tmp_path: Path
+) -> None:
+    first = await made(centre, admin)
+    number = first.rpartition("/")[2]
+    same = await admin.get(await made(centre, admin))
+    await assignments.unassign(centre.hub.context, "documo", users=[upn("anna")])
+    await sources.import_file(
+        centre.hub.context, "staff", {"files": [{"path": str(write_csv(tmp_path / "new.csv", [
+            person("anna"), person("bo", displayName="Bo Berg"), person("cy", displayName="=Cy", givenName="")
+        ]))}]}, is_kept=True,
+    )  # fmt: skip
+
+    here = await made(centre, admin)
+    page = await admin.get(here)
+    since = int(number) + 1
+    changed = await admin.get(f"{here}?since={since}")
+    listed = await job_previews.list_objects(
+        centre.hub.context, "documo", int(here.rpartition("/")[2]), PreviewFilter(differs_from=since)
+    )
+
+    assert "planned differently" not in same.text and f"Changed since preview {number} 0" in same.text
+    assert f"1 object is planned differently than in preview {since}, and 1 object of it is gone" in page.text
+    assert [one.name for one in listed] == [upn("bo")]
+    assert upn("cy") not in changed.text and upn("bo") in changed.text
+    assert any("since=" in link for link in changed.links if "download" in link)

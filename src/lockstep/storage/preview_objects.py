@@ -64,17 +64,25 @@ class PreviewedObject:
 @dataclass(frozen=True, slots=True)
 class PreviewFilter:
     """*action* is that of the objects, or `held` for those that would be kept back, or `writes` for those to which something would be
-    written. *search* is a part of the name or of the account's id. *effect* is one that guards limit.
+    written. *search* is a part of the name or of the account's id. *effect* is one that guards limit. *differs_from* is the number of an
+    earlier preview: only objects for which it shows something else, or that it does not have.
     """
 
     action: str = ""
     kind: str = ""
     search: str = ""
     effect: str = ""
+    differs_from: int = 0
 
     def parameters(self) -> dict[str, Any]:
         escaped = self.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        return {"action": self.action, "kind": self.kind, "effect": self.effect, "search": escaped}
+        return {
+            "action": self.action,
+            "kind": self.kind,
+            "effect": self.effect,
+            "search": escaped,
+            "differs_from": self.differs_from,
+        }
 
 
 _COLUMNS = """kind, id::text, name, display_name, action, is_held, is_due, effects, code, reason, next_step, target_id, changes"""
@@ -84,7 +92,12 @@ _MATCHES = """preview = %(preview)s
     and (%(kind)s = '' or kind = %(kind)s)
     and (%(effect)s = '' or %(effect)s = any(effects))
     and (%(search)s = '' or name ilike '%%' || %(search)s || '%%' or display_name ilike '%%' || %(search)s || '%%'
-        or target_id ilike %(search)s || '%%')"""
+        or target_id ilike %(search)s || '%%')
+    and (%(differs_from)s = 0 or not exists (select from preview_object as earlier where earlier.preview = %(differs_from)s
+        and (earlier.rank, earlier.sort_name, earlier.kind, earlier.id)
+            = (preview_object.rank, preview_object.sort_name, preview_object.kind, preview_object.id)
+        and (earlier.action, earlier.is_held, earlier.target_id, earlier.changes)
+            = (preview_object.action, preview_object.is_held, preview_object.target_id, preview_object.changes)))"""
 _BEGINNING = {"rank": -1, "sort_name": "", "after_kind": "", "after_id": str(UUID(int=0))}
 _WRITING = [action.value for action in WRITING]
 
@@ -136,6 +149,21 @@ async def count(connection: Connection, preview: int, wanted: PreviewFilter) -> 
         {"preview": preview, "writing": list(_WRITING), **wanted.parameters()},
     )
     return int((await only_row(cursor))[0])
+
+
+async def difference(connection: Connection, preview: int, earlier: int) -> Mapping[str, int]:
+    """Compare two previews: how many objects are planned differently now, or for the first time, and how many are gone."""
+    cursor = await connection.execute(
+        """select count(*) from preview_object as earlier where preview = %s and not exists (select from preview_object as later
+            where later.preview = %s and (later.kind, later.id) = (earlier.kind, earlier.id))""",
+        (earlier, preview),
+    )
+    gone = int((await only_row(cursor))[0])
+    return {
+        "earlier": earlier,
+        "changed": await count(connection, preview, PreviewFilter(differs_from=earlier)),
+        "gone": gone,
+    }
 
 
 async def pages(pool: Pool, preview: int, wanted: PreviewFilter) -> AsyncIterator[list[PreviewedObject]]:

@@ -39,6 +39,8 @@ UNDER_WAY = (PreviewState.WAITING, PreviewState.RUNNING)
 class PreviewRow:
     """One preview. *counts* are the planned objects by action, with the keys `held` and `due` for those that are kept back and those that
     the next incremental cycle looks at. *config_version* is the configuration that it used; *newest_version* is the present one.
+    *difference* compares it with the complete preview before it, if there was one: `earlier` is its number, `changed` how many objects are
+    planned differently or for the first time, and `gone` how many are not there any more.
     """
 
     id: int
@@ -58,6 +60,7 @@ class PreviewRow:
     counts: Mapping[str, int]
     risks: Sequence[Mapping[str, Any]]
     error: Mapping[str, Any] | None
+    difference: Mapping[str, int] | None = None
 
     @property
     def is_under_way(self) -> bool:
@@ -85,7 +88,7 @@ class ClaimedPreview:
 
 _SELECT = """select preview.id, preview.job, preview.state, preview.started_by, preview.created_at, preview.beat_at, preview.ended_at,
     preview.attempts, preview.config_version, job.config_version as newest_version, preview.phase, preview.done, preview.total,
-    preview.requests, preview.counts, preview.risks, preview.error
+    preview.requests, preview.counts, preview.risks, preview.error, preview.difference
     from preview join job on job.id = preview.job """
 
 
@@ -168,12 +171,19 @@ async def save_end(
     *,
     risks: Sequence[Mapping[str, Any]] = (),
     error: Mapping[str, Any] | None = None,
+    difference: Mapping[str, int] | None = None,
 ) -> None:
     """End the preview, unless it was stopped or taken over: then the accounts are those of the new owner."""
     cursor = await connection.execute(
-        """update preview set state = %s, risks = %s, error = %s, phase = '', ended_at = now(), beat_at = now()
+        """update preview set state = %s, risks = %s, error = %s, difference = %s, phase = '', ended_at = now(), beat_at = now()
         where id = %s and owner = %s and state = 'running'""",
-        (state, as_json(list(risks)), None if error is None else as_json(error), claimed.id, claimed.owner),
+        (
+            state,
+            as_json(list(risks)),
+            *(None if one is None else as_json(one) for one in (error, difference)),
+            claimed.id,
+            claimed.owner,
+        ),
     )
     if cursor.rowcount:
         await connection.execute("delete from preview_account where preview = %s", (claimed.id,))
@@ -220,6 +230,15 @@ async def read(connection: Connection, job: str, preview: int) -> PreviewRow | N
     async with connection.cursor(row_factory=class_row(PreviewRow)) as cursor:
         await cursor.execute(_SELECT + "where preview.job = %s and preview.id = %s", (job, preview))
         return await cursor.fetchone()
+
+
+async def complete_before(connection: Connection, job: str, preview: int) -> int | None:
+    """Return the number of the newest complete preview of *job* that was made before *preview*."""
+    cursor = await connection.execute(
+        "select id from preview where job = %s and id < %s and state = 'done' order by id desc limit 1", (job, preview)
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else None
 
 
 async def has_complete_preview(connection: Connection, job: str) -> bool:

@@ -34,7 +34,8 @@ MARKDOWN_HEADER = ("|   | Name | Action | Changes | Why |", "|---|---|---|---|--
 class PreviewJson(TypedDict):
     """*state* is `waiting`, `running`, `done`, `failed` or `stopped`. *counts* has the objects by action, with `held` for writes that are
     kept back and `due` for writes that the next incremental cycle makes; a full cycle makes all. *isStale* is true if the configuration was
-    changed since.
+    changed since. *difference* compares it with the complete preview before it: `earlier` is its number, `changed` how many objects are
+    planned differently or for the first time, and `gone` how many are not there any more.
     """
 
     id: int
@@ -52,6 +53,7 @@ class PreviewJson(TypedDict):
     counts: dict[str, int]
     risks: list[dict[str, Any]]
     error: dict[str, Any] | None
+    difference: dict[str, int] | None
 
 
 class PreviewedObjectJson(TypedDict):
@@ -89,6 +91,7 @@ def preview_json(app: str, row: PreviewRow) -> PreviewJson:
         "counts": dict(row.counts),
         "risks": [dict(one) for one in row.risks],
         "error": dict(row.error) if row.error is not None else None,
+        "difference": dict(row.difference) if row.difference is not None else None,
     }
 
 

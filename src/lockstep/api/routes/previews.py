@@ -8,7 +8,7 @@ from lockstep.actions import job_previews
 from lockstep.actions.job_previews import PreviewFilter
 from lockstep.actions.rows.previews import ACTIONS, PreviewedObjectJson, PreviewJson, object_json, preview_json
 from lockstep.api.door import Asked, router_of
-from lockstep.api.filtering import Selects, selected, words
+from lockstep.api.filtering import Selects, number, selected, words
 from lockstep.api.paging import Asking, Page, page
 from lockstep.api.shapes import NEXT_LOOK, AppName, rooted
 
@@ -18,6 +18,7 @@ _OBJECTS = (
     Selects("effect", "eq", "effect"),
     Selects("kind", "eq", "kind", words("User", "Group")),
     Selects("name", "co", "search"),
+    Selects("differsFrom", "eq", "differs_from", number),
 )
 
 
@@ -49,7 +50,7 @@ async def show_preview(context: Asked, app: AppName, preview: int) -> PreviewJso
 @router.get("/applications/{app}/previews/{preview}/objects")
 async def list_preview_objects(context: Asked, query: Asking, app: AppName, preview: int) -> Page[PreviewedObjectJson]:
     """List what would be done to each person and group, and why: losses of access first. The filter supports `action eq`, `effect eq`,
-    `kind eq` and `name co`.
+    `kind eq`, `name co` and `differsFrom eq` with the number of an earlier preview: objects for which that one shows something else.
     """
     query.refuse_sort("action")
     wanted = PreviewFilter(**selected(query.filter, _OBJECTS))

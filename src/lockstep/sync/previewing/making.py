@@ -105,7 +105,10 @@ async def _finish(services: Services, claimed: ClaimedPreview, risks: RiskCollec
         shown["held"] += await preview_objects.hold(connection, claimed.id, effects_held(held)) if held else 0
         if not await previews.save_progress(connection, claimed, counts=shown):
             raise PreviewEnded
-        await previews.save_end(connection, claimed, PreviewState.DONE, risks=[one.as_json() for one in risks.risks()])
+        earlier = await previews.complete_before(connection, claimed.job, claimed.id)
+        difference = await preview_objects.difference(connection, claimed.id, earlier) if earlier else None
+        found = [one.as_json() for one in risks.risks()]
+        await previews.save_end(connection, claimed, PreviewState.DONE, risks=found, difference=difference)
         await previews.remove_all_but_newest(connection, claimed.job, most=KEPT)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -161,7 +161,7 @@ async def _page(
         "is_without_worker": row is not None and await job_previews.is_without_worker(context, place.name, row.id),
     }
     if row is not None:
-        model |= await _objects(context, request, place, row)
+        model |= await _objects(context, request, place, row, kept)
     return View(
         "provisioning/whole_preview.html",
         f"Preview {row.id}" if row is not None else "Preview",
@@ -176,10 +176,21 @@ async def _page(
     )
 
 
-async def _objects(context: Context, request: Request, place: AppPlace, row: PreviewRow) -> dict[str, object]:
+def _difference(row: PreviewRow, kept: Sequence[PreviewRow]) -> Mapping[str, int] | None:
+    """Return the comparison with the preview before, if that one is still kept."""
+    found = row.difference
+    return found if found is not None and any(one.id == found["earlier"] for one in kept) else None
+
+
+async def _objects(
+    context: Context, request: Request, place: AppPlace, row: PreviewRow, kept: Sequence[PreviewRow]
+) -> dict[str, object]:
     wanted, after = _filter(request), request.query_params.get("after", "")
     here = f"{place.href}/provisioning/preview/{row.id}"
     given = {"action": wanted.action, "effect": wanted.effect, "search": wanted.search}
+    if wanted.differs_from:
+        given["since"] = str(wanted.differs_from)
+    difference = _difference(row, kept)
     found: list[PreviewedObject] = []
     matching = 0
     if not row.is_under_way:
@@ -190,10 +201,11 @@ async def _objects(context: Context, request: Request, place: AppPlace, row: Pre
         "this": here,
         "lines": [PreviewLine(one) for one in shown],
         "matching": matching,
-        "chips": _chips(row, here, wanted),
+        "chips": [*_chips(row, here, wanted), *_chip_of_changed(difference, here, wanted)],
+        "difference": difference,
         "risks": [(risk, address(here, action=risk["action"], effect=risk["effect"])) for risk in row.risks],
         "wanted": wanted,
-        "is_filtered": bool(wanted.action or wanted.effect or wanted.search),
+        "is_filtered": bool(wanted.action or wanted.effect or wanted.search or wanted.differs_from),
         "writes": row.writes,
         "remedy": STEPS.on_page(str((row.error or {}).get("nextStep", ""))),
         "due": row.counts.get("due", 0),
@@ -206,7 +218,14 @@ async def _objects(context: Context, request: Request, place: AppPlace, row: Pre
 def _chips(row: PreviewRow, here: str, wanted: PreviewFilter) -> list[Chip]:
     """Return one chip for all objects, one for each action that occurs, and one for the writes that are kept back."""
     search = wanted.search
-    chips = [Chip("All", address(here, search=search), not wanted.action and not wanted.effect, row.done)]
+    chips = [
+        Chip(
+            "All",
+            address(here, search=search),
+            not wanted.action and not wanted.effect and not wanted.differs_from,
+            row.done,
+        )
+    ]
     for action, (sign, word, _) in ACTIONS.items():
         if number := row.counts.get(action, 0):
             label = word if sign == "." else f"{sign} {word}"
@@ -217,15 +236,30 @@ def _chips(row: PreviewRow, here: str, wanted: PreviewFilter) -> list[Chip]:
     return chips
 
 
+def _chip_of_changed(difference: Mapping[str, int] | None, here: str, wanted: PreviewFilter) -> list[Chip]:
+    """Return the chip of the objects for which the earlier preview shows something else."""
+    if difference is None:
+        return []
+    earlier = difference["earlier"]
+    href = address(here, since=str(earlier), search=wanted.search)
+    return [Chip(f"Changed since preview {earlier}", href, wanted.differs_from == earlier, difference["changed"])]
+
+
 def _filter(request: Request) -> PreviewFilter:
     query = request.query_params
     return PreviewFilter(
-        action=query.get("action", ""), search=query.get("search", "").strip(), effect=query.get("effect", "")
+        action=query.get("action", ""),
+        search=query.get("search", "").strip(),
+        effect=query.get("effect", ""),
+        differs_from=_as_number(query.get("since", "")),
     )
 
 
 def _number(request: Request) -> int:
-    text = request.path_params["preview"]
+    return _as_number(request.path_params["preview"])
+
+
+def _as_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
