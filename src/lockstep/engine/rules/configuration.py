@@ -22,7 +22,7 @@ class Scope(StrEnum):
     ALL = "all"
 
 
-MOST_CREATES_PER_REQUEST = 64  # so that the answer to a bulk request does not keep others waiting
+MOST_CREATES_PER_REQUEST = 100  # so that the answer to a bulk request does not keep others waiting
 
 
 @dataclass(frozen=True, slots=True)
