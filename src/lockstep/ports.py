@@ -7,12 +7,13 @@ the contract suite (`tests/contracts`) has a test of the same name for each, and
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from lockstep.configuration.authentication import BEARER_TOKEN, Authentication
 from lockstep.engine.decisions.value_fates import JudgedValue
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.engine.rules.target_attributes import TargetAttribute
@@ -80,9 +81,7 @@ class Answer:
     reads: int = 0  # later requests that verified the values
     refused: tuple[RefusedValue, ...] = ()  # values that a partial write left out
     is_not_scim: bool = False  # the response is not from a SCIM service, or breaks the protocol
-    named: frozenset[str] = (
-        frozenset()
-    )  # the words of a refusal, case-folded: the target reads them once, as names of attributes
+    named: frozenset[str] = frozenset()  # the attributes that a refusal names: its words, case-folded
     shares_request: bool = False  # as in Exchange, for a bulk request of which no exchange was recorded
     is_too_much: bool = False  # the request changes more at once than the application accepts
 
@@ -133,11 +132,9 @@ class AccountReader(Protocol):
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
         """Return the accounts whose *attribute* equals *value* (one `eq` filter). Only a few accounts are expected."""
-        ...
 
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
         """Return the account, or None if the target answers 404."""
-        ...
 
 
 class TargetReader(AccountReader, Protocol):
@@ -149,7 +146,6 @@ class TargetReader(AccountReader, Protocol):
 
     def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
         """Yield all accounts, page by page. Members of groups are not read."""
-        ...
 
 
 class Target(TargetReader, Protocol):
@@ -197,11 +193,9 @@ class Target(TargetReader, Protocol):
 
     async def creates_at_once(self) -> int:
         """Return how many creates one request may carry; 1 if the application offers no bulk requests. The first call may ask it."""
-        ...
 
     async def create_many(self, kind: ObjectKind, creates: Sequence[NewAccount]) -> Sequence[Answer]:
         """Create the accounts, with as few requests as possible, and return the answer to each, in order."""
-        ...
 
     async def update(
         self,
@@ -214,7 +208,6 @@ class Target(TargetReader, Protocol):
         operation_id: str,
     ) -> Answer:
         """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). *current* decides between replace and add for filtered paths."""
-        ...
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer: ...
 
@@ -222,11 +215,9 @@ class Target(TargetReader, Protocol):
         self, group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str
     ) -> Answer:
         """Change one chunk of members with one PATCH."""
-        ...
 
     async def members_of(self, group_id: str) -> frozenset[str] | None:
         """Return the account ids of a group's members, or None if the application does not show them. Raises TargetError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,26 +237,6 @@ class Probe:
     is_verified: bool = True
 
 
-class AuthenticationMethod(StrEnum):
-    """The ways to authenticate requests to an application. The values are stored, and configuration files use the same ones."""
-
-    BEARER = "bearer"
-    CLIENT_CREDENTIALS = "oauth2ClientCredentials"
-    BASIC = "basic"
-
-
-@dataclass(frozen=True, slots=True)
-class Authentication:
-    """An authentication method and its parameters. *client_id* is the client's id, or the user name for Basic. With client credentials,
-    *token_url* issues a token for *scope*.
-    """
-
-    method: AuthenticationMethod = AuthenticationMethod.BEARER
-    client_id: str = ""
-    token_url: str = ""
-    scope: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
     """Everything needed to open a target. *secret* is a `lockstep.vault.Secret`, revealed only while a header is built."""
@@ -279,11 +250,10 @@ class TargetSettings:
     requests_per_second: float | None = None
     concurrency: int = 16
     kinds: tuple[ObjectKind, ...] = (ObjectKind.USER,)
-    authentication: Authentication = Authentication()
-    reads_only: bool = (
-        False  # the opened target sends no request that could change anything, and raises LockstepError instead
-    )
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    authentication: Authentication = BEARER_TOKEN
+    reads_only: bool = False  # the target raises LockstepError instead of sending a request that could change anything
+    redacted_paths: frozenset[str] = frozenset()  # their values are left out of recorded exchanges
+    page_size: int = 200
 
 
 class Turns(Protocol):
@@ -291,15 +261,15 @@ class Turns(Protocol):
 
     async def spend(self) -> float:
         """Count a request that is about to be sent. Return 0, or the seconds for which it must not be sent."""
-        ...
 
 
 class Observer(Protocol):
-    """Receives a report of every request that was sent, when the request ends."""
+    """Receives a report of every request that was sent, when the request ends. Must neither block nor raise.
 
-    def __call__(self, application: str, status: int | None, seconds: float) -> None:
-        """Receive the report of one request. *status* is None if no complete response arrived. Must neither block nor raise."""
-        ...
+    *status* is None if no complete response arrived.
+    """
+
+    def __call__(self, application: str, status: int | None, seconds: float) -> None: ...
 
 
 def unobserved(application: str, status: int | None, seconds: float) -> None:
@@ -310,20 +280,14 @@ class TargetOpener(Protocol):
     """Opens applications, so that inner packages need not know any adapter."""
 
     def allow(self, more: Iterable[str]) -> None:
-        """Allow connections to *more*, in addition to the addresses that the process may always use. The previous value of *more* no longer
-        applies.
-        """
+        """Allow connections to *more*, besides the addresses that are always allowed. Replaces the *more* of an earlier call."""
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target: ...
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]: ...
 
     async def test_deeply(self, settings: TargetSettings) -> Sequence[Probe]:
-        """Send every kind of request that provisioning would send, with test accounts that are deleted again. Call only on explicit
-        request.
-        """
-        raise NotImplementedError
+        """Send every kind of request of provisioning, with test accounts that are deleted again. Call only on explicit request."""
 
     async def discover(self, settings: TargetSettings, kind: ObjectKind) -> Sequence[TargetAttribute]:
         """Return the attributes that the application declares. Raises LockstepError if it declares none."""
-        raise NotImplementedError

@@ -97,7 +97,7 @@ class ScimApplication:
         return self._road.operation_ids
 
     def open(self, turns: Turns | None = None) -> Target:
-        settings = settings_for(self._origin, secret=Secret(self._tenant.token), extra={"page_size": 2})
+        settings = settings_for(self._origin, secret=Secret(self._tenant.token), page_size=2)
         return ScimTarget(settings, self.client, turns)
 
     def fail(self, failure: Failure | None, *, after: int = 0) -> None:

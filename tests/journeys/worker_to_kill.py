@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from lockstep.ports import Target, TargetSettings, Turns
@@ -24,7 +25,7 @@ TIMES = Times(
     deadline_seconds=1.5,
     lease_margin_seconds=0.5,
     lease_renewal_seconds=0.3,
-    ambiguous_wait_seconds=0.1,
+    ambiguous_wait=timedelta(seconds=0.1),
     late_arrival_seconds=3.0,
 )
 

@@ -38,7 +38,7 @@ USERS: dict[str, Any] = {
 CONFIG: dict[str, Any] = {"scope": "assigned", "mappings": [USERS]}
 NAMESPACE = UUID("8c5d2f5c-6b0e-4ba8-a9b9-111111111111")
 FAST = Times(
-    ambiguous_wait_seconds=0.05,
+    ambiguous_wait=timedelta(seconds=0.05),
     lease_margin_seconds=1.0,
     lease_renewal_seconds=0.5,
     probe_interval=timedelta(hours=1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -23,7 +24,7 @@ CONFLICT = answered(Verdict.CONFLICT, status=409, code="Conflict", detail="The n
 @pytest.fixture
 async def refused(world: World, target: ModelTarget) -> World:
     """One person is refused the user name that another one's account still has."""
-    world.services.times = replace(world.services.times, ambiguous_wait_seconds=0.001)
+    world.services.times = replace(world.services.times, ambiguous_wait=timedelta(seconds=0.001))
     await world.add_people([HOLDER, WANTS])
     await world.sync()
     await _name_changes_only_in_the_directory(world)
@@ -122,7 +123,7 @@ async def test_newcomer_is_tried_again_when_somebody_forgets_the_link_that_is_in
 
 async def test_people_who_change_names_with_each_other_are_both_told_so(world: World, target: ModelTarget) -> None:
     """Neither account can be renamed first. Nothing is created, and neither gets the other's account."""
-    world.services.times = replace(world.services.times, ambiguous_wait_seconds=0.001)
+    world.services.times = replace(world.services.times, ambiguous_wait=timedelta(seconds=0.001))
     await world.add_people([HOLDER, WANTS])
     await world.sync()
     await rename(world, {HOLDER: LATER, WANTS: NAME})

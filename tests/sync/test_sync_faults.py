@@ -164,7 +164,7 @@ async def test_what_fails_for_a_moment_is_tried_as_often_as_the_configuration_sa
     pool: Pool, target: ModelTarget, most: int | None, waits_long: bool
 ) -> None:
     """No more than that before the long waits begin; by default five times."""
-    world = await make_world(pool, target, times=replace(FAST, ambiguous_wait_seconds=0.0005))
+    world = await make_world(pool, target, times=replace(FAST, ambiguous_wait=timedelta(seconds=0.0005)))
     if most is not None:
         await world.configure({**CONFIG, "limits": {"maxRetries": most}})
     target.before = lambda verb, key: (

@@ -192,7 +192,7 @@ async def test_probe_that_passes_does_not_make_the_pauses_of_writes_short_again(
 async def test_person_who_waits_makes_no_pause_shorter(world: World, application: ScriptedScim) -> None:
     application.answers[Asked.CREATE] = NONSENSE["503"]
     await world.add_people([2])
-    world.services.times = replace(world.services.times, ambiguous_wait_seconds=3600.0)
+    world.services.times = replace(world.services.times, ambiguous_wait=timedelta(seconds=3600.0))
     async with world.pool.connection() as connection:
         job = await world.services.read_job(connection, world.job)
 
@@ -206,7 +206,7 @@ async def test_cycle_ends_although_the_application_fails_on_each_write_of_one_ob
     world: World, application: ScriptedScim
 ) -> None:
     """The application answers everything else, and says each time that the account is as it was."""
-    world.services.times = replace(world.services.times, ambiguous_wait_seconds=0.002)
+    world.services.times = replace(world.services.times, ambiguous_wait=timedelta(seconds=0.002))
     application.answers["update"] = error(500)
     await world.change([1], surname="New")
 

@@ -30,7 +30,7 @@ async def read_all(pages: Pages) -> tuple[list[str], TargetError | None, int]:
 
     ids: list[str] = []
     failed = None
-    async with serving(handler) as server, target_at(server.origin, extra={"page_size": 10}) as target:
+    async with serving(handler) as server, target_at(server.origin, page_size=10) as target:
         try:
             async for page in target.pages(USER):
                 ids += [account.id for account in page.accounts]

@@ -110,7 +110,7 @@ async def test_redacted_values_are_written_but_not_kept() -> None:
 
 
 async def test_paths_redacted_by_the_settings_are_not_kept_on_create() -> None:
-    more = {"extra": {"redacted_paths": ["name.familyName"]}}
+    more = {"redacted_paths": frozenset({"name.familyName"})}
     async with serving(answering(201, {"id": "u1"})) as server, target_at(server.origin, **more) as target:
         answer = await target.create(USER, {"userName": "anna", "name.familyName": "Lindqvist"}, operation_id="op")
 

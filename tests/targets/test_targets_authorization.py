@@ -13,8 +13,9 @@ from aiohttp import web
 
 from documo.access import api_keys
 from documo.store.database import open_store
+from lockstep.configuration.authentication import Authentication, AuthenticationMethod
 from lockstep.engine.records import ObjectKind
-from lockstep.ports import Authentication, AuthenticationMethod, Verdict
+from lockstep.ports import Verdict
 from lockstep.postgres.database import Database
 from lockstep.targets.probing.connection import test_connection as probe_connection
 from lockstep.targets.scim_target import ScimTarget

@@ -22,8 +22,9 @@ from lockstep.actions.credentials import (
 )
 from lockstep.actions.jobs import job_row, new_services, read_job, require_credentials
 from lockstep.actions.permissions import Permission
+from lockstep.configuration.authentication import Authentication
 from lockstep.errors import Kind, LockstepError, invalid
-from lockstep.ports import Authentication, Probe, TargetSettings
+from lockstep.ports import Probe, TargetSettings
 from lockstep.postgres.pool import Connection
 from lockstep.storage import credentials, jobs
 from lockstep.sync.connections import read_target_settings, target_settings

@@ -15,9 +15,9 @@ from lockstep.actions.access import needs
 from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import Permission
+from lockstep.configuration.authentication import Authentication as Authentication
+from lockstep.configuration.authentication import AuthenticationMethod as AuthenticationMethod
 from lockstep.errors import invalid
-from lockstep.ports import Authentication as Authentication
-from lockstep.ports import AuthenticationMethod as AuthenticationMethod
 from lockstep.storage import credentials as store
 from lockstep.storage import unkept
 from lockstep.storage.credentials import CredentialRow

@@ -15,9 +15,10 @@ from lockstep.actions.restore import note_read_again
 from lockstep.actions.source_files import NamedFiles, named_files, open_files
 from lockstep.actions.source_runs import MOST_NAMED, counts_of, pass_record
 from lockstep.configuration.files.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
+from lockstep.directory.import_locks import rehearsing
 from lockstep.directory.intake import IntakeGuard as IntakeGuard
 from lockstep.directory.intake import IntakeOptions as IntakeOptions
-from lockstep.directory.intake import delete_objects, rehearsing, take_pass
+from lockstep.directory.intake import delete_objects, take_pass
 from lockstep.directory.rows import PassKind as PassKind
 from lockstep.directory.rows import PassResult as PassResult
 from lockstep.directory.rows import SourcePass

@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 from lockstep.directory.attributes import shown
 from lockstep.directory.edit import Edit, editing
 from lockstep.directory.groups import delete_groups, remove_members
+from lockstep.directory.import_locks import alone_with
 from lockstep.directory.intake_groups import GroupIntake
 from lockstep.directory.intake_members import MemberIntake
 from lockstep.directory.intake_people import PersonIntake
 from lockstep.directory.people import delete_people
 from lockstep.directory.rows import PassKind, PassResult, Renaming, SourcePass, Survey
-from lockstep.errors import LockstepError, conflict, invalid, not_found
+from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.postgres.pool import Connection, Pool
-from lockstep.postgres.session_locks import lock_for_transaction, session_lock
 from lockstep.storage import groups as group_store
 from lockstep.storage import people as people_store
 from lockstep.storage import source_holds
@@ -97,7 +97,7 @@ async def take_pass(
     """
     options = options or IntakeOptions()
     result = PassResult(reading.kind, ignored=reading.ignored, most_named=options.most_named)
-    async with _alone(database, source) as connection:
+    async with alone_with(database, source) as connection:
         walk = _Walk(connection, source, reading, result, actor, options, after_commit)
         await walk.run()
     return result
@@ -284,37 +284,3 @@ def _reason(kind: str, *, missing: int, before: int, is_empty: bool) -> str:
     if is_empty:
         return f"The source lists none of its {before:,} {noun}"
     return f"{missing:,} of {before:,} {noun} ({missing * 100 / max(before, 1):.0f}%) are no longer in the source"
-
-
-@asynccontextmanager
-async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
-    """Run a pass in a transaction that is rolled back, only to show its effects. Other changes of the directory wait until it ends."""
-    async with pool.connection() as connection:
-        async with connection.transaction(force_rollback=True):
-            yield connection
-
-
-@asynccontextmanager
-async def _alone(database: Pool | Connection, source: str) -> AsyncIterator[Connection]:
-    """Return a connection for one pass, with a lock against other passes of the same source. A connection given by the caller must be in
-    a transaction.
-    """
-    name = f"pass of {source}"
-    if isinstance(database, Pool):
-        async with session_lock(database, name) as connection:
-            if connection is None:
-                raise _already_running(source)
-            yield connection
-            await connection.execute("drop table if exists seen, seen_edge")
-    else:
-        if not await lock_for_transaction(database, name):
-            raise _already_running(source)
-        yield database
-        await database.execute("drop table if exists seen, seen_edge")
-
-
-def _already_running(source: str) -> LockstepError:
-    return conflict(
-        f"The source {source} is already being imported",
-        next_step=f"Watch it: lockstep sources status {source}",
-    )

@@ -21,7 +21,6 @@ from lockstep.scim.filters import Filter
 from lockstep.scim.operations import Op, Operation
 from lockstep.scim.patch_result import PatchResult, check_parts, touched_attributes
 from lockstep.scim.registry import PathTarget, ResourceDefinition
-from lockstep.scim.schema import Attribute
 from lockstep.scim.selections import element_described_by, selection_of
 from lockstep.scim.validate import Checkers, Unknown, check_required, checkers_of, schemas_of
 from lockstep.scim.values import check_count, copy_json, unknown_attribute
@@ -106,7 +105,7 @@ class _Patch:
                 raise unknown_attribute(f"{urn}:{name}" if urn else name)
 
     def _apply_at(self, operation: Operation, target: PathTarget, selection: Filter | None) -> None:
-        attribute = _writable(target)
+        attribute = target.writable
         op: Op = operation.op
         if attribute.name == "schemas":
             # `schemas` is derived from the content, so a client cannot make it wrong.
@@ -130,7 +129,7 @@ class _Patch:
         self._drop_empty(target, container)
 
     def _apply_single(self, value: Any, target: PathTarget, container: dict[str, Any]) -> None:
-        attribute = _known(target)
+        attribute = target.known
         if attribute.is_complex and isinstance(value, dict):
             self._merge(container.setdefault(attribute.name, {}), value, target)
             return
@@ -139,7 +138,7 @@ class _Patch:
         container[attribute.name] = checked
 
     def _apply_list(self, op: Op, value: Any, target: PathTarget, container: dict[str, Any]) -> None:
-        attribute = _known(target)
+        attribute = target.known
         before = container.get(attribute.name) or []
         items = value if isinstance(value, list) else [value]
         if op == "replace":
@@ -162,7 +161,7 @@ class _Patch:
         settle_primary(elements.all, promoted, str(target))
 
     def _apply_sub(self, op: Op, value: Any, target: PathTarget, container: dict[str, Any]) -> None:
-        attribute = _known(target)
+        attribute = target.known
         if not attribute.multi_valued:
             element = container.get(attribute.name)
             if element is None:
@@ -178,12 +177,12 @@ class _Patch:
             )
         for element in elements:
             self._set_sub(element, target, None if op == "remove" else value)
-        settle_primary(elements, elements if _sets_primary(target) else [], str(target))
+        settle_primary(elements, elements if target.is_primary else [], str(target))
 
     def _apply_selected(
         self, op: Op, operation: Operation, target: PathTarget, selection: Filter, container: dict[str, Any]
     ) -> None:
-        attribute = _known(target)
+        attribute = target.known
         if not attribute.multi_valued:
             raise invalid_path(f"{target} has one value, so it cannot be selected with a filter.", str(target))
         matches = selection_of(selection, self._definition, target.urn, attribute)
@@ -208,11 +207,11 @@ class _Patch:
             gone = {id(element) for element in selected}
             kept = [element for element in elements if id(element) not in gone]
             if selected:
-                check_immutable(_known(target), elements, kept or None, str(target))
+                check_immutable(target.known, elements, kept or None, str(target))
             elements[:] = kept
 
     def _write_selected(self, elements: list[Any], element: Any, value: Any, target: PathTarget) -> Any:
-        attribute = _known(target)
+        attribute = target.known
         if target.sub is not None:
             was_primary = element.get("primary") is True
             self._set_sub(element, target, value)
@@ -229,7 +228,7 @@ class _Patch:
     def _create_selected(
         self, elements: list[Any], operation: Operation, target: PathTarget, selection: Filter
     ) -> None:
-        attribute = _known(target)
+        attribute = target.known
         described = element_described_by(selection, attribute)
         if described is None:
             raise no_target(
@@ -249,7 +248,7 @@ class _Patch:
 
     def _merge(self, element: dict[str, Any], value: dict[str, Any], target: PathTarget) -> None:
         # Sub-attributes that the value leaves out stay unchanged (RFC 7644, section 3.5.2.3).
-        attribute = _known(target)
+        attribute = target.known
         for name, item in value.items():
             sub = attribute.sub(name)
             if sub is None and self._unknown == "refuse":
@@ -261,7 +260,7 @@ class _Patch:
         sub = target.sub
         if sub is None:
             raise invalid_path(f"{target} names no sub-attribute.", str(target))
-        checked = self._checkers.subs[target.urn, _known(target).name, sub.name](value)
+        checked = self._checkers.subs[target.urn, target.known.name, sub.name](value)
         check_immutable(sub, element.get(sub.name), checked, str(target))
         if checked is not None:
             element[sub.name] = checked
@@ -277,7 +276,7 @@ class _Patch:
         return container
 
     def _drop_empty(self, target: PathTarget, container: dict[str, Any]) -> None:
-        name = _known(target).name
+        name = target.known.name
         value = container.get(name)
         if isinstance(value, list):
             kept = [item for item in value if item not in ({}, None)]
@@ -287,20 +286,3 @@ class _Patch:
             container.pop(name, None)
         if target.urn and not container:
             self.document.pop(target.urn, None)
-
-
-def _writable(target: PathTarget) -> Attribute:
-    attribute = _known(target)
-    if attribute.read_only or (target.sub is not None and target.sub.read_only):
-        raise mutability_error(f"{target} is read-only: the service sets it.", str(target))
-    return attribute
-
-
-def _known(target: PathTarget) -> Attribute:
-    if target.attribute is None:
-        raise invalid_path(f"{target} is a schema, not an attribute.", str(target))
-    return target.attribute
-
-
-def _sets_primary(target: PathTarget) -> bool:
-    return target.sub is not None and target.sub.name == "primary"

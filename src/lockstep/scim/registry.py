@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from lockstep.scim.errors import invalid_value, not_found
+from lockstep.scim.errors import invalid_path, invalid_value, mutability_error, not_found
 from lockstep.scim.names import AttributePath
 from lockstep.scim.schema import (
     Attribute,
@@ -60,6 +60,24 @@ class PathTarget(NamedTuple):
     def leaf(self) -> Attribute | None:
         """The sub-attribute if there is one, otherwise the attribute."""
         return self.sub or self.attribute
+
+    @property
+    def known(self) -> Attribute:
+        """The attribute. Raises ScimError (invalidPath) if the path means a whole extension."""
+        if self.attribute is None:
+            raise invalid_path(f"{self} is a schema, not an attribute.", str(self))
+        return self.attribute
+
+    @property
+    def writable(self) -> Attribute:
+        """The attribute. Raises ScimError (mutability) if clients may not write it or its sub-attribute."""
+        if self.known.read_only or (self.sub is not None and self.sub.read_only):
+            raise mutability_error(f"{self} is read-only: the service sets it.", str(self))
+        return self.known
+
+    @property
+    def is_primary(self) -> bool:
+        return self.sub is not None and self.sub.name == "primary"
 
     def __str__(self) -> str:
         parts = [attribute.name for attribute in (self.attribute, self.sub) if attribute]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
 
 import httptools
@@ -17,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from lockstep.errors import release_frames
 from lockstep.serving.bodies import Send
 from lockstep.serving.connections import Connections
+from lockstep.serving.last_answer import LastAnswer
 from lockstep.serving.refusals import Refusal, Refused, check_head, without_upgrade
 
 Render = Callable[[Refusal], tuple[bytes, bytes]]
@@ -93,19 +93,17 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as offer:
-                # An offer of another protocol may be ignored (RFC 9110, section 7.8), but a body that came with the
-                # offer must be read.
+                # The offer may be ignored (RFC 9110, section 7.8), but a body that came with it must be read.
                 data = without_upgrade(self.parser.get_method(), self.url, self.headers) + data[offer.args[0] :]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
                 self._is_offer = False
             except httptools.HttpParserCallbackError as error:
                 cause = error.__context__
-                refused = (
-                    cause if isinstance(cause, Refused) else Refused(400, "The request target is not a valid URL.")
-                )
+                if not isinstance(cause, Refused):
+                    cause = Refused(400, "The request target is not a valid URL.")
                 release_frames(error)  # they reference the parser, which references the connection
-                raise refused from None
+                raise cause from None
             except httptools.HttpParserError as error:
                 raise Refused(400, f"Not a valid HTTP/1.1 request: {str(error)[:100]}.") from None
 
@@ -150,7 +148,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._deadline = self.loop.time() + self.registry.limits.body_seconds
         self.registry.busy(self)
         if not self.cycle.keep_alive:
-            self.cycle.transport = LastAnswer(self)
+            self.cycle.transport = LastAnswer(self.transport, self.close_after_answer)
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
@@ -195,9 +193,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.registry.quiet(self)
 
     def close_after_answer(self) -> None:
-        """Close after the last response was written. A body that is still arriving is discarded, so that the client can read
-        the response.
-        """
+        """Close after the last response. A body that is still arriving is discarded, so that the client can read the response."""
         if not self._in_body:
             self.transport.close()
         elif not self.transport.is_closing():
@@ -242,9 +238,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return True
 
     def _end_with(self, refusal: Refusal) -> None:
-        """Send *refusal* and end the connection. Further input is discarded for a moment; otherwise the client would see a reset before
-        it has read the refusal.
-        """
+        """Send *refusal* and end the connection. Input is discarded for a moment, so that no reset hides the refusal."""
         self._unset_keepalive_if_required()
         self.transport.write(self._answer(refusal))
         self.transport.write_eof()
@@ -252,12 +246,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._closing_deadline = self.loop.time() + self.registry.limits.linger_seconds
 
     def _answer(self, refusal: Refusal) -> bytes:
-        media_type, body = self.render(refusal)
-        lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}".encode()]
-        lines += [name + b": " + value for name, value in self.server_state.default_headers]
-        lines += [b"retry-after: 1"] if refusal.status == 503 else []
-        lines += [b"content-type: " + media_type, b"content-length: %d" % len(body), b"connection: close", b"", b""]
-        return b"\r\n".join(lines) + (b"" if refusal.method == "HEAD" else body)
+        return refusal.as_response(self.server_state.default_headers, *self.render(refusal))
 
     # Deadlines
 
@@ -290,28 +279,6 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._in_body:
             self._deadline = min(self._deadline, self.loop.time() + self.registry.limits.stop_seconds / 2)
         super().shutdown()
-
-
-class LastAnswer(asyncio.Transport):
-    """The transport for the last response of a connection. Its `close` waits until the client has read the response."""
-
-    __slots__ = ("_protocol", "_transport")
-
-    def __init__(self, protocol: LimitedProtocol) -> None:
-        self._protocol = protocol
-        self._transport = protocol.transport
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._transport.write(data)
-
-    def close(self) -> None:
-        self._protocol.close_after_answer()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
 
 
 async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:

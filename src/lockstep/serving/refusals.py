@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -22,6 +23,14 @@ class Refusal:
     def about(self, method: str, path: str) -> Refusal:
         """Return the same refusal with the request's method and path."""
         return replace(self, method=method, path=path)
+
+    def as_response(self, headers: Headers, media_type: bytes, body: bytes) -> bytes:
+        """Return the bytes of the response, with *headers* and the rendered *body*."""
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}".encode()]
+        lines += [name + b": " + value for name, value in headers]
+        lines += [b"retry-after: 1"] if self.status == 503 else []
+        lines += [b"content-type: " + media_type, b"content-length: %d" % len(body), b"connection: close", b"", b""]
+        return b"\r\n".join(lines) + (b"" if self.method == "HEAD" else body)
 
 
 class Refused(Exception):

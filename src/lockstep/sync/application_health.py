@@ -20,6 +20,7 @@ from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import Connection, transaction
 from lockstep.storage import jobs, provisioning_log, target_state
 from lockstep.storage.batches import Row
+from lockstep.storage.target_state import TargetState
 from lockstep.sync import notifying
 from lockstep.sync.outcome.log_records import record_of_application
 from lockstep.sync.services import Job, Services
@@ -84,6 +85,35 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
         await quarantine(services, job, QuarantineReason.EXCEPTION, answer, asked)
         return QUARANTINED
     return ""
+
+
+class Reports:
+    """Reports the answers of one drain. The failure count of a kind of request is reset only if it may be above zero, because that costs a
+    transaction.
+    """
+
+    def __init__(self, services: Services, job: Job) -> None:
+        self._services = services
+        self._job = job
+        self._counted = set(Asked)  # kinds of requests whose failure count may be above zero
+
+    def learn(self, state: TargetState) -> None:
+        """Adopt the failure counts of all workers."""
+        self._counted |= state.streaks.keys()
+
+    async def notice(self, answer: Answer, asked: Asked) -> str:
+        """Like `notice` of this module. An answer that shows a working application resets the failure count of *asked*."""
+        if answer.verdict not in NO_ANSWER | NEEDS_SOMEBODY:
+            await self.answered(asked)
+            return ""
+        self._counted.add(asked)
+        return await notice(self._services, self._job, answer, asked)
+
+    async def answered(self, asked: Asked) -> None:
+        """Like `answered` of this module, if there may be something to reset."""
+        if asked in self._counted:
+            self._counted.discard(asked)
+            await answered(self._services, self._job, asked)
 
 
 async def answered(services: Services, job: Job, asked: Asked) -> None:

@@ -5,10 +5,11 @@ The token stays sealed until the target builds a header.
 
 from __future__ import annotations
 
+from lockstep.configuration.authentication import Authentication, AuthenticationMethod
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError
-from lockstep.ports import Authentication, AuthenticationMethod, TargetSettings
+from lockstep.ports import TargetSettings
 from lockstep.postgres.pool import Connection
 from lockstep.storage.jobs import JobRow
 from lockstep.vault import Secret, Vault
@@ -58,11 +59,10 @@ def target_settings(
         requests_per_second=limits.requests_per_second,
         concurrency=limits.concurrency or 16,
         kinds=tuple(mapping.source for mapping in configuration.objects if mapping.enabled),
-        extra={"redacted_paths": _redacted_paths(configuration)},
+        redacted_paths=_redacted_paths(configuration),
     )
 
 
-def _redacted_paths(configuration: JobConfiguration) -> tuple[str, ...]:
-    """The target paths that must not appear in recorded exchanges."""
-    paths = {one.target for mapping in configuration.objects for one in mapping.attributes if one.is_redacted}
-    return tuple(sorted(paths))
+def _redacted_paths(configuration: JobConfiguration) -> frozenset[str]:
+    """Return the target paths that must not appear in recorded exchanges."""
+    return frozenset(one.target for mapping in configuration.objects for one in mapping.attributes if one.is_redacted)

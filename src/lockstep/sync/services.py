@@ -57,7 +57,7 @@ class Times:
     deadline_seconds: float = 10.0  # for one request to an application
     lease_margin_seconds: float = 10.0
     lease_renewal_seconds: float = 5.0
-    ambiguous_wait_seconds: float = 1.0
+    ambiguous_wait: timedelta = timedelta(seconds=1)
     late_arrival_seconds: float = 20.0  # how long a create without a response may still reach the application
     search_lag_seconds: float = SEARCH_LAG_SECONDS  # how long to wait before a search without a result counts
     longest_wait_seconds: float = 60.0

@@ -58,7 +58,7 @@ class SharedTurns:
     def be_quiet(self, seconds: float) -> None:
         self._quiet_until = max(self._quiet_until, self._clock.now() + seconds)
 
-    def learn(self, state: TargetState, *, asked_at: float) -> None:
+    def learn(self, state: TargetState, asked_at: float) -> None:
         """Adopt *state*, read from the database. *asked_at* is monotonic time, read before the query."""
         self._read_at = max(self._read_at, asked_at)
         if state.seconds_to_wait:
@@ -109,4 +109,4 @@ class SharedTurns:
             except DATABASE_LOST:
                 self.be_quiet(NO_DATABASE_SECONDS)  # a request that could not be recorded is not sent
                 return
-            self.learn(state, asked_at=asked_at)
+            self.learn(state, asked_at)

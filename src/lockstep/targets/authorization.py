@@ -15,9 +15,10 @@ from urllib.parse import quote_plus, urlencode
 
 import orjson
 
+from lockstep.configuration.authentication import Authentication, AuthenticationMethod
 from lockstep.http.client import HttpClient, Response
 from lockstep.http.trouble import WireError
-from lockstep.ports import Answer, Authentication, AuthenticationMethod, TargetSettings, Verdict
+from lockstep.ports import Answer, TargetSettings, Verdict
 from lockstep.targets.redaction import Redactor
 from lockstep.vault import Secret
 

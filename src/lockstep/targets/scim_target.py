@@ -73,7 +73,7 @@ class ScimTarget(Target):
     ) -> None:
         self.settings = settings
         self._tenant = read_tenant_url(settings.tenant_url)
-        self._redacted_paths = frozenset(settings.extra.get("redacted_paths", ()))
+        self._redacted_paths = settings.redacted_paths
         self._sender = ScimSender(
             settings, client, self._tenant, turns=turns, observer=observer, redacted_paths=self._redacted_paths
         )
@@ -82,7 +82,7 @@ class ScimTarget(Target):
         self._tries_bare = False  # the form of a manager to try next while none is known to work
         self._removes_by_value: bool | None = None  # the form of a removal that works, or None if unknown
         self._bulk = BulkCreates(self._sender)
-        self._page_size = int(settings.extra.get("page_size", 200))
+        self._page_size = settings.page_size
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
         hidden = (value,) if attribute in self._redacted_paths else ()

@@ -238,7 +238,7 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
     async with services.pool.connection() as connection:
         state = await target_state.read_state(connection, job.id)
     turns = services.turns(job)
-    turns.learn(state, asked_at=asked_at)
+    turns.learn(state, asked_at)
     if turns.quiet_seconds:
         return False
     if is_held(quarantine):

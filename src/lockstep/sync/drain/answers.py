@@ -23,6 +23,9 @@ from lockstep.sync.outcome.log_records import SYSTEM, record_of, record_of_failu
 from lockstep.sync.outcome.outcomes import Failure, Outcome
 from lockstep.sync.planning.planner import PlanResult
 
+INTERNAL_ERROR = Failure(
+    "InternalError", "An internal error occurred while processing this object.", "Report it with the log of the worker."
+)
 GONE_TEXT = "The application reports that the account does not exist"
 UNKEPT = "The application reported success, but its response shows the account unchanged"
 # How often to read an account again if the response lacks essential values that the application accepted.

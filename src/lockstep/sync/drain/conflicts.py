@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from lockstep.ports import TargetError, TargetReader
+from lockstep.ports import Answer, TargetError, TargetReader, Verdict
 from lockstep.storage import links
 from lockstep.sync.drain.work import Write
-from lockstep.sync.outcome.outcomes import Failure
+from lockstep.sync.outcome.outcomes import MOST_LOOKS_AGAIN, Failure
 from lockstep.sync.planning.accounts import known_queries
 from lockstep.sync.services import Job, Services
+
+
+def is_lasting(work: Write, answer: Answer) -> bool:
+    """Whether *answer* is one conflict too many in a row."""
+    return answer.verdict is Verdict.CONFLICT and work.claim.resume.rereads >= MOST_LOOKS_AGAIN
 
 
 async def rival_of(services: Services, job: Job, work: Write, reader: TargetReader) -> Failure | None:

@@ -6,15 +6,18 @@ fails, nothing is decided: the failure is returned as `Unreadable`, with the out
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from lockstep.engine.decisions.intent import Intent, IntentKind
+from lockstep.engine.decisions.plan import PreparedObject, make_plan
+from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
+from lockstep.engine.records import Account, Link, LinkState, Reason
 from lockstep.ports import Answer, TargetError, TargetReader
 from lockstep.storage.dirty import NEWEST_LEAVER_MARK
 from lockstep.sync.cycle import returned_leavers
 from lockstep.sync.drain import answers, settled_outcomes
-from lockstep.sync.drain.settling import plan_stray, settle
+from lockstep.sync.drain.settling import settle
 from lockstep.sync.drain.work import Look, Settle
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning.ownership import StoredOwnership
@@ -53,13 +56,12 @@ async def look(
         return planned
     except TargetError as failed:
         answer = failed.answer
-    wait = timedelta(seconds=services.times.ambiguous_wait_seconds)
     unsettled = isinstance(work, Settle)
     outcome = answers.failed_look(
         work.claim,
         answer,
         moment=services.moment(),
-        wait=wait,
+        wait=services.times.ambiguous_wait,
         prepared=work.prepared,
         initiated_by=initiated_by,
         is_unsettled=unsettled,
@@ -74,12 +76,26 @@ async def _settle(
     found = await settle(services, job, work.prepared, work.unsettled, reader)
     is_all_recorded = not (found.settled or found.problem or found.waits)
     if found.stray is not None and found.link is not None and is_all_recorded:
-        return plan_stray(work.prepared, found.link, found.stray)
+        return _plan_stray(work.prepared, found.link, found.stray)
     return settled_outcomes.settled(
         work.claim,
         work.prepared.obj.display,
         found,
         moment=services.moment(),
-        wait=timedelta(seconds=services.times.ambiguous_wait_seconds),
+        wait=services.times.ambiguous_wait,
         initiated_by=initiated_by,
     )
+
+
+def _plan_stray(prepared: PreparedObject, link: Link, account: Account) -> PlanResult:
+    """Plan to disable the second account that our own create made for the same object."""
+    text = f"The account {account.id} was created for the same object as {link.target_id}, which is linked."
+    reason = Reason("DuplicateAccount", text, {"targetId": account.id, "linked": link.target_id})
+    only = replace(
+        prepared,
+        link=Link(prepared.obj.kind, prepared.obj.id, account.id, LinkState.LIVE, {}),
+        intent=Intent(IntentKind.DISABLE, "duplicate", (reason,)),
+        record={**prepared.record, IS_SOFT_DELETED: "True"},
+        must_look=False,
+    )
+    return PlanResult(make_plan(only, observed=account), only, account, is_stray=True)

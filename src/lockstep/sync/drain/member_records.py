@@ -1,8 +1,9 @@
-"""The records of a change of members: the journal entry before the change is sent, and the log record after the response."""
+"""The records of changes of members: the journal entry, the log record, and the result of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from lockstep.engine.plans import Step, StepStatus, StepType
 from lockstep.engine.records import Change, ObjectKind
@@ -18,6 +19,36 @@ from lockstep.wording import counted
 
 ABOUT_MEMBERS = frozenset({400, 404, 409, 422})
 MEMBERS = "members"  # the action of such an operation in the journal
+
+
+@dataclass(slots=True)
+class MembersResult:
+    """The result of a run. *answer* is the response that stopped the run, or None if all members are in step."""
+
+    added: int = 0
+    removed: int = 0
+    requests: int = 0
+    answer: Answer | None = None
+    is_group_gone: bool = False
+    is_interrupted: bool = False  # the remaining chunks are sent at the group's next turn
+    is_read_back: bool = False  # whether to read back: a member is in the sample, or an answer shows unexpected members
+    removed_ids: set[str] = field(default_factory=set)
+    unkept: Failure | None = None
+    not_kept: int = 0
+    unverified: int = 0
+    refused: dict[str, tuple[MemberChange, Answer]] = field(default_factory=dict)  # change and answer, by member
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The counters of the cycle that this run adds to."""
+        counts = {
+            "membersAdded": self.added,
+            "membersRemoved": self.removed,
+            "membersRefused": len(self.refused),
+            "membersNotKept": self.not_kept,
+            "membersUnverified": self.unverified,
+        }
+        return {name: count for name, count in counts.items() if count}
 
 
 def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequence[MemberChange]) -> JournalEntry:

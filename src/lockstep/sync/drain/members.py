@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Target, TargetError, Verdict
@@ -24,6 +23,7 @@ from lockstep.storage.target_members import MemberChange, UnsureMember
 from lockstep.sync.drain.answers import GONE_TEXT, failed_look
 from lockstep.sync.drain.member_check import Unseen, is_sampled, read_back, shows_otherwise
 from lockstep.sync.drain.member_records import (
+    MembersResult,
     chunk_entry,
     chunk_record,
     may_be_about_members,
@@ -41,24 +41,6 @@ CHUNK = 100
 PAGE = 10_000
 NO_END = frozenset({Verdict.AMBIGUOUS, Verdict.THROTTLED})  # a 503 counts as THROTTLED and may come from a proxy
 MOST_REFUSED = 20  # if more members than this are refused one by one, the cause is something else
-
-
-@dataclass(slots=True)
-class MembersResult:
-    """The result of a run. *answer* is the response that stopped the run, or None if all members are in step."""
-
-    added: int = 0
-    removed: int = 0
-    requests: int = 0
-    answer: Answer | None = None
-    is_group_gone: bool = False
-    is_interrupted: bool = False  # the remaining chunks are sent at the group's next turn
-    is_read_back: bool = False  # whether to read back: a member is in the sample, or an answer shows unexpected members
-    removed_ids: set[str] = field(default_factory=set)
-    unkept: Failure | None = None
-    not_kept: int = 0
-    unverified: int = 0
-    refused: dict[str, tuple[MemberChange, Answer]] = field(default_factory=dict)  # change and answer, by member
 
 
 @dataclass(slots=True)
@@ -84,18 +66,11 @@ class MemberSync:
     async def outcome(self) -> tuple[Outcome, Answer | None]:
         """Bring the members in step. Returns what to record for the group, and the response that stopped the run, if any."""
         result = await self.run()
-        counts = {
-            "membersAdded": result.added,
-            "membersRemoved": result.removed,
-            "membersRefused": len(result.refused),
-            "membersNotKept": result.not_kept,
-            "membersUnverified": result.unverified,
-        }
         if result.is_group_gone:
             outcome = giving_back.look_again(
                 self.claim,
                 GONE_TEXT,
-                after=timedelta(seconds=self.services.times.ambiguous_wait_seconds),
+                after=self.services.times.ambiguous_wait,
                 moment=self.services.moment(),
                 settled=(),
                 requests=0,
@@ -108,19 +83,21 @@ class MemberSync:
             outcome = self._failed(result.unkept)
         elif result.answer is None:
             is_counted = self.claim.members_due
-            counted = "" if is_counted else "updated" if any(counts.values()) else "unchanged"
+            counted = "" if is_counted else "updated" if result.counts else "unchanged"
             outcome = replace(outcomes.without_write(self.claim, self.planned), counted=counted)
         else:
-            wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
             # If some changes were accepted, the pauses start short again.
             is_progress = bool(result.added or result.removed)
             outcome = failed_look(
-                outcomes.as_new(self.claim) if is_progress else self.claim, result.answer, moment=self.services.moment(), wait=wait,
-                prepared=self.planned.prepared, initiated_by=self.initiated_by,
-            )  # fmt: skip
-        more = {name: count for name, count in counts.items() if count}
+                outcomes.as_new(self.claim) if is_progress else self.claim,
+                result.answer,
+                moment=self.services.moment(),
+                wait=self.services.times.ambiguous_wait,
+                prepared=self.planned.prepared,
+                initiated_by=self.initiated_by,
+            )
         requests = self.planned.requests + result.requests
-        return replace(outcome, requests=requests, more_counts=more), result.answer
+        return replace(outcome, requests=requests, more_counts=result.counts), result.answer
 
     async def run(self) -> MembersResult:
         """Send the differences until none is left or a response stops the run."""

@@ -19,7 +19,7 @@ import structlog
 from lockstep.engine.decisions.patience import Asked
 from lockstep.engine.records import Action
 from lockstep.http.deadline import deadline
-from lockstep.ports import Answer, Target, TargetSettings, Verdict
+from lockstep.ports import Answer, Target, TargetSettings
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.storage.target_state import TargetState
@@ -33,17 +33,15 @@ from lockstep.sync.drain.transactions import TAKEN, journal_batch, record_batch
 from lockstep.sync.drain.work import Ahead, Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import new_id
-from lockstep.sync.outcome.outcomes import Failure, Outcome, refused
+from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
-LARGEST_BATCH = 128
-MOST_JOURNALLED = 256  # writes in one transaction
+MOST_JOURNALLED, MOST_RECORDED = 256, 128  # in one transaction
 PLANNING_SECONDS = 0.25  # how long a write may wait to be journalled with its slice; no wait once the slice is planned
 BATCH_SECONDS = 0.1  # how long an outcome may wait to be recorded with others; no wait if no other object is undecided
-IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the fault of an object: the drain ends and the sweep starts another
 SHORT_WAIT_SECONDS = 2.0  # wait this long for the application; for longer pauses, objects are released
 
@@ -74,14 +72,14 @@ class Pipeline:
         self._leases = Leases(services, job.id, self.lease_seconds)
         self.ahead = Ahead(settings.concurrency)
         self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
-        self._in_vain = set(Asked)  # kinds of requests whose failure count the next answer must reset
+        self._reports = application_health.Reports(services, job)
         self._guard = Guard(services)
         self._decisions: dict[int, Decisions] = {}  # by attempt
         self._turns = services.turns(job)
         self._sharing = Sharing(target, settings.concurrency)
         self._queue = WorkQueue()
         self._journal: Batches[Write] = Batches(most=MOST_JOURNALLED, wait_seconds=PLANNING_SECONDS)
-        self._records: Batches[Outcome] = Batches(most=LARGEST_BATCH, wait_seconds=BATCH_SECONDS)
+        self._records: Batches[Outcome] = Batches(most=MOST_RECORDED, wait_seconds=BATCH_SECONDS)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -129,10 +127,6 @@ class Pipeline:
     def seconds_to_wait(self) -> float:
         """For how many seconds no request may be sent to the application."""
         return self._turns.quiet_seconds
-
-    @property
-    def _first_wait(self) -> timedelta:
-        return timedelta(seconds=self.services.times.ambiguous_wait_seconds)
 
     async def _serve(self) -> None:
         while True:
@@ -184,20 +178,14 @@ class Pipeline:
 
     async def _sent(self, work: Write, answer: Answer, seconds: float) -> None:
         rival = None
-        if answer.verdict is Verdict.CONFLICT and work.claim.resume.rereads >= outcomes.MOST_LOOKS_AGAIN:
+        if conflicts.is_lasting(work, answer):
             with deadline(self.settings.deadline_seconds):
                 rival = await conflicts.rival_of(self.services, self.job, work, self.target)
-        moment = self.services.moment()
+        moment, wait = self.services.moment(), self.services.times.ambiguous_wait
         outcome = answers.outcome_of(
-            work,
-            answer,
-            moment=moment,
-            seconds=seconds,
-            wait=self._first_wait,
-            initiated_by=self.initiated_by,
-            rival=rival,
+            work, answer, moment=moment, seconds=seconds, wait=wait, initiated_by=self.initiated_by, rival=rival
         )
-        self.done(settled_outcomes.with_next_steps(outcome, work.planned, moment, self._first_wait))
+        self.done(settled_outcomes.with_next_steps(outcome, work.planned, moment, wait))
 
     async def _sync_members(self, work: Members) -> None:
         chunk = self.job.configuration.limits.members_per_patch or members.CHUNK
@@ -208,7 +196,7 @@ class Pipeline:
         outcome, answer = await run.outcome()
         self.done(outcome)
         if run.result.added or run.result.removed:
-            await self._answered(Asked.MEMBERS)
+            await self._reports.answered(Asked.MEMBERS)
         if answer is not None:
             await self._notice(answer, Asked.MEMBERS)
 
@@ -225,7 +213,7 @@ class Pipeline:
             self.done(found.outcome)
             await self._notice(found.answer, asks(work))
             return
-        await self._answered(asks(work))
+        await self._reports.answered(asks(work))
         if isinstance(found, Outcome):
             self.done(found)
         else:
@@ -261,35 +249,18 @@ class Pipeline:
     def fault(self, claim: Claim) -> None:
         """Put an object on the retry list after an internal error in its processing. The other objects continue."""
         log.error("object_fault", kind=claim.kind, object=claim.source_id, trace=traceback.format_exc())
-        failure = Failure(
-            "InternalError",
-            "An internal error occurred while processing this object.",
-            "Report it with the log of the worker.",
-        )
-        self.done(refused(claim, None, failure, moment=self.services.moment()))
+        self.done(outcomes.refused(claim, None, answers.INTERNAL_ERROR, moment=self.services.moment()))
 
     async def _notice(self, answer: Answer, asked: Asked) -> None:
         """Handle what a response means for the whole application rather than for one object."""
-        if answer.verdict not in IN_VAIN:
-            await self._answered(asked)
-            return
-        self._in_vain.add(asked)
-        if stop := await application_health.notice(self.services, self.job, answer, asked):
+        if stop := await self._reports.notice(answer, asked):
             self.stop_claiming = stop
             self.changed.set()
-
-    async def _answered(self, asked: Asked) -> None:
-        """Reset the count of consecutive failed requests of kind *asked*, because the application answered such a request, even if it
-        refused it.
-        """
-        if asked in self._in_vain:
-            self._in_vain.discard(asked)
-            await application_health.answered(self.services, self.job, asked)
 
     async def _journal_writes(self) -> None:
         while True:
             batch = await self._journal.take()
-            found = await journal_batch(self.services, self.job, batch, self._guard, self._learn_turns)
+            found = await journal_batch(self.services, self.job, batch, self._guard, self._turns.learn)
             self._guard.note_journalled(one.claim for one in batch if one.operation_id in found.journalled)
             self._guard.forget(one.claim for one in batch if one.operation_id not in found.journalled)
             for write in batch:
@@ -305,8 +276,8 @@ class Pipeline:
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
         """Plan the object again soon: another object took the account first and will have been recorded by then."""
-        moment = self.services.moment()
-        self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=planned.requests))
+        requests, moment = planned.requests, self.services.moment()
+        self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=requests))
 
     async def _record_outcomes(self) -> None:
         while True:
@@ -315,12 +286,9 @@ class Pipeline:
                 self._on_recorded(outcome)
             self._forget([one.claim for one in batch])
 
-    def _learn_turns(self, state: TargetState, asked_at: float) -> None:
-        self._turns.learn(state, asked_at=asked_at)
-
     def _learn(self, state: TargetState, asked_at: float) -> None:
-        self._learn_turns(state, asked_at)
-        self._in_vain |= state.streaks.keys()
+        self._turns.learn(state, asked_at)
+        self._reports.learn(state)
 
     def _forget(self, claims: Iterable[Claim]) -> None:
         for claim in claims:

@@ -14,10 +14,9 @@ from functools import partial
 from typing import Any
 
 from lockstep.engine.decisions.gone import ended
-from lockstep.engine.decisions.intent import Intent, IntentKind
 from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.decisions.matching import differs_in_case, match_key
-from lockstep.engine.decisions.plan import PreparedObject, make_plan
+from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.settlement import (
     Sent,
     base_after_change,
@@ -28,8 +27,7 @@ from lockstep.engine.decisions.settlement import (
     sent,
     took_effect,
 )
-from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
-from lockstep.engine.records import Account, Action, Link, LinkState, Reason, Values
+from lockstep.engine.records import Account, Action, Link, LinkState, Values
 from lockstep.ports import TargetReader
 from lockstep.storage import links, under_way
 from lockstep.storage.journal import SettledOperation
@@ -42,7 +40,7 @@ from lockstep.sync.outcome.links import made_link
 from lockstep.sync.outcome.outcomes import Failure
 from lockstep.sync.planning.accounts import known_queries, read_account
 from lockstep.sync.planning.ownership import witnesses_beside
-from lockstep.sync.planning.planner import CountingReader, PlanResult
+from lockstep.sync.planning.planner import CountingReader
 from lockstep.sync.services import Job, Services
 
 MAYBE_CREATED = "MaybeCreated"
@@ -291,20 +289,6 @@ class _Run:
             operation.queries,
             self.prepared.mapping,
         )
-
-
-def plan_stray(prepared: PreparedObject, link: Link, account: Account) -> PlanResult:
-    """Plan to disable the second account that our own create made for the same object."""
-    text = f"The account {account.id} was created for the same object as {link.target_id}, which is linked."
-    reason = Reason("DuplicateAccount", text, {"targetId": account.id, "linked": link.target_id})
-    only = replace(
-        prepared,
-        link=Link(prepared.obj.kind, prepared.obj.id, account.id, LinkState.LIVE, {}),
-        intent=Intent(IntentKind.DISABLE, "duplicate", (reason,)),
-        record={**prepared.record, IS_SOFT_DELETED: "True"},
-        must_look=False,
-    )
-    return PlanResult(make_plan(only, observed=account), only, account, is_stray=True)
 
 
 def _holds_account(link: Link | None) -> bool:

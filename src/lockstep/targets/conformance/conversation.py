@@ -15,9 +15,9 @@ from urllib.parse import quote, quote_plus
 
 import orjson
 
+from lockstep.configuration.authentication import Authentication
 from lockstep.http.client import HttpClient, Response
 from lockstep.http.trouble import WireError
-from lockstep.ports import Authentication
 from lockstep.scim.tokens import quote as json_quote
 from lockstep.targets.authorization import Authorizer, NoToken
 from lockstep.targets.conformance.catalogue import Broken, Doubtful

@@ -6,7 +6,6 @@ failed probe says so. Requests of other clients are checked by `lockstep scim ch
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -16,6 +15,7 @@ from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.http.client import HttpClient
 from lockstep.ports import Answer, Probe, Target, TargetError, TargetSettings
 from lockstep.scim import patch_build
+from lockstep.targets.conformance.made_objects import Fault, MadeObjects, new_name, operation_name
 from lockstep.targets.probing.connection import test_connection
 from lockstep.targets.scim_requests import values_at
 from lockstep.targets.scim_target import ScimTarget
@@ -27,14 +27,6 @@ USERS = ("Create", "Find", "Change", "E-mail", "Remove a value", "Manager", "Ren
 GROUPS = ("Create a group", "Find a group", "Add members", "Remove a member", "Rename a group")
 CLEAN_UP = "Clean-up"
 UNSHOWN = "It does not show the members of a group, so Lockstep cannot verify that they were kept"
-
-
-class Fault(Exception):
-    """Raised if a step did not work as provisioning requires. Its text says what happened, and *remedy* says what to do."""
-
-    def __init__(self, sentence: str, remedy: str) -> None:
-        super().__init__(sentence)
-        self.remedy = remedy
 
 
 class Unverified(Exception):
@@ -57,12 +49,13 @@ async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[
     failed = [probe.name for probe in probes if not probe.passed]
     if failed and failed != ["Groups"]:
         return (*probes, *(_untried(name, failed[0]) for name in (*names, CLEAN_UP)))
-    run = DeepTest(ScimTarget(settings, client), settings)
+    target = ScimTarget(settings, client)
+    run = DeepTest(target, settings, MadeObjects(target, settings))
     try:
         await run.write(USERS if failed else names)  # an application without groups may still handle people correctly
         run.probes += [_untried(name, failed[0]) for name in names if failed and name in GROUPS]
     finally:
-        left = await run.clean_up()
+        left = await run.made.delete_all()
     sentence = f"Not deleted: {', '.join(left)}" if left else "Everything that was created was deleted"
     clean_up = Probe(CLEAN_UP, not left, sentence, "Delete it by hand" if left else "")
     return (*probes, *run.probes, clean_up)
@@ -70,15 +63,12 @@ async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[
 
 @dataclass
 class DeepTest:
-    """One run of the deep test.
-
-    *made* lists what must be deleted, in order: the kind and name of each resource, and its id if it is known.
-    """
+    """One run of the deep test."""
 
     target: Target
     settings: TargetSettings
+    made: MadeObjects
     probes: list[Probe] = field(default_factory=list)
-    made: list[tuple[ObjectKind, str, str]] = field(default_factory=list)
     person: str = ""
     boss: str = ""
     group: str = ""
@@ -118,37 +108,10 @@ class DeepTest:
             is_good, sentence, remedy = False, failed.answer.detail, failed.answer.next_step
         self.probes.append(Probe(name, is_good, sentence, remedy, monotonic() - started, is_verified=is_verified))
 
-    async def clean_up(self) -> list[str]:
-        """Delete what was created, newest first. Return the names of the resources that still exist or may exist."""
-        left = []
-        for kind, name, known in reversed(self.made):
-            try:
-                attribute = "displayName" if kind is GROUP else self.settings.matching_attribute
-                ids = [known] if known else [one.id for one in await self.target.find(kind, attribute, name)]
-                for one in ids:
-                    answer = await self.target.delete(kind, one, etag="", operation_id=_operation())
-                    if not answer.is_done and await self.target.get(kind, one) is not None:
-                        left.append(f"{name} ({one})")
-            except TargetError:
-                left.append(name)
-        return left
-
-    async def _made(self, kind: ObjectKind, name: str, values: Values) -> str:
-        at = len(self.made)
-        self.made.append((kind, name, ""))
-        answer = await self.target.create(kind, values, operation_id=_operation())
-        if not answer.is_done or answer.account is None:
-            last = answer.exchanges[-1] if answer.exchanges else None
-            if last is not None and last.status is not None and 400 <= last.status < 500:
-                del self.made[at]
-            raise Fault(answer.detail, answer.next_step)
-        self.made[at] = (kind, name, answer.account.id)
-        return answer.account.id
-
     async def _create(self) -> str:
-        self.name, boss = _new_name(), _new_name()
-        self.person = await self._made(USER, self.name, self._values(self.name))
-        self.boss = await self._made(USER, boss, self._values(boss))
+        self.name, boss = new_name(), new_name()
+        self.person = await self.made.create(USER, self.name, self._values(self.name))
+        self.boss = await self.made.create(USER, boss, self._values(boss))
         await self._shows(USER, self.person, {"active": True, self.settings.matching_attribute: self.name})
         return "Two active users were created"
 
@@ -201,10 +164,10 @@ class DeepTest:
         return "A manager is kept" + (", in a different form than first tried" if len(answer.exchanges) > 1 else "")
 
     async def _rename(self) -> str:
-        new = _new_name()
+        new = new_name()
         await self._update(USER, self.person, {"userName": new})
         await self._shows(USER, self.person, {"userName": new})
-        self.made[0] = (USER, new, self.person)
+        self.made.rename(self.person, new)
         return "The user name is changed, the id stays"
 
     async def _disable(self) -> str:
@@ -225,8 +188,8 @@ class DeepTest:
         return "A disabled account is enabled again"
 
     async def _create_group(self) -> str:
-        self.group_name = _new_name()
-        self.group = await self._made(GROUP, self.group_name, {"displayName": self.group_name})
+        self.group_name = new_name()
+        self.group = await self.made.create(GROUP, self.group_name, {"displayName": self.group_name})
         return "A group was created, without members"
 
     async def _find_group(self) -> str:
@@ -247,14 +210,14 @@ class DeepTest:
         return await self._has_members({self.boss}, "A member is removed, the others stay")
 
     async def _rename_group(self) -> str:
-        new = _new_name()
+        new = new_name()
         await self._update(GROUP, self.group, {"displayName": new})
         await self._shows(GROUP, self.group, {"displayName": new})
-        self.made[-1] = (GROUP, new, self.group)
+        self.made.rename(self.group, new)
         return await self._has_members({self.boss}, "A group is renamed and keeps its members")
 
     async def _members(self, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
-        answer = await self.target.change_members(self.group, add=add, remove=remove, operation_id=_operation())
+        answer = await self.target.change_members(self.group, add=add, remove=remove, operation_id=operation_name())
         if not answer.is_done:
             raise Fault(answer.detail, answer.next_step)
         self._note_put(GROUP, answer)
@@ -275,7 +238,9 @@ class DeepTest:
     async def _update(self, kind: ObjectKind, target_id: str, values: Values, *, remedy: str = "") -> Answer:
         """Change an account in the way provisioning does."""
         changes = [Change(path, None, new) for path, new in values.items()]
-        answer = await self.target.update(kind, target_id, changes, current=None, etag="", operation_id=_operation())
+        answer = await self.target.update(
+            kind, target_id, changes, current=None, etag="", operation_id=operation_name()
+        )
         if not answer.is_done:
             raise Fault(answer.detail, remedy or answer.next_step)
         self._note_put(kind, answer)
@@ -316,12 +281,3 @@ def _untried(name: str, failed: str) -> Probe:
 
 def _unmap(app: str, path: str) -> str:
     return f"If the application cannot store it: lockstep map set {app} '{path}' --remove"
-
-
-def _operation() -> str:
-    return f"lockstep-check-{secrets.token_hex(6)}"
-
-
-def _new_name() -> str:
-    """Return an unused name. People can recognise it if it is left behind."""
-    return f"lockstep-check-{secrets.token_hex(6)}@example.com"

@@ -1,0 +1,29 @@
+"""The ways in which requests to an application are authenticated, as configurations name them. Secrets are kept elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AuthenticationMethod(StrEnum):
+    """The ways to authenticate requests to an application. The values are stored, and configuration files use the same ones."""
+
+    BEARER = "bearer"
+    CLIENT_CREDENTIALS = "oauth2ClientCredentials"
+    BASIC = "basic"
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """An authentication method and its parameters. *client_id* is the client's id, or the user name for Basic. With client credentials,
+    *token_url* issues a token for *scope*.
+    """
+
+    method: AuthenticationMethod = AuthenticationMethod.BEARER
+    client_id: str = ""
+    token_url: str = ""
+    scope: str = ""
+
+
+BEARER_TOKEN = Authentication()

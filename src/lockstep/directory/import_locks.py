@@ -1,0 +1,44 @@
+"""Connections for one pass of a source: alone with that source, or only to show the effects."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lockstep.errors import LockstepError, conflict
+from lockstep.postgres.pool import Connection, Pool
+from lockstep.postgres.session_locks import lock_for_transaction, session_lock
+
+
+@asynccontextmanager
+async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
+    """Run a pass in a transaction that is rolled back, only to show its effects. Other changes of the directory wait until it ends."""
+    async with pool.connection() as connection:
+        async with connection.transaction(force_rollback=True):
+            yield connection
+
+
+@asynccontextmanager
+async def alone_with(database: Pool | Connection, source: str) -> AsyncIterator[Connection]:
+    """Return a connection for one pass, with a lock against other passes of the same source. A connection given by the caller must be in
+    a transaction.
+    """
+    name = f"pass of {source}"
+    if isinstance(database, Pool):
+        async with session_lock(database, name) as connection:
+            if connection is None:
+                raise _already_running(source)
+            yield connection
+            await connection.execute("drop table if exists seen, seen_edge")
+    else:
+        if not await lock_for_transaction(database, name):
+            raise _already_running(source)
+        yield database
+        await database.execute("drop table if exists seen, seen_edge")
+
+
+def _already_running(source: str) -> LockstepError:
+    return conflict(
+        f"The source {source} is already being imported",
+        next_step=f"Watch it: lockstep sources status {source}",
+    )
