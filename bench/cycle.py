@@ -35,7 +35,7 @@ from lockstep.cli.up import stage
 from lockstep.cli.up.documo_process import ask_documo
 from lockstep.cli.up.expectations import rows
 from lockstep.cli.up.running import RunningProducts, running
-from lockstep.cli.up.verification import Reader
+from lockstep.cli.up.verification import ScimAccountReader
 from lockstep.postgres import embedded
 from lockstep.postgres.pool import transaction
 from lockstep.scim.patch_build import to_resource
@@ -220,7 +220,7 @@ async def mapping_change(context: Context, people: list[Mapping[str, str]]) -> d
 
 async def latency(both: RunningProducts, context: Context, names: list[str]) -> dict[str, Any]:
     """One change at a time on the idle system: from the commit until Documo shows it."""
-    reader = Reader(both.documo.base_url, (await stage.make_key(both.documo.data, "Bench")).reveal())
+    reader = ScimAccountReader(both.documo.base_url, (await stage.make_key(both.documo.data, "Bench")).reveal())
     taken = []
     try:
         for number, name in enumerate(names):

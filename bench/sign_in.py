@@ -26,7 +26,7 @@ from typing import Any
 
 import psutil
 
-from lockstep.saml.accepting import Expected, accept
+from lockstep.saml.accepting import ResponseRequirements, accept
 from lockstep.saml.certificates import new_signing_key
 from lockstep.saml.names import Binding, NameIdFormat
 from lockstep.saml.responses import Assertion, signed_response
@@ -46,7 +46,7 @@ class Ours:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self.expected = Expected(IDP, SP, ASSERT, [keys.idp.certificate], in_response_to=REQUEST)
+        self.expected = ResponseRequirements(IDP, SP, ASSERT, [keys.idp.certificate], in_response_to=REQUEST)
 
     def issue(self) -> bytes:
         attributes = {EMAIL: [NAME], "urn:oid:2.5.4.42": ["Lee"], "urn:oid:2.5.4.4": ["Wong"]}

@@ -28,7 +28,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class TenantAccount:
     """One account as stored."""
 
     id: int
@@ -59,7 +59,7 @@ SETTABLE = (
 
 async def create_account(
     store: Store, name: str, *, admin: str, settings: Mapping[str, Any] | None = None, admin_is_user: bool = True
-) -> Account:
+) -> TenantAccount:
     """Create an account with *admin* (an e-mail address) as its first member, with the role Admin. Raises LockstepError.
 
     Unless *admin_is_user* is true, the admin is hidden from SCIM, so the account looks empty to a client.
@@ -78,7 +78,7 @@ async def create_account(
     return await find_account(store, name.strip())
 
 
-async def find_account(store: Store, name: str) -> Account:
+async def find_account(store: Store, name: str) -> TenantAccount:
     """Return the account with this name (ignoring case) or number. Raises LockstepError if there is none."""
     async with store.control() as connection:
         row = await table.account_row(connection, name)
@@ -87,13 +87,13 @@ async def find_account(store: Store, name: str) -> Account:
     return account_of(row)
 
 
-async def list_accounts(store: Store) -> list[Account]:
+async def list_accounts(store: Store) -> list[TenantAccount]:
     """Return all accounts, oldest first."""
     async with store.control() as connection:
         return [account_of(row) for row in await table.account_rows(connection)]
 
 
-async def only_account(store: Store, name: str | None) -> Account:
+async def only_account(store: Store, name: str | None) -> TenantAccount:
     """Return the account called *name* or, without a name, the only account. Raises LockstepError if there is no such account, or if *name*
     is missing and there are several accounts.
     """
@@ -108,7 +108,7 @@ async def only_account(store: Store, name: str | None) -> Account:
     return accounts[0]
 
 
-async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -> Account:
+async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -> TenantAccount:
     """Change settings in SETTABLE, or `custom`. Raises LockstepError for an invalid value, and for a default role that would leave the
     account without an Admin.
     """
@@ -121,7 +121,7 @@ async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -
     return await find_account(store, str(account.id))
 
 
-async def _default_role(store: Store, account: Account, wanted: str) -> str:
+async def _default_role(store: Store, account: TenantAccount, wanted: str) -> str:
     """Return the value of the role called *wanted*. Raises LockstepError if the role is unknown, or if the account would
     have no Admin, because its Admins have that role only by default.
     """
@@ -139,7 +139,7 @@ async def _default_role(store: Store, account: Account, wanted: str) -> str:
     return role
 
 
-async def account_with_members(store: Store, name: str) -> tuple[Account, int]:
+async def account_with_members(store: Store, name: str) -> tuple[TenantAccount, int]:
     """Return the account and the number of its members. Raises LockstepError if there is no such account."""
     account = await find_account(store, name)
     async with store.tenant(account.id) as connection:
@@ -174,8 +174,8 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def account_of(row: Mapping[str, Any]) -> Account:
+def account_of(row: Mapping[str, Any]) -> TenantAccount:
     """Convert a row to an account."""
     plain = {key: row[key] for key in ("id", "name", *SETTABLE)}
     custom = Custom.of(row["custom_schemas"], row["custom_resource_types"], row["custom_extensions"])
-    return Account(**plain, custom=custom)
+    return TenantAccount(**plain, custom=custom)

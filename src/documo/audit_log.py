@@ -48,7 +48,7 @@ remove_old = table.remove_old
 
 
 @dataclass(frozen=True, slots=True)
-class AuditFilter:
+class AccountAuditFilter:
     """A selection of entries; "" and None match all. *actor* is a part of the actor's name, *text* a part of the name of the changed
     object.
     """
@@ -98,7 +98,7 @@ class AuditEntry:
 
 
 async def find_entries(
-    store: Store, tenant_id: int, wanted: AuditFilter, *, most: int, below: str = ""
+    store: Store, tenant_id: int, wanted: AccountAuditFilter, *, most: int, below: str = ""
 ) -> list[AuditEntry]:
     """Return at most *most* entries, newest first, that are older than the entry *below*. If *below* is "", start with the newest entry."""
     async with store.tenant(tenant_id) as connection:
@@ -158,7 +158,7 @@ def as_json(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
-def _entry_of(row: table.AuditRow, entry_id: str) -> AuditEntry:
+def _entry_of(row: table.AccountAuditRow, entry_id: str) -> AuditEntry:
     if row.actor_kind == "key":
         actor = row.key_name or "a removed key"
     elif row.kind == "Sign-in" and row.actor_kind == "system":

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from documo.identifiers import new_id, read_id
-from documo.permissions import Permission, allows, require
+from documo.permissions import MemberPermission, allows, require
 from documo.store import documents as table
 from documo.store.database import Store
 from documo.store.documents import DocumentRow
@@ -24,7 +24,7 @@ MOST_NAME = 200  # characters
 PIECE = 256 * 1024  # bytes
 
 
-class Reader(Protocol):
+class DocumentReader(Protocol):
     """The member who makes the request. *role* is the effective role."""
 
     @property
@@ -37,16 +37,20 @@ class Reader(Protocol):
     def role(self) -> str: ...
 
 
-def may_delete(reader: Reader, document: DocumentRow) -> bool:
+def may_delete(reader: DocumentReader, document: DocumentRow) -> bool:
     return allows(reader.role, _to_delete(reader, document))
 
 
-def _to_delete(reader: Reader, document: DocumentRow) -> Permission:
-    return Permission.DOCUMENTS_DELETE_OWN if document.owner_id == reader.member_id else Permission.DOCUMENTS_DELETE_ALL
+def _to_delete(reader: DocumentReader, document: DocumentRow) -> MemberPermission:
+    return (
+        MemberPermission.DOCUMENTS_DELETE_OWN
+        if document.owner_id == reader.member_id
+        else MemberPermission.DOCUMENTS_DELETE_ALL
+    )
 
 
 async def list_documents(
-    store: Store, reader: Reader, *, search: str = "", before: str = "", most: int
+    store: Store, reader: DocumentReader, *, search: str = "", before: str = "", most: int
 ) -> list[DocumentRow]:
     """Return the documents, newest first. With *before*, return only documents older than that one."""
     async with store.tenant(reader.tenant_id) as connection:
@@ -54,13 +58,13 @@ async def list_documents(
 
 
 async def add_document(
-    store: Store, reader: Reader, name: str, size: int, read: Callable[[int], Awaitable[bytes]]
+    store: Store, reader: DocumentReader, name: str, size: int, read: Callable[[int], Awaitable[bytes]]
 ) -> str:
     """Store a document of *size* bytes and return its id. Each call of *read* returns the next bytes of the document.
 
     Raises LockstepError for a role that may not upload, an invalid file name, and an empty or too large document.
     """
-    require(reader.role, Permission.DOCUMENTS_UPLOAD)
+    require(reader.role, MemberPermission.DOCUMENTS_UPLOAD)
     shown = checked_name(name)
     if not 0 < size <= MOST_BYTES:
         raise invalid(
@@ -83,7 +87,7 @@ async def add_document(
     return made
 
 
-async def find_document(store: Store, reader: Reader, document_id: str) -> DocumentRow:
+async def find_document(store: Store, reader: DocumentReader, document_id: str) -> DocumentRow:
     """Return one document. Raises LockstepError if the account does not have it."""
     wanted = read_id(document_id)
     async with store.tenant(reader.tenant_id) as connection:
@@ -93,7 +97,7 @@ async def find_document(store: Store, reader: Reader, document_id: str) -> Docum
     return found
 
 
-async def content_of(store: Store, reader: Reader, document: DocumentRow) -> AsyncIterator[bytes]:
+async def content_of(store: Store, reader: DocumentReader, document: DocumentRow) -> AsyncIterator[bytes]:
     """Yield the content in pieces. Each piece is read when it is needed."""
     seq = 0
     while True:
@@ -105,7 +109,7 @@ async def content_of(store: Store, reader: Reader, document: DocumentRow) -> Asy
         seq += 1
 
 
-async def delete_document(store: Store, reader: Reader, document_id: str) -> DocumentRow:
+async def delete_document(store: Store, reader: DocumentReader, document_id: str) -> DocumentRow:
     """Delete a document and return it. Raises LockstepError for an unknown document, and for a member who may not delete it."""
     document = await find_document(store, reader, document_id)
     require(

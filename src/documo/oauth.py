@@ -21,7 +21,7 @@ from documo.access.scopes import ADMIN, SCOPES, present_names
 from documo.access.sign_ins import RefusedSignIns
 from documo.identifiers import new_id, new_key, read_id
 from documo.scim_service.request.failures import Throttled, retry_after, scim_error
-from documo.scim_service.tenant.tenants import Caller, Tenants
+from documo.scim_service.tenant.tenants import TenantCaller, Tenants
 from documo.store import keys as table
 from documo.store.database import Store
 from lockstep.errors import release_frames
@@ -85,7 +85,7 @@ def token_endpoint(
     return token
 
 
-def _largest_grant(caller: Caller) -> frozenset[str]:
+def _largest_grant(caller: TenantCaller) -> frozenset[str]:
     """Return the scopes that a token may have. The scope admin includes all others, so a key with it may request any scope."""
     return frozenset(SCOPES) if ADMIN in caller.principal.scopes else caller.principal.scopes
 

@@ -14,7 +14,7 @@ from lockstep.errors import Kind, LockstepError
 EDITOR, MEMBER, VIEWER = "Editor", "Member", "Viewer"
 
 
-class Permission(StrEnum):
+class MemberPermission(StrEnum):
     """A permission. Each value completes the sentence "A member may ..."."""
 
     OWN_ACCOUNT = "change their own password, second factor and sessions"
@@ -34,28 +34,28 @@ class Permission(StrEnum):
 _EVERYBODY = frozenset({ADMIN, EDITOR, MEMBER, VIEWER})
 _ADMIN = frozenset({ADMIN})
 
-TABLE: Mapping[Permission, frozenset[str]] = {
-    Permission.OWN_ACCOUNT: _EVERYBODY,
-    Permission.DOCUMENTS_READ: _EVERYBODY,
-    Permission.DOCUMENTS_UPLOAD: frozenset({ADMIN, EDITOR, MEMBER}),
-    Permission.DOCUMENTS_DELETE_OWN: frozenset({ADMIN, EDITOR, MEMBER}),
-    Permission.DOCUMENTS_DELETE_ALL: frozenset({ADMIN, EDITOR}),
-    Permission.USERS: _ADMIN,
-    Permission.ACCOUNT: _ADMIN,
-    Permission.API_KEYS: _ADMIN,
-    Permission.BRANDING: _ADMIN,
-    Permission.SINGLE_SIGN_ON: _ADMIN,
-    Permission.SCIM: _ADMIN,
-    Permission.AUDIT_LOG: _ADMIN,
+TABLE: Mapping[MemberPermission, frozenset[str]] = {
+    MemberPermission.OWN_ACCOUNT: _EVERYBODY,
+    MemberPermission.DOCUMENTS_READ: _EVERYBODY,
+    MemberPermission.DOCUMENTS_UPLOAD: frozenset({ADMIN, EDITOR, MEMBER}),
+    MemberPermission.DOCUMENTS_DELETE_OWN: frozenset({ADMIN, EDITOR, MEMBER}),
+    MemberPermission.DOCUMENTS_DELETE_ALL: frozenset({ADMIN, EDITOR}),
+    MemberPermission.USERS: _ADMIN,
+    MemberPermission.ACCOUNT: _ADMIN,
+    MemberPermission.API_KEYS: _ADMIN,
+    MemberPermission.BRANDING: _ADMIN,
+    MemberPermission.SINGLE_SIGN_ON: _ADMIN,
+    MemberPermission.SCIM: _ADMIN,
+    MemberPermission.AUDIT_LOG: _ADMIN,
 }
 
 
-def allows(role: str, permission: Permission) -> bool:
+def allows(role: str, permission: MemberPermission) -> bool:
     """Whether *role* has the permission. Roles that the account itself created have the permissions of Member."""
     return (role if role in _EVERYBODY else MEMBER) in TABLE[permission]
 
 
-def require(role: str, permission: Permission, *, to: str = "") -> None:
+def require(role: str, permission: MemberPermission, *, to: str = "") -> None:
     """Raise LockstepError unless *role* has the permission. *to* describes the refused task, if the permission's own text is too
     general.
     """

@@ -23,7 +23,7 @@ from documo.scim_service.request.exchange import Request, ScimAnswer
 from documo.scim_service.request.failures import scim_error
 from documo.scim_service.request.routes import dispatch
 from documo.scim_service.tenant.service import Service
-from documo.scim_service.tenant.tenants import Caller, ScimTenant, Tenants
+from documo.scim_service.tenant.tenants import ScimTenant, TenantCaller, Tenants
 from documo.settings import SCIM_PATH
 from documo.store.database import DatabaseRehearsal, Store, rehearsing
 from documo.store.keys import KeyPrincipal
@@ -114,9 +114,11 @@ def _with_some_password(body: str) -> str:
     return body.replace('"***"', f'"{secrets.token_urlsafe(24)}"')
 
 
-def as_admin(tenant: ScimTenant, key_id: object = None) -> Caller:
+def as_admin(tenant: ScimTenant, key_id: object = None) -> TenantCaller:
     """Return a caller with the rights of an Admin of the account. Only *key_id* is recorded as the origin of its changes."""
-    return Caller(KeyPrincipal(str(key_id or NOBODY), tenant.id, NOBODY, frozenset(SCOPES), ADMIN, None, "key"), tenant)
+    return TenantCaller(
+        KeyPrincipal(str(key_id or NOBODY), tenant.id, NOBODY, frozenset(SCOPES), ADMIN, None, "key"), tenant
+    )
 
 
 async def answer_in(rehearsal: DatabaseRehearsal, request: Request) -> ScimAnswer:

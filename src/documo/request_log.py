@@ -53,7 +53,7 @@ _JWT = re.compile(rb"eyJ[\w-]{8,}\.")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LoggedRequest:
     """One request and its response."""
 
     tenant_id: int
@@ -84,7 +84,7 @@ class Entry:
         request_body: bytes = b"",
         response_body: bytes = b"",
         response_headers: Mapping[str, str] | None = None,
-    ) -> Entry:
+    ) -> LoggedRequest:
         """Build the entry for the HTTP request of *scope* (ASGI). A HEAD is logged as a GET.
 
         The response body and headers of a successful read are not stored.
@@ -117,7 +117,7 @@ class Entry:
         texts = (self.request_body, self.response_body, self.path, self.user_agent, self.request_type)
         return ENTRY_BYTES + sum(map(len, texts))
 
-    def without_bodies(self) -> Entry:
+    def without_bodies(self) -> LoggedRequest:
         return replace(self, request_body=b"", response_body=b"", path=self.path.partition("?")[0][:MAX_TYPE])
 
 
@@ -126,7 +126,7 @@ class RequestLog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: list[Entry] = []
+        self._waiting: list[LoggedRequest] = []
         self.waiting_bytes = 0
         self._lost = 0
 
@@ -135,7 +135,7 @@ class RequestLog:
         """The number of entries lost since the start."""
         return self._lost
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: LoggedRequest) -> None:
         """Queue an entry. If the queue is large, its bodies are left out. Never waits, never fails."""
         if self.waiting_bytes + entry.size > MAX_WAITING_BYTES:
             entry = entry.without_bodies()
@@ -166,7 +166,7 @@ class RequestLog:
         entries, self._waiting, self.waiting_bytes = self._waiting, [], 0
         if not entries:
             return
-        by_tenant: dict[int, list[Entry]] = {}
+        by_tenant: dict[int, list[LoggedRequest]] = {}
         for entry in entries:
             by_tenant.setdefault(entry.tenant_id, []).append(entry)
         try:
@@ -264,7 +264,7 @@ def _shown_item(name: str, item: Any, *, hidden: bool) -> Any:
     return _without_secrets(item)
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: LoggedRequest) -> dict[str, Any]:
     return {
         "tenant_id": entry.tenant_id,
         "id": "req_" + new_id().replace("-", ""),

@@ -34,7 +34,7 @@ from documo.scim_service.request.hosts import Hosts
 from documo.scim_service.search.gate import SearchGate
 from documo.scim_service.tenant.service import Service
 from documo.scim_service.tenant.tenants import Tenants
-from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, Settings
+from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, DocumoSettings
 from documo.store import secrets as secrets_table
 from documo.store.addresses import save_address
 from documo.store.database import Store
@@ -71,7 +71,7 @@ def make_app(
     tenants: Tenants,
     service: Service,
     request_log: RequestLog,
-    settings: Settings,
+    settings: DocumoSettings,
     port: int,
     keys: EventKeys,
     metadata: MetadataReader,
@@ -121,7 +121,7 @@ def make_app(
 @asynccontextmanager
 async def serving(
     store: Store,
-    settings: Settings,
+    settings: DocumoSettings,
     *,
     wrap: Callable[[App], App] = lambda app: app,
     extension: Extension | None = None,

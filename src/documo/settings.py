@@ -25,7 +25,7 @@ OUTBOUND_ADVICE = "add {origin} to DOCUMO_OUTBOUND_ALLOW"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class DocumoSettings:
     """Settings of one process. *public_url* is "" until the port is known. *rate_override* replaces every tenant's rate."""
 
     data: Path
@@ -44,7 +44,7 @@ class Settings:
 def read_settings(
     *, data: str | None = None, host: str | None = None, port: int | None = None, public_url: str | None = None,
     rate: int | None = None,
-) -> Settings:  # fmt: skip
+) -> DocumoSettings:  # fmt: skip
     """Read the settings: flags take precedence over the environment. Raises LockstepError for an invalid value."""
     environment = os.environ
     urls = {
@@ -52,7 +52,7 @@ def read_settings(
         for name, variable in (("lockstep", "DATABASE_URL"), ("documo", "DOCUMO_DATABASE_URL"))
         if environment.get(variable)
     }
-    return Settings(
+    return DocumoSettings(
         data=Path(data or environment.get("LOCKSTEP_DATA") or DEFAULT_DATA),
         host=host or environment.get("DOCUMO_HOST") or "127.0.0.1",
         port=DEFAULT_PORT if port is None else port,

@@ -18,7 +18,7 @@ from documo.access import api_keys, password_links, second_factor
 from documo.access import member_sign_in as sign_ins
 from documo.access.sso import own_keys, providers
 from documo.accounts import change_account
-from documo.audit_log import AuditEntry, AuditFilter
+from documo.audit_log import AccountAuditFilter, AuditEntry
 from documo.store.database import Store
 from lockstep.credentials.issued_secrets import derived
 from lockstep.kit import csrf
@@ -188,7 +188,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def newest(home: Household, **given: Any) -> list[AuditEntry]:
-    return await audit_log.find_entries(home.store, home.tenant, AuditFilter(**given), most=50)
+    return await audit_log.find_entries(home.store, home.tenant, AccountAuditFilter(**given), most=50)
 
 
 async def test_every_table_of_an_account_is_noted_or_says_why_not(store: Store) -> None:

@@ -15,7 +15,7 @@ import pytest
 from documo import accounts, audit_log, domains, members, roles
 from documo.access import api_keys, password_links
 from documo.access import member_sign_in as sign_ins
-from documo.audit_log import AuditEntry, AuditFilter
+from documo.audit_log import AccountAuditFilter, AuditEntry
 from documo.migrations import versions
 from documo.store.actors import command_actor
 from documo.tenant_schemas import Custom
@@ -28,7 +28,7 @@ BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
 async def entries_of(api: Client, **given: Any) -> list[AuditEntry]:
     """The newest first."""
-    return await audit_log.find_entries(api.store, api.account.id, AuditFilter(**given), most=500)
+    return await audit_log.find_entries(api.store, api.account.id, AccountAuditFilter(**given), most=500)
 
 
 async def last(api: Client, **given: Any) -> AuditEntry:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from documo import audit_log
-from documo.audit_log import AuditFilter
+from documo.audit_log import AccountAuditFilter
 from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -188,6 +188,6 @@ async def test_members_without_a_free_seat_are_refused_one_by_one(documo: Documo
 async def test_every_member_that_a_bulk_request_creates_is_in_the_audit_log_with_the_key(api: Client) -> None:
     await bulk(api, *(make("Users", f"u{at}", userName=f"u{at}@x.org") for at in range(5)))
 
-    found = await audit_log.find_entries(api.store, api.account.id, AuditFilter(kind="User"), most=500)
+    found = await audit_log.find_entries(api.store, api.account.id, AccountAuditFilter(kind="User"), most=500)
     noted = {(one.activity, one.actor_kind, one.actor, one.object_name) for one in found}
     assert {("create", "key", "key", f"u{at}@x.org") for at in range(5)} <= noted

@@ -9,7 +9,7 @@ import pytest
 
 from documo import audit_log, members
 from documo.accounts import change_account, find_account
-from documo.audit_log import AuditFilter
+from documo.audit_log import AccountAuditFilter
 from documo.member_records import delete_member
 from documo.store import request_log
 from lockstep.errors import LockstepError
@@ -138,7 +138,9 @@ async def test_audit_log_calls_it_what_it_is(documo: Documo) -> None:
     await api.send("DELETE", f"/Users/{kept}")
     await delete_member(api.store, api.account, kept)
 
-    entries = await audit_log.find_entries(api.store, api.account.id, AuditFilter(kind="User", text="anna"), most=9)
+    entries = await audit_log.find_entries(
+        api.store, api.account.id, AccountAuditFilter(kind="User", text="anna"), most=9
+    )
 
     assert [one.activity for one in entries] == ["delete", "deactivate", "activate", "deactivate", "create"]
 

@@ -19,8 +19,8 @@ from documo.access import member_sign_in as sign_ins
 from documo.access import password_links, second_factor
 from documo.access.member_passwords import OF_MEMBERS
 from documo.access.sso import providers
-from documo.access.sso.providers import Setup
-from documo.accounts import Account, create_account
+from documo.access.sso.providers import SamlSetup
+from documo.accounts import TenantAccount, create_account
 from documo.store.database import Store
 from lockstep.credentials.attempts import OF_EMAIL
 from lockstep.errors import LockstepError
@@ -30,7 +30,7 @@ from tests.support.saml_provider import key_named
 from tests.support.statements import counted_statements
 
 WRONG = "another sentence of words"
-SETUP = Setup("https://idp.example/", "https://idp.example/saml2", key_named("contoso").certificate.pem)
+SETUP = SamlSetup("https://idp.example/", "https://idp.example/saml2", key_named("contoso").certificate.pem)
 # Who signs in with a wrong password. Each has an address of their own.
 PEOPLE = (
     "unknown", "unknown-domain", "active", "admin", "inactive", "deleted", "without-password", "second-factor", "sso-only", "renamed",
@@ -54,12 +54,12 @@ class Work:
 
 
 @pytest.fixture
-async def people(store: Store) -> AsyncIterator[Account]:
+async def people(store: Store) -> AsyncIterator[TenantAccount]:
     """Two accounts with all of PEOPLE; the second one signs in through its provider only."""
     account = await create_account(store, "Contoso", admin="ada@contoso.example")
     other = await create_account(store, "Fabrikam", admin="bo@fabrikam.example")
 
-    async def add(who: str, of: Account = account, role: str = "Member") -> str:
+    async def add(who: str, of: TenantAccount = account, role: str = "Member") -> str:
         member = await members.add_member(store, of.id, address_of(who), role=role)
         await password_links.set_password(store, of, member, PASSWORD)
         return member
@@ -86,7 +86,7 @@ async def people(store: Store) -> AsyncIterator[Account]:
     yield account
 
 
-async def add_second_factor(store: Store, account: Account, member: str) -> None:
+async def add_second_factor(store: Store, account: TenantAccount, member: str) -> None:
     made = await second_factor.begin_second_factor(store, account.id, member, account=account.name)
     now = datetime.now(UTC)
     code = pyotp.TOTP(made.seed).at(now)
@@ -126,7 +126,7 @@ async def refused(store: Store, who: str, verified: list[str], *, account: str =
 
 @pytest.mark.parametrize("account", ["", "Contoso", "Nosuch"])
 async def test_refused_sign_in_says_the_same_and_does_the_same_work_for_everybody(
-    store: Store, people: Account, verified: list[str], account: str
+    store: Store, people: TenantAccount, verified: list[str], account: str
 ) -> None:
     works = {who: await refused(store, who, verified, account=account) for who in PEOPLE}
 
@@ -136,7 +136,7 @@ async def test_refused_sign_in_says_the_same_and_does_the_same_work_for_everybod
 
 
 async def test_refusal_that_locks_and_refusal_of_a_locked_name_do_the_same_for_everybody(
-    store: Store, people: Account, verified: list[str]
+    store: Store, people: TenantAccount, verified: list[str]
 ) -> None:
     for times in (OF_EMAIL.free, 1):  # the last failure that is free begins the lock
         works = [
@@ -154,7 +154,7 @@ async def test_refusal_that_locks_and_refusal_of_a_locked_name_do_the_same_for_e
     [("inactive", "inactive"), ("sso-only", "only through your company"), ("second-factor", "code")],
 )
 async def test_only_the_right_password_tells_what_else_is_missing(
-    store: Store, people: Account, who: str, sentence: str
+    store: Store, people: TenantAccount, who: str, sentence: str
 ) -> None:
     with pytest.raises(LockstepError, match=sentence):
         await sign_ins.sign_in(store, address_of(who), PASSWORD)
@@ -163,7 +163,7 @@ async def test_only_the_right_password_tells_what_else_is_missing(
 @pytest.mark.parametrize("domain", ["", "contoso.example"])
 @pytest.mark.parametrize("way", WAYS)
 async def test_pages_for_strangers_answer_the_same_for_every_address(
-    store: Store, people: Account, way: dict[str, str], domain: str
+    store: Store, people: TenantAccount, way: dict[str, str], domain: str
 ) -> None:
     """The page to sign in, and the one that finds the account by the domain of the address, which may have a provider."""
     if domain:
@@ -184,7 +184,7 @@ async def test_pages_for_strangers_answer_the_same_for_every_address(
 
 @pytest.mark.parametrize("way", WAYS[1:])
 async def test_finding_the_provider_reads_nothing_about_members_and_verifies_no_password(
-    store: Store, people: Account, verified: list[str], way: dict[str, str]
+    store: Store, people: TenantAccount, verified: list[str], way: dict[str, str]
 ) -> None:
     await providers.set_up(store, people.id, replace(SETUP, email_domain="contoso.example"))
     async with documo_on(store) as documo, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
@@ -201,7 +201,7 @@ async def test_finding_the_provider_reads_nothing_about_members_and_verifies_no_
 
 
 async def test_links_that_never_worked_were_used_or_have_ended_are_not_told_apart(
-    store: Store, people: Account
+    store: Store, people: TenantAccount
 ) -> None:
     member = await members.add_member(store, people.id, "new@contoso.example", role="Member")
     used, replaced, revoked = [

@@ -11,7 +11,7 @@ import pytest
 from documo.sandbox.fault_injection import FaultInjector, Rule, read_faults
 from documo.sandbox.fault_page import HERE, KINDS, fault_pages
 from documo.server import serving
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import Store
 from tests.support.documo_client import Client, Documo
 from tests.support.documo_pages import Visitor, signed_in
@@ -29,7 +29,7 @@ def rules(tmp_path: Path) -> list[Rule]:
 @pytest.fixture
 async def sandbox(store: Store, rules: list[Rule]) -> AsyncIterator[Client]:
     """A client of a Documo with faults."""
-    settings = Settings(Path(), port=0)
+    settings = DocumoSettings(Path(), port=0)
     more = fault_pages(rules)
     async with serving(store, settings, wrap=lambda app: FaultInjector(app, rules, seed=0), extension=more) as running:
         async with aiohttp.ClientSession() as session:

@@ -15,7 +15,7 @@ from types import FrameType
 
 import pytest
 
-from documo.request_log import MOST_WAITING_BYTES, Entry, RequestLog
+from documo.request_log import MOST_WAITING_BYTES, LoggedRequest, RequestLog
 from documo.store.database import Store, open_store
 from documo.store.round_trip import LONGEST_PREPARED, one_trip
 from documo.testing import Sandbox, sandbox
@@ -131,7 +131,7 @@ async def test_few_and_short_statements_stay_prepared(documo_database: Database)
 async def test_requests_that_wait_for_the_log_are_bounded_in_bytes(store: Store, size: int) -> None:
     log = RequestLog(store)
     body = b"x" * size
-    entry = Entry(1, datetime.now(UTC), "POST", "/" + "p" * 40_000, 200, 1.0, "", (), "", "a", "t", body, b"")
+    entry = LoggedRequest(1, datetime.now(UTC), "POST", "/" + "p" * 40_000, 200, 1.0, "", (), "", "a", "t", body, b"")
 
     for at in range(30_000):
         log.add(replace(entry, request_body=body[:-1] + bytes([at % 256])) if size <= 100 else entry)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from documo.access import api_keys
-from documo.audit_log import AuditFilter, find_entries
+from documo.audit_log import AccountAuditFilter, find_entries
 from documo.migrations import versions
 from tests.documo.test_documo_keys import granted
 from tests.support.documo_client import Client, Documo
@@ -45,7 +45,9 @@ async def test_key_that_was_changed_after_the_upgrade_is_in_the_audit_log(api: C
 
 
 async def _entries(api: Client) -> list[str]:
-    return [one.id for one in await find_entries(api.store, api.account.id, AuditFilter(kind="API key"), most=500)]
+    return [
+        one.id for one in await find_entries(api.store, api.account.id, AccountAuditFilter(kind="API key"), most=500)
+    ]
 
 
 @pytest.mark.parametrize(

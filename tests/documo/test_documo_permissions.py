@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from documo.access.sso.refreshing import MetadataReader
-from documo.permissions import TABLE, Permission, allows
+from documo.permissions import TABLE, MemberPermission, allows
 from documo.store.database import Store
 from documo.web.app import pages_app
 from documo.web.context import DocumoPages
@@ -161,14 +161,14 @@ def test_rows_say_which_pages_are_public() -> None:
 
 
 def test_page_that_names_no_permission_is_refused_when_it_is_defined() -> None:
-    for missing in ({}, {"is_public": True, "needs": Permission.USERS}):
+    for missing in ({}, {"is_public": True, "needs": MemberPermission.USERS}):
         with pytest.raises(TypeError, match="either public or have a permission"):
             DocumoPages().post("/new", **missing)  # type: ignore[arg-type]
 
 
 def test_table_has_every_permission_and_admin_has_them_all() -> None:
-    assert set(TABLE) == set(Permission)
-    assert all(allows("Admin", permission) for permission in Permission)
+    assert set(TABLE) == set(MemberPermission)
+    assert all(allows("Admin", permission) for permission in MemberPermission)
 
 
 async def test_every_page_answers_those_who_may_and_refuses_the_others(alpha: Household, browser: Browser) -> None:

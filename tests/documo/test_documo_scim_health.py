@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from documo import accounts, audit_log
-from documo.audit_log import AuditFilter
+from documo.audit_log import AccountAuditFilter
 from documo.identifiers import new_id
 from documo.member_records import DIRECTORY_FIELDS
 from documo.scim_health import MAPPING, Rhythm, read_rhythm, rhythm_of
@@ -135,7 +135,7 @@ async def test_self_test_passes_each_step_and_keeps_nothing(documo: Documo) -> N
     await accounts.change_account(home.store, home.api.account.name, {"seats": 7})
     before, entries = (
         await home.fingerprint(),
-        await audit_log.find_entries(home.store, home.tenant, AuditFilter(), most=500),
+        await audit_log.find_entries(home.store, home.tenant, AccountAuditFilter(), most=500),
     )
 
     steps = await run_self_test(home.store, home.tenant, base_url=home.api.url)
@@ -145,7 +145,7 @@ async def test_self_test_passes_each_step_and_keeps_nothing(documo: Documo) -> N
         "GET", "POST", "POST", "GET", "GET", "PATCH", "GET", "PATCH", "GET", "DELETE", "GET",
     ]  # fmt: skip
     assert await home.fingerprint() == before
-    assert await audit_log.find_entries(home.store, home.tenant, AuditFilter(), most=500) == entries
+    assert await audit_log.find_entries(home.store, home.tenant, AccountAuditFilter(), most=500) == entries
 
 
 async def test_self_test_stops_at_the_step_that_fails_and_says_why(documo: Documo) -> None:

@@ -13,7 +13,7 @@ from yarl import URL
 
 from documo import members
 from documo.access.sso import own_keys, providers
-from documo.access.sso.providers import Setup
+from documo.access.sso.providers import SamlSetup
 from documo.accounts import create_account
 from documo.domains import EMAIL, set_domain
 from documo.store.single_sign_on import attempts
@@ -36,8 +36,8 @@ async def provider(api: Client) -> Provider:
     return made
 
 
-def setup(provider: Provider, **changed: object) -> Setup:
-    plain = Setup(ENTITY_ID, SIGN_IN_URL, provider.certificate.pem, email_domain="contoso.example")
+def setup(provider: Provider, **changed: object) -> SamlSetup:
+    plain = SamlSetup(ENTITY_ID, SIGN_IN_URL, provider.certificate.pem, email_domain="contoso.example")
     return replace(plain, **changed)  # type: ignore[arg-type]
 
 

@@ -18,7 +18,7 @@ from saml2.server import Server
 
 from bench.pysaml2_peer import RSA_SHA256, SHA256
 from documo.access.sso import own_keys, providers
-from documo.access.sso.providers import Setup
+from documo.access.sso.providers import SamlSetup
 from lockstep.saml.certificates import SigningKey, new_signing_key
 from lockstep.saml.encryption import DataMethod
 from lockstep.saml.metadata import SpMetadata, read_idp_metadata, read_sp_metadata
@@ -73,7 +73,7 @@ async def test_member_signs_in_at_simplesamlphp(api: Client, idp_key: SigningKey
         }
         with running(idp_key, service_providers={documo.entity_id: known}, identity_providers={}) as php:
             provider = read_idp_metadata(await php.metadata(lee.http, "idp"))
-            setup = Setup(
+            setup = SamlSetup(
                 provider.entity_id,
                 provider.sign_on[Binding.REDIRECT],
                 "".join(one.pem for one in provider.certificates),
@@ -93,7 +93,7 @@ async def test_member_signs_in_at_simplesamlphp(api: Client, idp_key: SigningKey
 async def test_member_signs_in_at_pysaml2(api: Client, idp_key: SigningKey, tmp_path: Path, signed: str) -> None:
     await api.user(NAME)
     sign_on = f"{PYSAML2}/sso"
-    setup = Setup(PYSAML2, sign_on, idp_key.certificate.pem, email_domain="contoso.com", requests_signed=True)
+    setup = SamlSetup(PYSAML2, sign_on, idp_key.certificate.pem, email_domain="contoso.com", requests_signed=True)
     await providers.set_up(api.store, api.account.id, setup)
     async with visiting(api) as lee:
         xml, documo = await metadata_of(api, lee)
@@ -119,7 +119,7 @@ async def test_pysaml2_that_read_the_metadata_in_a_roll_goes_on_until_the_old_ke
     monkeypatch.setattr(sigver.SecurityContext.encrypt_assertion, "__defaults__", ("aes-256", None))
     await api.user(NAME)
     sign_on = f"{PYSAML2}/sso"
-    setup = Setup(PYSAML2, sign_on, idp_key.certificate.pem, email_domain="contoso.com", requests_signed=True)
+    setup = SamlSetup(PYSAML2, sign_on, idp_key.certificate.pem, email_domain="contoso.com", requests_signed=True)
     await providers.set_up(api.store, api.account.id, setup)
     (old,) = await own_keys.own_keys(api.store, api.account.id)
     new = await own_keys.prepare_key(api.store, api.account.id)

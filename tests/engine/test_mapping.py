@@ -12,7 +12,7 @@ import pytest
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.decisions.mapping import base_after, held_values, map_account
 from lockstep.engine.moment import Moment
-from lockstep.engine.plans import Mapped, desired_hash
+from lockstep.engine.plans import MappedAccount, desired_hash
 from lockstep.engine.records import Assignment, SourceObject
 from tests.engine.decision_cases import (
     ADMIN,
@@ -30,12 +30,12 @@ from tests.engine.decision_cases import (
 USER_NAME = {"target": "userName", "source": "userPrincipalName", "match": 1}
 
 
-def map_person(config: JobConfiguration, who: SourceObject, *, creating: bool = True, **more: Any) -> Mapped:
+def map_person(config: JobConfiguration, who: SourceObject, *, creating: bool = True, **more: Any) -> MappedAccount:
     given = {"moment": MOMENT, "is_soft_deleted": False, "generated": {}, "account_ids": {}, **more}
     return map_account(who, users(config), configuration=config, creating=creating, **given)
 
 
-def shown(mapped: Mapped, target: str) -> Any:
+def shown(mapped: MappedAccount, target: str) -> Any:
     if target in mapped.cleared:
         return "clear"
     value = mapped.values.get(target, "-")

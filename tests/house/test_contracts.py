@@ -77,6 +77,8 @@ IMPORTS = [
     Plant("lockstep-layers", "lockstep.actions.planted_wiring", "lockstep.wiring"),
     Plant("lockstep-layers", "lockstep.postgres.planted_storage", "lockstep.storage.jobs"),
     Plant("lockstep-layers", "lockstep.sync.planted_serving", "lockstep.serving.server"),
+    Plant("lockstep-layers", "lockstep.portal.planted_web", "lockstep.web.app"),
+    Plant("sync-layers", "lockstep.sync.planning.planted_drain", "lockstep.sync.drain.drain"),
     Plant("documo-layers", "documo.store.planted_cli", "documo.cli.main"),
     Plant("documo-layers", "documo.store.planted_scim_service", "documo.scim_service.operations.create"),
     Plant("documo-layers", "documo.scim_service.planted_server", "documo.server"),
@@ -84,6 +86,9 @@ IMPORTS = [
     Plant("doors", "lockstep.cli.planted_storage", "lockstep.storage.people"),
     Plant("doors", "lockstep.cli.planted_sync", "lockstep.sync.drain.drain"),
     Plant("doors", "lockstep.cli.up.planted_directory", "lockstep.directory.intake"),
+    Plant("doors", "lockstep.web.pages.planted_storage", "lockstep.storage.people"),
+    Plant("doors", "lockstep.api.routes.planted_sync", "lockstep.sync.services"),
+    Plant("doors", "lockstep.portal.planted_directory", "lockstep.directory.people"),
     Plant("light-worker", "lockstep.cli.worker", "jinja2"),
     # Packages that know nothing of each other.
     Plant("adapters", "lockstep.sources.planted_targets", "lockstep.targets.scim_target"),
@@ -153,7 +158,6 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "pyproject.toml", root)
     for product in ("lockstep", "documo"):
         (root / "src" / product / "attic.py").write_text('"""A room that stands in no layer."""\n')
-    (root / "src/lockstep/api.py").write_text('"""The door that is built next."""\n')
     for plant in IMPORTS:
         (root / plant.path).write_text(f"import {plant.imports}\n")
     for room in PURE_ROOMS:

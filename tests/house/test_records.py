@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from lockstep.engine.plans import Draft, Mapped, Plan
+from lockstep.engine.plans import Draft, MappedAccount, Plan
 from tests.support.source import nodes_of, tree_of
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "lockstep"
@@ -76,7 +76,7 @@ def test_everything_that_the_recording_transaction_is_given_has_a_type() -> None
 
 
 def test_plan_holds_the_mapped_account_whole_and_copies_none_of_its_fields() -> None:
-    assert {one.name for one in fields(Plan)} & {one.name for one in fields(Mapped)} == set()
+    assert {one.name for one in fields(Plan)} & {one.name for one in fields(MappedAccount)} == set()
 
 
 def test_plan_is_a_draft_completed_and_names_none_of_its_fields_again() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from lockstep.cli.up.verification import Reader
+from lockstep.cli.up.verification import ScimAccountReader
 from lockstep.postgres.pool import Connection
 from tests.journeys.people_who_change import OUTSIDE
 from tests.journeys.test_kill_nine import context_of
@@ -43,7 +43,7 @@ class Wrong:
         return [sentence for one in fields(self) for sentence in getattr(self, one.name)]
 
 
-async def wrong_in(data: Path, reader: Reader) -> Wrong:
+async def wrong_in(data: Path, reader: ScimAccountReader) -> Wrong:
     async with context_of(data) as context, context.reading() as connection:
         rows = await (await connection.execute(_SHOULD)).fetchall()
         should = {name: account for name, _, account in rows}
@@ -70,7 +70,7 @@ async def keep_evidence(data: Path, file: Path, wrong: Wrong) -> None:
     file.write_text(json.dumps(kept))
 
 
-async def _wrong_members(connection: Connection, entitled: set[str], reader: Reader) -> list[str]:
+async def _wrong_members(connection: Connection, entitled: set[str], reader: ScimAccountReader) -> list[str]:
     """Everyone who should have access is in the group; apart from them, only members with a disabled account may be."""
     held: dict[str, set[str]] = {
         group["displayName"]: {one["value"] for one in group.get("members") or ()} for group in await _groups(reader)
@@ -88,6 +88,6 @@ async def _wrong_members(connection: Connection, entitled: set[str], reader: Rea
     return wrong
 
 
-async def _groups(reader: Reader) -> list[Mapping[str, Any]]:
+async def _groups(reader: ScimAccountReader) -> list[Mapping[str, Any]]:
     page: Mapping[str, Any] = await reader.read("/Groups?count=100")
     return list(page.get("Resources", []))

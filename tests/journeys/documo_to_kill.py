@@ -15,7 +15,7 @@ from documo.access.api_keys import create_key
 from documo.accounts import create_account, list_accounts
 from documo.sandbox.fault_injection import FaultInjector, read_faults
 from documo.server import serving, until_orphaned, until_stopped
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import Store, running_store
 from lockstep.serving.bodies import App
 
@@ -30,7 +30,7 @@ async def token_of_new_account(store: Store) -> str | None:
 
 
 async def main(folder: str, port: str, seed: str, faults: str = "") -> None:
-    settings = Settings(Path(folder), port=int(port), rate_override=0)
+    settings = DocumoSettings(Path(folder), port=int(port), rate_override=0)
     rules = read_faults(Path(faults)) if faults else []
 
     def with_faults(app: App) -> App:

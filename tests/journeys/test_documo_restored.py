@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from documo.server import serving
-from documo.settings import Settings as DocumoSettings
+from documo.settings import DocumoSettings
 from documo.store.database import open_store
 from lockstep.actions import applications, credentials, sources
 from lockstep.actions import settings as settings_actions

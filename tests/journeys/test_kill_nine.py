@@ -25,7 +25,7 @@ from lockstep.actions import applications, credentials, sources, status
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.cli.up.expectations import Expectation, rows
-from lockstep.cli.up.verification import Reader, compare_everybody
+from lockstep.cli.up.verification import ScimAccountReader, compare_everybody
 from lockstep.postgres import embedded
 from lockstep.settings import load_settings
 from lockstep.sources import demo
@@ -164,7 +164,7 @@ async def count_accounts(documo: Tenant) -> int:
 async def one_round(folder: Path, people: Path, documo: Tenant, chance: random.Random, victims: list[str]) -> list[str]:
     """Kill each of *victims* at a random moment of one initial cycle; returns the errors found in Documo afterwards."""
     house = House(folder / "data", documo["base_url"].removesuffix("/scim/v2"))
-    reader = Reader(documo["base_url"], documo["token"])
+    reader = ScimAccountReader(documo["base_url"], documo["token"])
     give_up_at = time.monotonic() + DEADLINE_SECONDS
     try:
         house.start("serve")

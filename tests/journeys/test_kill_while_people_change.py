@@ -26,7 +26,7 @@ import pytest
 
 from lockstep.actions import applications, assignments, credentials, groups, people, provisioning, sources, status
 from lockstep.actions import settings as settings_actions
-from lockstep.cli.up.verification import Reader
+from lockstep.cli.up.verification import ScimAccountReader
 from lockstep.sources import demo
 from lockstep.vault import Secret
 from tests.journeys.application_compared import Wrong, keep_evidence, wrong_in
@@ -178,7 +178,7 @@ async def one_round(folder: Path, documo: Documo, seed: int) -> Wrong:
     chance = random.Random(seed)
     crowd = Crowd(await prepare(folder, documo, seed), random.Random(seed), PEOPLE // 12)
     house = House(folder / "data", documo.base_url.removesuffix("/scim/v2"))
-    reader = Reader(documo.base_url, documo.token)
+    reader = ScimAccountReader(documo.base_url, documo.token)
     killed: Counter[str] = Counter()
     try:
         house.start("serve")
@@ -215,7 +215,7 @@ async def test_exactly_those_have_access_who_should_after_kills_while_people_cha
 async def test_comparison_sees_an_account_and_a_member_that_are_wrong(seed: int, folder: Path, documo: Documo) -> None:
     await prepare(folder, documo, seed)
     house = House(folder / "data", documo.base_url.removesuffix("/scim/v2"))
-    reader = Reader(documo.base_url, documo.token)
+    reader = ScimAccountReader(documo.base_url, documo.token)
     try:
         house.start("serve")
         house.start("worker")

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from documo.server import serving
-from documo.settings import Settings as DocumoSettings
+from documo.settings import DocumoSettings
 from documo.store.database import open_store
 from lockstep.actions import applications, credentials, following, people, provisioning, sources
 from lockstep.actions import settings as settings_actions

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from lockstep.actions import applications, assignments, groups
 from lockstep.actions.context import Context
 from lockstep.actions.openid_sign_in import answering, leaving, opening, redeeming, telling
-from lockstep.actions.openid_sign_in.answering import Answered
+from lockstep.actions.openid_sign_in.answering import ResponseToApplication
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import PASSWORD, begin_session, caller_of_person
 from lockstep.actions.single_sign_on import client_secrets, settings
@@ -95,7 +95,7 @@ class OpenIdWorld:
 
     async def code(self, app: str = "docs", *methods: str, **more: str | None) -> str:
         answered = await self.ask(await self.session("anna", *methods), self.pairs(app, **more))
-        assert isinstance(answered, Answered)
+        assert isinstance(answered, ResponseToApplication)
         return dict(parse_qsl(urlsplit(answered.url).query))["code"]
 
     def basic(self, app: str, secret: str = "") -> str:

@@ -17,7 +17,7 @@ from lockstep.actions.context import Elsewhere
 from lockstep.actions.person_sign_in.sessions import CODE, PASSWORD, PROVIDER, REENTERED
 from lockstep.actions.person_sign_in.setting import change_sign_in_setting
 from lockstep.actions.saml_sign_in import answering, asking, contexts, leaving, noting
-from lockstep.actions.saml_sign_in.answering import NotAssigned, Opened, SignInFirst
+from lockstep.actions.saml_sign_in.answering import ApplicationStart, NotAssigned, SignInFirst
 from lockstep.actions.single_sign_on import settings
 from lockstep.errors import LockstepError
 from lockstep.saml.bindings import post_fields
@@ -228,10 +228,10 @@ async def outcome(case: Case, world: World) -> str:
 def _shown(found: object) -> str:
     """The response that the application or the browser gets, without the parts that differ each time."""
     match found:
-        case answering.Posted():
+        case answering.ResponseForm():
             response = base64.b64decode(found.fields["SAMLResponse"])
             return f"{found.url} {re.findall(rb'(?:status|classes):[A-Za-z]+', response)}"
-        case str() | bytes() | tuple() | SignInFirst() | NotAssigned() | Opened():
+        case str() | bytes() | tuple() | SignInFirst() | NotAssigned() | ApplicationStart():
             return str(found)
     return ""
 

@@ -23,7 +23,7 @@ from lockstep.actions.openid_sign_in import (
     redeeming,
     telling,
 )  # fmt: skip
-from lockstep.actions.openid_sign_in.answering import Answered, OpenidSignInFirst
+from lockstep.actions.openid_sign_in.answering import OpenidSignInFirst, ResponseToApplication
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import CODE, PASSWORD, PROVIDER, REENTERED, caller_of_person
 from lockstep.actions.person_sign_in.setting import change_sign_in_setting
@@ -184,7 +184,7 @@ YEAR = 'FormatDateTime([displayName], , "yyyy", "yyyy")'
 
 async def ben_after_assignment_is_required(world: OpenIdWorld) -> object:
     answered = await asked(world, "everybody", "ben", scope="openid offline_access")
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, ResponseToApplication)
     found = await world.redeem(answered.url.partition("code=")[2].partition("&")[0], "everybody")
     await settings.change_sign_on(world.context, "everybody", {"assignmentRequired": True})
     try:
@@ -294,7 +294,7 @@ async def left_here(world: OpenIdWorld, **given: str) -> object:
     """Anna asks to sign out in the session in which she signed in."""
     secret = await world.session()
     answered = await world.ask(secret, world.pairs())
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, ResponseToApplication)
     token = (await world.redeem(answered.url.partition("code=")[2].partition("&")[0]))["id_token"]
     return await world.leave(secret, id_token_hint=token, **given)
 
@@ -414,7 +414,7 @@ async def outcome_of(step: Awaitable[object]) -> str:
 def shown(found: object) -> str:
     """The response that the application or the browser gets, without the parts that differ each time."""
     match found:
-        case Answered():
+        case ResponseToApplication():
             return f"answered {found.url.partition('code=')[0]} {sorted(found.fields)} {found.fields.get('error', '')}"
         case OpenidSignInFirst():
             return f"sign in first {found.again} {found.name}"

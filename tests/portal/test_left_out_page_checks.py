@@ -15,7 +15,7 @@ import pytest
 from lockstep.actions import applications, assignments, identity_providers
 from lockstep.actions.context import Context
 from lockstep.actions.identity_providers import ProviderChange
-from lockstep.actions.openid_sign_in.answering import Answered
+from lockstep.actions.openid_sign_in.answering import ResponseToApplication
 from lockstep.actions.person_sign_in import passwords, setting
 from lockstep.actions.person_sign_in.sessions import PASSWORD as BY_PASSWORD
 from lockstep.actions.person_sign_in.sessions import begin_session, caller_of_person
@@ -198,7 +198,7 @@ async def sure_logout(world: World) -> Page:
     """An application proves that it means this session."""
     anna = await world.visitor("anna")
     answered = await world.apps.ask(anna.secret, world.apps.pairs("docs"))
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, ResponseToApplication)
     tokens = await world.apps.redeem(dict(parse_qsl(urlsplit(answered.url).query))["code"])
     return await anna.get(f"/oauth2/logout?id_token_hint={tokens['id_token']}")
 

@@ -17,7 +17,7 @@ from yarl import URL
 from lockstep.actions import applications, assignments, people, sign_in_logs
 from lockstep.actions.single_sign_on import settings
 from lockstep.portal.cookies import SESSION_COOKIE
-from lockstep.saml.accepting import Accepted, Expected, accept
+from lockstep.saml.accepting import AcceptedResponse, ResponseRequirements, accept
 from lockstep.saml.bindings import post_fields, read_redirect, redirect_url
 from lockstep.saml.certificates import SigningKey, certificates_in, new_signing_key
 from lockstep.saml.faults import FaultCode, SamlFault
@@ -64,10 +64,10 @@ class App:
         )
         return found.removeprefix(self.centre.origin)
 
-    async def accepted(self, page: Page, in_response_to: str | None) -> Accepted:
+    async def accepted(self, page: Page, in_response_to: str | None) -> AcceptedResponse:
         """Documo's reading of the form on *page*."""
         metadata = read_idp_metadata((await self.centre.browser().get("/saml2/documo/metadata")).html.encode())
-        expected = Expected(
+        expected = ResponseRequirements(
             f"{self.base}/metadata", ISSUER, REPLY, metadata.certificates, in_response_to, allow_unsolicited=in_response_to is None
         )  # fmt: skip
         return accept(base64.b64decode(field(page, "SAMLResponse")), expected, now=datetime.now(UTC))

@@ -14,7 +14,7 @@ from lockstep.actions.saml_sign_in import answering, asking
 from lockstep.actions.single_sign_on import settings, trying
 from lockstep.actions.single_sign_on.trying import SignOnTrial
 from lockstep.errors import LockstepError
-from lockstep.saml.accepting import Expected, accept
+from lockstep.saml.accepting import ResponseRequirements, accept
 from lockstep.saml.bindings import redirect_url
 from lockstep.saml.certificates import certificates_in
 from lockstep.saml.faults import SamlFault
@@ -56,7 +56,9 @@ async def test_response_of_a_trial_has_the_form_of_a_real_one_and_signs_nobody_i
     assert upn("anna") in text and f'Destination="{REPLY}"' in text
     assert text.count("left out") == (2 if signing == "both" else 1)
     assert certificates[0].pem.splitlines()[1] in text
-    expected = Expected(f"{AT}/saml2/documo/metadata", ISSUER, REPLY, certificates, None, allow_unsolicited=True)
+    expected = ResponseRequirements(
+        f"{AT}/saml2/documo/metadata", ISSUER, REPLY, certificates, None, allow_unsolicited=True
+    )
     with pytest.raises(SamlFault):
         accept(text.encode(), expected, now=datetime.now(UTC))
     [marked] = [part.text for part in trial.response if part.is_signed]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from lockstep.saml.accepting import Expected
+from lockstep.saml.accepting import ResponseRequirements
 from lockstep.saml.certificates import SigningKey, new_signing_key
 from lockstep.saml.names import NameIdFormat
 from lockstep.saml.responses import Assertion
@@ -42,8 +42,8 @@ def assertion(**changes: Any) -> Assertion:
     return replace(given, **changes)
 
 
-def expected(**changes: Any) -> Expected:
-    given = Expected(
+def expected(**changes: Any) -> ResponseRequirements:
+    given = ResponseRequirements(
         issuer=IDP,
         audience=SP,
         recipient=ASSERT,

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockstep.saml.accepting import Accepted, accept
-from lockstep.saml.bindings import Incoming, post_fields, read_post, read_redirect, redirect_url
+from lockstep.saml.accepting import AcceptedResponse, accept
+from lockstep.saml.bindings import ReceivedMessage, post_fields, read_post, read_redirect, redirect_url
 from lockstep.saml.encryption import DataMethod
 from lockstep.saml.faults import FaultCode, SamlFault
 from lockstep.saml.logout import LogoutRequest, read_logout_request, write_logout_request
@@ -34,7 +34,7 @@ FORMS = [(signing, method) for signing in Signing for method in (None, DataMetho
 
 
 @cache
-def good(signing: Signing, method: DataMethod | None) -> tuple[bytes, Accepted]:
+def good(signing: Signing, method: DataMethod | None) -> tuple[bytes, AcceptedResponse]:
     response = signed_response(
         assertion(),
         key_of("idp"),
@@ -112,7 +112,7 @@ def posted() -> bytes:
     return base64.b64decode(post_fields(logout_message(), field="SAMLRequest", key=key_of("idp"))["SAMLRequest"])
 
 
-def logout_of(incoming: Incoming) -> tuple[LogoutRequest, str] | None:
+def logout_of(incoming: ReceivedMessage) -> tuple[LogoutRequest, str] | None:
     """The parts that a receiver acts on: the request in a signed message, and the state that it sends back."""
     if not incoming.signed or incoming.field != "SAMLRequest":
         return None

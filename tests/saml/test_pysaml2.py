@@ -26,7 +26,7 @@ from bench.pysaml2_peer import (
     issued,
     service_provider,
 )
-from lockstep.saml.accepting import Expected, accept
+from lockstep.saml.accepting import ResponseRequirements, accept
 from lockstep.saml.bindings import read_post, read_redirect, redirect_url
 from lockstep.saml.certificates import new_signing_key
 from lockstep.saml.encryption import DataMethod
@@ -88,7 +88,9 @@ def test_what_pysaml2_issues_is_accepted(
 
     accepted = accept(
         response,
-        Expected(IDP, SP, ASSERT, [keys.idp.certificate], in_response_to="_request", decryption_keys=[keys.sp]),
+        ResponseRequirements(
+            IDP, SP, ASSERT, [keys.idp.certificate], in_response_to="_request", decryption_keys=[keys.sp]
+        ),
         now=now(),
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lockstep.saml.accepting import Accepted, Envelope, accept, read_envelope
+from lockstep.saml.accepting import AcceptedResponse, Envelope, accept, read_envelope
 from lockstep.saml.bindings import Field, own_reference, post_fields, read_post, read_redirect, redirect_url
 from lockstep.saml.certificates import SigningKey, certificate_of, certificates_in, new_signing_key
 from lockstep.saml.encryption import DataMethod
@@ -61,7 +61,7 @@ def test_response_is_accepted_in_every_form(signing: Signing, encryption: DataMe
         ids=lambda: next(ids),
     )
 
-    assert accept(response, expected(), now=NOW) == Accepted(
+    assert accept(response, expected(), now=NOW) == AcceptedResponse(
         assertion_id="_assertion",
         name_id="lee.wong@contoso.com",
         name_id_format=NameIdFormat.EMAIL_ADDRESS,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from lockstep.saml.accepting import Expected, accept
+from lockstep.saml.accepting import ResponseRequirements, accept
 from lockstep.saml.bindings import post_fields, read_post, read_redirect, redirect_url
 from lockstep.saml.certificates import SigningKey, new_signing_key
 from lockstep.saml.encryption import DataMethod
@@ -96,7 +96,7 @@ async def test_what_simplesamlphp_issues_is_accepted(
     read = read_post(fields)
     accepted = accept(
         read.message,
-        Expected(
+        ResponseRequirements(
             php.idp,
             request.issuer,
             ASSERT,
@@ -129,7 +129,7 @@ async def test_logout_is_answered_by_simplesamlphp(
     php: SimpleSamlPhp, php_key: SigningKey, http: aiohttp.ClientSession
 ) -> None:
     request, fields = await signed_in(php, http, "both")
-    expected = Expected(php.idp, request.issuer, ASSERT, [php_key.certificate], in_response_to=request.id)
+    expected = ResponseRequirements(php.idp, request.issuer, ASSERT, [php_key.certificate], in_response_to=request.id)
     accepted = accept(read_post(fields).message, expected, now=now())
     ending = LogoutRequest(
         new_id(),

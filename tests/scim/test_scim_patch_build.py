@@ -12,7 +12,7 @@ from lockstep.scim.patch import apply_patch
 from lockstep.scim.patch_build import (
     CLEAR,
     MISSING,
-    Added,
+    AddedValues,
     Mode,
     build_patch,
     member_operations,
@@ -236,7 +236,7 @@ def test_only_mail_address_of_a_create_is_the_primary_one_unless_a_mapping_decid
 
 @pytest.mark.parametrize(("mode", "op"), [("rfc", "add"), ("entra", "Add"), ("entra-flag", "add")])
 def test_values_that_are_added_leave_the_others_that_are_there(mode: Mode, op: str) -> None:
-    operations = patch_operations({"roles": Added([{"value": "Member"}]), "title": "Boss"}, None, mode)
+    operations = patch_operations({"roles": AddedValues([{"value": "Member"}]), "title": "Boss"}, None, mode)
 
     assert operations[-1] == {"op": op, "path": "roles", "value": [{"value": "Member"}]}
     assert len(operations) == 2

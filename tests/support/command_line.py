@@ -20,7 +20,7 @@ import pytest
 from documo.access.api_keys import create_key
 from documo.accounts import create_account
 from documo.server import serving
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import open_store
 from lockstep.cli import run
 from lockstep.postgres.database import Database
@@ -194,7 +194,7 @@ def serving_documo(database: Database, key: str) -> Iterator[DocumoThere]:
     """Serve from a thread until the end of the block."""
 
     async def serve(ready: Callable[[DocumoThere], None], stop: asyncio.Event) -> None:
-        async with open_store(database) as store, serving(store, Settings(Path(), port=0)) as running:
+        async with open_store(database) as store, serving(store, DocumoSettings(Path(), port=0)) as running:
             ready(DocumoThere(running.scim_url, key))
             await stop.wait()
 

@@ -12,9 +12,9 @@ import aiohttp
 import orjson
 
 from documo.access.api_keys import create_key
-from documo.accounts import Account, create_account
+from documo.accounts import TenantAccount, create_account
 from documo.server import RunningServer, serving
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import Store
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -45,7 +45,7 @@ class Client:
     session: aiohttp.ClientSession
     url: str
     token: str
-    account: Account
+    account: TenantAccount
     store: Store
 
     async def send(
@@ -105,7 +105,7 @@ class Documo:
 
 @asynccontextmanager
 async def documo_on(store: Store, **settings: Any) -> AsyncIterator[Documo]:
-    async with serving(store, Settings(Path(), port=0, **settings)) as running:
+    async with serving(store, DocumoSettings(Path(), port=0, **settings)) as running:
         connector = aiohttp.TCPConnector(limit=200)
         async with aiohttp.ClientSession(connector=connector) as session:
             yield Documo(store, running, session)

@@ -14,8 +14,8 @@ from documo import audit_log, documents, domains, member_records, members, roles
 from documo.access import api_keys
 from documo.access.member_sign_in import begin_session, caller_of_session
 from documo.access.sso import own_keys, providers
-from documo.access.sso.providers import Setup
-from documo.audit_log import AuditFilter
+from documo.access.sso.providers import SamlSetup
+from documo.audit_log import AccountAuditFilter
 from documo.identifiers import new_id
 from documo.store import single_sign_on as attempts_table
 from documo.store import sso_keys as keys_table
@@ -98,7 +98,7 @@ class Household:
                 )
             ).fetchone()
         assert request is not None
-        (entry, *_) = await audit_log.find_entries(store, tenant, AuditFilter(text=mark, kind="API key"), most=1)
+        (entry, *_) = await audit_log.find_entries(store, tenant, AccountAuditFilter(text=mark, kind="API key"), most=1)
         return {
             "user": user, "gone": gone, "document": document, "key": key.id, "host": host, "attempt": attempt,
             "entry": entry.id, "request": str(request[0]), "session": caller.session, "certificate": await self._next_certificate(),
@@ -142,7 +142,7 @@ async def household(api: Client, mark: str) -> Household:
         role: await members.add_member(api.store, api.account.id, f"{mark}-{role.lower()}@x.org", role=role)
         for role in ROLES
     }
-    setup = Setup(f"https://{mark}.example/", f"https://{mark}.example/saml2", key_named("contoso").certificate.pem)
+    setup = SamlSetup(f"https://{mark}.example/", f"https://{mark}.example/saml2", key_named("contoso").certificate.pem)
     await providers.set_up(api.store, api.account.id, setup)
     return Household(api, mark, made)
 

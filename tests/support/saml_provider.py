@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from lockstep.saml.bindings import Incoming, read_redirect, redirect_url
+from lockstep.saml.bindings import ReceivedMessage, read_redirect, redirect_url
 from lockstep.saml.certificates import Certificate, SigningKey, new_signing_key
 from lockstep.saml.identifiers import new_id
 from lockstep.saml.logout import LogoutRequest, write_logout_request
@@ -104,7 +104,7 @@ class Provider:
         )
 
 
-def logout_on(page: str, *, certificates: Sequence[Certificate] = ()) -> Incoming:
+def logout_on(page: str, *, certificates: Sequence[Certificate] = ()) -> ReceivedMessage:
     """The message on the page, or in the address, that leads to the provider's logout. Its signature must be of one of *certificates*."""
     found = re.search(r'(https://login\.contoso\.example/logout\?[^"]*)', page)
     assert found is not None, page

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from lockstep.engine.decisions.patience import Asked
+from lockstep.engine.decisions.patience import RequestKind
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Pool, transaction
 from lockstep.sync.cycle import frame as cycle_frame
@@ -74,27 +74,27 @@ async def world(pool: Pool, application: ScriptedScim) -> AsyncIterator[World]:
         yield world
 
 
-async def cause(world: World, asked: Asked) -> None:
+async def cause(world: World, asked: RequestKind) -> None:
     """A change whose provisioning sends a request of the kind *asked*."""
     match asked:
-        case Asked.PROBE | Asked.SEARCH | Asked.CREATE:
+        case RequestKind.PROBE | RequestKind.SEARCH | RequestKind.CREATE:
             await world.add_people([2])
-        case Asked.LISTING:
+        case RequestKind.LISTING:
             await world.add_people([2])
             async with transaction(world.pool) as connection:
                 await cycle_frame.begin_initial(connection, world.job)
-        case Asked.DELETE:
+        case RequestKind.DELETE:
             await world.rows(
                 "update person set deleted_at = now() - interval '60 days' where id = %s returning 1", person_id(1)
             )
             await world.change([1], surname="Gone")
-        case Asked.MEMBERS:
+        case RequestKind.MEMBERS:
             await join(world)
-        case Asked.GET | Asked.UPDATE:
+        case RequestKind.GET | RequestKind.UPDATE:
             await world.change([1], surname="Renamed")
-    if asked is Asked.PROBE:
+    if asked is RequestKind.PROBE:
         await world.rows("update job set last_probe_at = null returning 1")
-    if asked is Asked.GET:
+    if asked is RequestKind.GET:
         await world.rows("""update dirty set resume = '{"stage": "lookAgain"}' returning 1""")
 
 
@@ -119,25 +119,28 @@ def are_few(came: list[timedelta], enough: dict[timedelta, int] = ENOUGH) -> Non
 
 HOUR = timedelta(hours=1)
 GAPS = [
-    (Asked.PROBE, "503"),
-    (Asked.LISTING, "412"),
-    (Asked.CREATE, "409"),
-    (Asked.UPDATE, "412"),
-    (Asked.MEMBERS, "503"),
+    (RequestKind.PROBE, "503"),
+    (RequestKind.LISTING, "412"),
+    (RequestKind.CREATE, "409"),
+    (RequestKind.UPDATE, "412"),
+    (RequestKind.MEMBERS, "503"),
 ]
 MORE_GAPS = [
-    (Asked.PROBE, "409"), (Asked.SEARCH, "503"), (Asked.GET, "an answer that breaks off"),
-    (Asked.CREATE, "503"), (Asked.UPDATE, "403"), (Asked.DELETE, "404"),
+    (RequestKind.PROBE, "409"), (RequestKind.SEARCH, "503"), (RequestKind.GET, "an answer that breaks off"),
+    (RequestKind.CREATE, "503"), (RequestKind.UPDATE, "403"), (RequestKind.DELETE, "404"),
 ]  # fmt: skip
 # Every kind with five of the nonsenses, every nonsense with two or three kinds.
 PAIRS = [
-    (asked, said) for row, asked in enumerate(Asked) for column, said in enumerate(NONSENSE) if (row + column) % 3 == 0
+    (asked, said)
+    for row, asked in enumerate(RequestKind)
+    for column, said in enumerate(NONSENSE)
+    if (row + column) % 3 == 0
 ]
-LONG = [(Asked.LISTING, "412"), (Asked.CREATE, "409"), (Asked.MEMBERS, "503")]
+LONG = [(RequestKind.LISTING, "412"), (RequestKind.CREATE, "409"), (RequestKind.MEMBERS, "503")]
 
 
 async def asked_for(
-    world: World, application: ScriptedScim, asked: Asked, said: str, how_long: timedelta
+    world: World, application: ScriptedScim, asked: RequestKind, said: str, how_long: timedelta
 ) -> list[timedelta]:
     application.answers[asked] = NONSENSE[said]
     await cause(world, asked)
@@ -150,7 +153,7 @@ async def asked_for(
     ("asked", "said"), [*GAPS, *(pytest.param(*pair, marks=pytest.mark.full) for pair in MORE_GAPS)]
 )
 async def test_nonsense_is_asked_for_after_growing_pauses(
-    world: World, application: ScriptedScim, asked: Asked, said: str
+    world: World, application: ScriptedScim, asked: RequestKind, said: str
 ) -> None:
     are_few(await asked_for(world, application, asked, said, timedelta(minutes=10)))
 
@@ -158,17 +161,17 @@ async def test_nonsense_is_asked_for_after_growing_pauses(
 @pytest.mark.full
 @pytest.mark.parametrize(("asked", "said"), PAIRS)
 async def test_every_nonsense_is_asked_for_after_growing_pauses(
-    world: World, application: ScriptedScim, asked: Asked, said: str
+    world: World, application: ScriptedScim, asked: RequestKind, said: str
 ) -> None:
     came = await asked_for(world, application, asked, said, HOUR)
     # One 404 proves nothing, so every look at an account that seems to be gone reads it twice.
-    are_few(came[::2] if (asked, said) == (Asked.GET, "404") else came)
+    are_few(came[::2] if (asked, said) == (RequestKind.GET, "404") else came)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize(("asked", "said"), LONG)
 async def test_nonsense_of_a_day_is_asked_for_a_few_times(
-    world: World, application: ScriptedScim, asked: Asked, said: str
+    world: World, application: ScriptedScim, asked: RequestKind, said: str
 ) -> None:
     are_few(await asked_for(world, application, asked, said, DAY))
 
@@ -176,21 +179,21 @@ async def test_nonsense_of_a_day_is_asked_for_a_few_times(
 async def test_probe_that_passes_does_not_make_the_pauses_of_writes_short_again(
     world: World, application: ScriptedScim
 ) -> None:
-    application.answers[Asked.CREATE] = NONSENSE["503"]
+    application.answers[RequestKind.CREATE] = NONSENSE["503"]
     await world.configure({**CONFIG, "mappings": [USERS, GROUPS], "limits": {"concurrency": 2}})
     await world.add_people(range(2, 6))
 
     minutes = timedelta(minutes=10)
-    came = await live(world, minutes, lambda: application.asked[Asked.CREATE], most=1000)
+    came = await live(world, minutes, lambda: application.asked[RequestKind.CREATE], most=1000)
 
     breaks = sorted(set(came))
     assert len(breaks) <= ENOUGH[minutes]
     assert max(came.count(one) for one in breaks) <= 2  # those that go out at the same time
-    assert application.asked[Asked.PROBE] <= len(breaks) + 1
+    assert application.asked[RequestKind.PROBE] <= len(breaks) + 1
 
 
 async def test_person_who_waits_makes_no_pause_shorter(world: World, application: ScriptedScim) -> None:
-    application.answers[Asked.CREATE] = NONSENSE["503"]
+    application.answers[RequestKind.CREATE] = NONSENSE["503"]
     await world.add_people([2])
     world.services.times = replace(world.services.times, ambiguous_wait=timedelta(seconds=3600.0))
     async with world.pool.connection() as connection:
@@ -198,7 +201,7 @@ async def test_person_who_waits_makes_no_pause_shorter(world: World, application
 
     (pushed,) = await push(world.services, job, ObjectKind.USER, [person_id(2)], initiated_by="anna")
 
-    assert application.asked[Asked.CREATE] == 1
+    assert application.asked[RequestKind.CREATE] == 1
     assert pushed.problem == "Model is temporarily unavailable (HTTP 503)"
 
 

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from lockstep.engine.decisions.patience import Asked
+from lockstep.engine.decisions.patience import RequestKind
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import target_state
@@ -64,7 +64,7 @@ async def test_news_of_another_worker_is_read_before_a_request_that_would_rest_o
     assert await turns.spend() == 0
     async with transaction(world.pool) as connection:
         await target_state.count_failure(
-            connection, world.job, Asked.GET, {},
+            connection, world.job, RequestKind.GET, {},
             first_pause=timedelta(seconds=1), is_enough=True, wanted=timedelta(seconds=60),
         )  # fmt: skip
 

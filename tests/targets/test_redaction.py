@@ -145,8 +145,8 @@ async def test_redacted_value_is_in_no_exchange_whatever_the_application_answers
         path, path.partition("[")[0].partition(".")[0]
     )
     answered = {name: value for name, value in body.items() if name in ("schemas", "detail", only)}
-    redacted = {"redacted_paths": (path,)}
-    async with serving(answering(400, answered)) as server, target_at(server.origin, extra=redacted) as target:
+    redacted = {"redacted_paths": frozenset({path})}
+    async with serving(answering(400, answered)) as server, target_at(server.origin, **redacted) as target:
         answers = [
             await target.create(USER, {"userName": "anna", path: CANARY}, operation_id="op"),
             await target.update(

@@ -40,7 +40,7 @@ class World:
     def context(self) -> Context:
         return self.centre.context
 
-    async def come(self, session: str = "", *, confirms: str = "", **claims: Any) -> federated_sign_in.Arrival:
+    async def come(self, session: str = "", *, confirms: str = "", **claims: Any) -> federated_sign_in.CompletedSignIn:
         """Sign in, in a browser with *session*, or confirm the session *confirms* there."""
         self.rogue.claims = claims
         begun = await federated_sign_in.begin(
@@ -176,7 +176,7 @@ async def shown(world: World, work: Awaitable[object]) -> str:
         return f"{refused.code} {refused.detail} {refused.why}"
     except Exception as crash:  # only without one of the checks
         return f"crashed with {type(crash).__name__}"
-    if not isinstance(found, federated_sign_in.Arrival):
+    if not isinstance(found, federated_sign_in.CompletedSignIn):
         return str(found)
     caller = await caller_of_session(world.context, found.signed_in.session_secret)
     if caller is None:  # only without one of the checks

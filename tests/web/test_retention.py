@@ -8,7 +8,7 @@ from lockstep.actions import applications, groups, retention
 from lockstep.actions.permissions import Role
 from lockstep.configuration.files.file import read_documents
 from lockstep.errors import LockstepError
-from lockstep.storage.retention import NEWEST_CYCLES, Aging
+from lockstep.storage.retention import NEWEST_CYCLES, ExpiringRecords
 from tests.support.admin_centre import Browser, Centre
 from tests.support.hub import Hub
 
@@ -49,7 +49,7 @@ async def test_records_older_than_they_are_kept_are_counted_before_the_click_and
 
     assert "Provisioning logs: 3 records" in counted.text and "Type 3 to confirm" in counted.text
     assert untyped.status == 400 and unchanged["provisioningLog"] == 30
-    assert saved.location == HERE and removed[Aging.PROVISIONING_LOG] == 3
+    assert saved.location == HERE and removed[ExpiringRecords.PROVISIONING_LOG] == 3
     assert await count(centre.hub, "provisioning_log") == 1
     [(before, after)] = await centre.hub.fetch(
         "select before ->> 'provisioningLog', after ->> 'provisioningLog' from audit_log where activity = 'Set retention'"
@@ -63,7 +63,7 @@ async def test_what_is_removed_is_removed_in_bounded_batches(centre: Centre, mon
 
     removed = await retention.remove_old(centre.hub.context)
 
-    assert removed[Aging.PROVISIONING_LOG] == 7 and await count(centre.hub, "provisioning_log") == 1
+    assert removed[ExpiringRecords.PROVISIONING_LOG] == 7 and await count(centre.hub, "provisioning_log") == 1
 
 
 async def test_the_newest_cycles_stay_and_so_does_one_that_runs(centre: Centre) -> None:
@@ -77,7 +77,7 @@ async def test_the_newest_cycles_stay_and_so_does_one_that_runs(centre: Centre) 
 
     removed = await retention.remove_old(centre.hub.context)
 
-    assert removed[Aging.CYCLES] == 4
+    assert removed[ExpiringRecords.CYCLES] == 4
     assert await count(centre.hub, "cycle") == NEWEST_CYCLES + 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from documo.accounts import Account
+from documo.accounts import TenantAccount
 from lockstep.errors import Kind, LockstepError
 
 SWITCHED_OFF = (
@@ -10,7 +10,7 @@ SWITCHED_OFF = (
 )
 
 
-def api_refusal(account: Account) -> str:
+def api_refusal(account: TenantAccount) -> str:
     """Return why programs of the account are refused and what to do about it, or "" if the account's plan includes the API."""
     if account.api_enabled:
         return ""
@@ -20,12 +20,12 @@ def api_refusal(account: Account) -> str:
     )
 
 
-def scim_refusal(account: Account) -> str:
+def scim_refusal(account: TenantAccount) -> str:
     """Return why SCIM requests are refused and what to do about it, or "" if they are accepted."""
     return api_refusal(account) or ("" if account.scim_enabled else SWITCHED_OFF)
 
 
-def require_api(account: Account) -> None:
+def require_api(account: TenantAccount) -> None:
     """Raise LockstepError if the account's plan does not include the API."""
     if not account.api_enabled:
         raise LockstepError(

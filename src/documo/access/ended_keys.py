@@ -16,7 +16,7 @@ import structlog
 
 from documo.access.api_keys import hash_of
 from documo.identifiers import KEY_PREFIX
-from documo.request_log import Entry, RequestLog
+from documo.request_log import LoggedRequest, RequestLog
 from documo.store import keys as table
 from documo.store.database import Store
 
@@ -45,7 +45,7 @@ class EndedKeys:
             log.warning("ended_key_not_noted", error=type(failed).__name__)
             return
         if ended is not None and self.may_note(ended.key_id, at=time.monotonic()):
-            self._request_log.add(Entry.of(scope, tenant_id=ended.tenant_id, key_id=ended.key_id, status=401))
+            self._request_log.add(LoggedRequest.of(scope, tenant_id=ended.tenant_id, key_id=ended.key_id, status=401))
 
     def may_note(self, key_id: str, *, at: float) -> bool:
         """Count one refused use of the key. Returns whether it gets a log entry. *at* is the time of a monotonic clock in seconds."""

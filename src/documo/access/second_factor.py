@@ -42,7 +42,7 @@ class CodeRequired(LockstepError):
 
 
 @dataclass(frozen=True, slots=True)
-class NewSecondFactor:
+class NewMemberSecondFactor:
     """The seed for the authenticator app: *uri* to show as a QR code, and the secret to type. Both are available only here."""
 
     seed: str = field(repr=False)
@@ -55,7 +55,7 @@ async def has_second_factor(store: Store, tenant_id: int, member_id: str) -> boo
         return await table.is_confirmed(connection, tenant_id, member_id)
 
 
-async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewSecondFactor:
+async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewMemberSecondFactor:
     """Create a seed, which takes effect when a code from it is entered. Raises LockstepError if the member already has a second factor."""
     seed = new_seed()
     async with store.tenant(tenant_id) as connection:
@@ -63,7 +63,7 @@ async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, a
         if member is None or not await table.save_seed(connection, tenant_id, member_id, seed):
             raise conflict("You already have a second factor", next_step="First remove the current one")
     uri = address_of_seed(seed, name=f"{account}: {member.user_name}", issuer=ISSUER)
-    return NewSecondFactor(seed, uri)
+    return NewMemberSecondFactor(seed, uri)
 
 
 async def confirm_second_factor(
@@ -85,14 +85,14 @@ async def confirm_second_factor(
     return [in_groups(code) for code in codes]
 
 
-async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewSecondFactor | None:
+async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewMemberSecondFactor | None:
     """Return the seed that is not confirmed yet, to show it again after a wrong code."""
     async with store.tenant(tenant_id) as connection:
         found = await table.read_factor(connection, tenant_id, member_id)
         member = await sign_ins_table.read_member(connection, tenant_id, member_id)
     if found is None or found.is_confirmed or member is None:
         return None
-    return NewSecondFactor(
+    return NewMemberSecondFactor(
         found.seed, address_of_seed(found.seed, name=f"{account}: {member.user_name}", issuer=ISSUER)
     )
 

@@ -8,9 +8,9 @@ import click
 import orjson
 
 from documo import accounts as rules
-from documo.accounts import Account
+from documo.accounts import TenantAccount
 from documo.cli.output import DocumoOutput, confirm, data_option, output_option, with_store
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.tenant_schemas import Custom
 from lockstep.errors import invalid
 from lockstep.scim.normalize import describe_tolerance
@@ -36,7 +36,7 @@ def accounts() -> None:
 @output_option
 def create(
     name: str, name_option: str, admin: str, profile: str | None, rate: int | None, seats: int | None,
-    settings: Settings, output: DocumoOutput,
+    settings: DocumoSettings, output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Create an account. Without NAME, it is named after the admin's domain."""
     chosen = name or name_option or admin.rpartition("@")[2].partition(".")[0].capitalize() or "Account"
@@ -53,7 +53,7 @@ def create(
 @accounts.command("list")
 @data_option
 @output_option
-def list_(settings: Settings, output: DocumoOutput) -> None:
+def list_(settings: DocumoSettings, output: DocumoOutput) -> None:
     """List accounts."""
     found = with_store(settings, rules.list_accounts)
     output.many("accounts", [described(account) for account in found], COLUMNS)
@@ -63,7 +63,7 @@ def list_(settings: Settings, output: DocumoOutput) -> None:
 @click.argument("name")
 @data_option
 @output_option
-def show(name: str, settings: Settings, output: DocumoOutput) -> None:
+def show(name: str, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Show one account with its settings."""
     output.one(described(with_store(settings, lambda store: rules.find_account(store, name))))
 
@@ -72,7 +72,7 @@ def show(name: str, settings: Settings, output: DocumoOutput) -> None:
 @click.argument("name")
 @data_option
 @output_option
-def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
+def tolerances(name: str, settings: DocumoSettings, output: DocumoOutput) -> None:
     """List the tolerances of the account's profile and the clients that need them. The request log names the applied ones."""
     profile = profile_named(with_store(settings, lambda store: rules.find_account(store, name)).profile)
     rows = [{"name": one, "meaning": describe_tolerance(one)} for one in sorted(profile.tolerances)]
@@ -125,7 +125,7 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
 @click.option("--schemas", type=click.File("rb"), help="JSON file with custom schemas.")
 @data_option
 @output_option
-def set_(name: str, schemas: Any, settings: Settings, output: DocumoOutput, **given: Any) -> None:
+def set_(name: str, schemas: Any, settings: DocumoSettings, output: DocumoOutput, **given: Any) -> None:
     """Change settings of an account, effective from the next request."""
     values = {key: value for key, value in given.items() if value is not None}
     if values.get("seats") == 0:
@@ -140,7 +140,7 @@ def set_(name: str, schemas: Any, settings: Settings, output: DocumoOutput, **gi
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @data_option
-def delete(name: str, yes: bool, settings: Settings) -> None:
+def delete(name: str, yes: bool, settings: DocumoSettings) -> None:
     """Permanently delete an account with its members, groups, keys and request log."""
     account, members = with_store(settings, lambda store: rules.account_with_members(store, name))
     question = f"Delete the account {account.name} with {counted(members, 'member')}? This cannot be undone."
@@ -149,7 +149,7 @@ def delete(name: str, yes: bool, settings: Settings) -> None:
     click.echo(f"Deleted the account {account.name}.", err=True)
 
 
-def described(account: Account) -> dict[str, Any]:
+def described(account: TenantAccount) -> dict[str, Any]:
     """Return the fields of an account for output."""
     return {"id": account.id, "name": account.name, **{key: getattr(account, key) for key in rules.SETTABLE}}
 

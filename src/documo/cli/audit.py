@@ -9,11 +9,11 @@ import click
 
 from documo import audit_log as rules
 from documo.accounts import only_account
-from documo.audit_log import AuditEntry, AuditFilter
+from documo.audit_log import AccountAuditFilter, AuditEntry
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.cli.requests import moment_of
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import Store
 
 COLUMNS = ("id", "at", "actor", "activity", "kind", "object")
@@ -42,10 +42,10 @@ def audit() -> None:
 @output_option
 def list_(
     actor: str, text: str, kind: str, activity: str | None, since: str, until: str, limit: int, account: str | None,
-    settings: Settings, output: DocumoOutput,
+    settings: DocumoSettings, output: DocumoOutput,
 ) -> None:  # fmt: skip
     """List entries, the newest first. With -o json they contain the old and new values."""
-    wanted = AuditFilter(actor, text, kind, activity or "", moment_of(since), moment_of(until))
+    wanted = AccountAuditFilter(actor, text, kind, activity or "", moment_of(since), moment_of(until))
 
     async def work(store: Store) -> Sequence[AuditEntry]:
         tenant = await only_account(store, account)
@@ -59,7 +59,7 @@ def list_(
 @account_option
 @data_option
 @output_option
-def show(entry: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def show(entry: str, account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Show one entry with the values before and after. ENTRY is its id."""
 
     async def work(store: Store) -> dict[str, Any]:

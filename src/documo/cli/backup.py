@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from documo.cli.output import DocumoOutput, data_option, output_option, require_data
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import DATABASE
 from lockstep.errors import conflict, invalid
 from lockstep.postgres import dump
@@ -22,7 +22,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("file", type=_FILE)
 @data_option
 @output_option
-def backup(file: Path, settings: Settings, output: DocumoOutput) -> None:
+def backup(file: Path, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Write the database to FILE; Documo may keep running.
 
     \b
@@ -48,7 +48,7 @@ def backup(file: Path, settings: Settings, output: DocumoOutput) -> None:
 @click.argument("file", type=_FILE)
 @data_option
 @output_option
-def restore(file: Path, settings: Settings, output: DocumoOutput) -> None:
+def restore(file: Path, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Load FILE into a data folder that has no Documo data.
 
     \b
@@ -73,7 +73,7 @@ def restore(file: Path, settings: Settings, output: DocumoOutput) -> None:
     output.one({"file": str(file)}, text=f"Restored {file} to {settings.data}.")
 
 
-def _require_embedded(settings: Settings, command: str) -> None:
+def _require_embedded(settings: DocumoSettings, command: str) -> None:
     if settings.urls:
         raise invalid(
             "The database is on your own server, configured by URL", next_step=f"Use PostgreSQL's tools: {command}"

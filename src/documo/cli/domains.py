@@ -11,7 +11,7 @@ from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.domain_tls import CertificateState, look_for
-from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, Settings
+from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, DocumoSettings
 from documo.store.addresses import read_address
 from documo.store.database import Store
 from lockstep.errors import invalid
@@ -41,7 +41,7 @@ def set_(
     is_email: bool,
     vouched: bool,
     account: str | None,
-    settings: Settings,
+    settings: DocumoSettings,
     output: DocumoOutput,
 ) -> None:
     """Add a domain to an account."""
@@ -67,7 +67,7 @@ def set_(
 @account_option
 @data_option
 @output_option
-def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def list_(account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """List an account's domains."""
 
     async def work(store: Store) -> list[rules.Domain]:
@@ -80,7 +80,7 @@ def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None
 @click.argument("host")
 @account_option
 @data_option
-def remove(host: str, account: str | None, settings: Settings) -> None:
+def remove(host: str, account: str | None, settings: DocumoSettings) -> None:
     """Stop serving a domain."""
 
     async def work(store: Store) -> None:
@@ -95,7 +95,9 @@ def remove(host: str, account: str | None, settings: Settings) -> None:
 @account_option
 @data_option
 @output_option
-def verify(host: str, name_server: str | None, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def verify(
+    host: str, name_server: str | None, account: str | None, settings: DocumoSettings, output: DocumoOutput
+) -> None:
     """Check the proof in DNS; if it is there, serve the domain from now on. If the service has an https address, the TLS certificate of the
     domain is checked too.
     """

@@ -10,7 +10,7 @@ from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.events import streams as rules
-from documo.settings import OUTBOUND_ADVICE, Settings
+from documo.settings import OUTBOUND_ADVICE, DocumoSettings
 from documo.store.database import Store
 from documo.store.events import StreamRow
 from lockstep.http.outbound import OutboundRules
@@ -42,7 +42,7 @@ def events() -> None:
 @data_option
 @output_option
 def add(
-    poll: bool, push: str, webhook: str, audience: str, name: str, account: str | None, settings: Settings, output: DocumoOutput
+    poll: bool, push: str, webhook: str, audience: str, name: str, account: str | None, settings: DocumoSettings, output: DocumoOutput
 ) -> None:  # fmt: skip
     """Send every change from now on to a receiver."""
     if sum(map(bool, (poll, push, webhook))) != 1:
@@ -69,7 +69,7 @@ def add(
 @account_option
 @data_option
 @output_option
-def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def list_(account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """List streams with the number of waiting events and the state of delivery."""
 
     async def work(store: Store) -> list[StreamRow]:
@@ -82,7 +82,7 @@ def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None
 @click.argument("stream")
 @account_option
 @data_option
-def remove(stream: str, account: str | None, settings: Settings) -> None:
+def remove(stream: str, account: str | None, settings: DocumoSettings) -> None:
     """Delete a stream, with the events that its receiver has not received yet."""
 
     async def work(store: Store) -> None:

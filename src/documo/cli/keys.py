@@ -15,7 +15,7 @@ from documo.access.scopes import DEFAULT_SCOPES, SCOPES, present_name
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import Store
 from documo.store.keys import KeyRow
 from lockstep.wording import counted
@@ -53,7 +53,7 @@ def keys() -> None:
 @output_option
 def create(
     account: str | None, name: str, member: str, role: str, scopes: tuple[str, ...], days: int | None,
-    settings: Settings, output: DocumoOutput,
+    settings: DocumoSettings, output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Create a key and print it. It cannot be shown again."""
 
@@ -71,7 +71,7 @@ def create(
 @account_option
 @data_option
 @output_option
-def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def list_(account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """List keys, without their secrets."""
 
     async def work(store: Store) -> list[KeyRow]:
@@ -84,7 +84,7 @@ def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None
 @click.argument("key")
 @account_option
 @data_option
-def revoke(key: str, account: str | None, settings: Settings) -> None:
+def revoke(key: str, account: str | None, settings: DocumoSettings) -> None:
     """Revoke a key at once. KEY is its id, its name or its first characters (8 or more)."""
 
     async def work(store: Store) -> KeyRow:
@@ -102,7 +102,7 @@ def revoke(key: str, account: str | None, settings: Settings) -> None:
 @account_option
 @data_option
 @output_option
-def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def rotate(key: str, overlap_hours: int, account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Replace a key and print the new one."""
 
     async def work(store: Store) -> rules.NewKey:
@@ -138,7 +138,7 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
 @output_option
 def trust(
     account: str | None, issuer: str, audience: str, file: BinaryIO, subject: str | None, any_subject: bool, name: str,
-    member: str, scopes: tuple[str, ...], settings: Settings, output: DocumoOutput,
+    member: str, scopes: tuple[str, ...], settings: DocumoSettings, output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Accept tokens (JWT) signed by an issuer in place of a key. `keys revoke` ends the trust.
 

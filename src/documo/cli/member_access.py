@@ -12,7 +12,7 @@ from documo.access import own_sign_in, password_links, second_factor
 from documo.accounts import only_account
 from documo.cli.members import account_option, members
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.addresses import read_address
 from documo.store.database import Store
 from lockstep.wording import counted
@@ -27,7 +27,7 @@ SESSION_COLUMNS = ("id", "device", "address", "signed_in_at", "seen_at", "expire
 @account_option
 @data_option
 @output_option
-def link(member: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def link(member: str, account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Print a link with which a member sets a password. It works once; an earlier link of the member ends."""
 
     async def work(store: Store) -> tuple[password_links.PasswordLink, str]:
@@ -50,7 +50,7 @@ def link(member: str, account: str | None, settings: Settings, output: DocumoOut
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
 @account_option
 @data_option
-def set_password(member: str, password_stdin: bool, account: str | None, settings: Settings) -> None:
+def set_password(member: str, password_stdin: bool, account: str | None, settings: DocumoSettings) -> None:
     """Set a member's password. The member is signed out everywhere."""
     if password_stdin:
         password = sys.stdin.readline().rstrip("\n")
@@ -72,7 +72,7 @@ def set_password(member: str, password_stdin: bool, account: str | None, setting
 @data_option
 @output_option
 def sessions(
-    member: str, end: str | None, end_all: bool, account: str | None, settings: Settings, output: DocumoOutput
+    member: str, end: str | None, end_all: bool, account: str | None, settings: DocumoSettings, output: DocumoOutput
 ) -> None:
     """List the browsers that a member is signed in with, or end them."""
     if end and end_all:
@@ -94,7 +94,7 @@ def sessions(
 @click.argument("member")
 @account_option
 @data_option
-def reset(member: str, account: str | None, settings: Settings) -> None:
+def reset(member: str, account: str | None, settings: DocumoSettings) -> None:
     """Remove the second factor of a member who lost it. The member is signed out everywhere."""
 
     async def work(store: Store) -> bool:

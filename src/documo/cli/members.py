@@ -9,9 +9,9 @@ import click
 
 from documo import member_records
 from documo import members as rules
-from documo.accounts import Account, only_account
+from documo.accounts import TenantAccount, only_account
 from documo.cli.output import DocumoOutput, confirm, data_option, output_option, with_store
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import Store
 from lockstep.wording import counted
 
@@ -32,7 +32,9 @@ def members() -> None:
 @click.option("--after", metavar="ID", default="", help="Only members after this one in the list.")
 @data_option
 @output_option
-def list_(account: str | None, deleted: bool, limit: int, after: str, settings: Settings, output: DocumoOutput) -> None:
+def list_(
+    account: str | None, deleted: bool, limit: int, after: str, settings: DocumoSettings, output: DocumoOutput
+) -> None:
     """List members in order of creation."""
 
     async def work(store: Store) -> list[rules.MemberSummary]:
@@ -57,7 +59,7 @@ def list_(account: str | None, deleted: bool, limit: int, after: str, settings: 
 @data_option
 @output_option
 def add(
-    email: str, role: str, given_name: str, family_name: str, phone: str, account: str | None, settings: Settings,
+    email: str, role: str, given_name: str, family_name: str, phone: str, account: str | None, settings: DocumoSettings,
     output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Add a member by hand."""
@@ -77,7 +79,7 @@ def add(
 @account_option
 @data_option
 @output_option
-def show(member: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def show(member: str, account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Show one member: role, groups, keys. MEMBER is a user name or an id."""
 
     async def work(store: Store) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def show(member: str, account: str | None, settings: Settings, output: DocumoOut
 @force_option
 @account_option
 @data_option
-def set_role(member: str, role: str, force: bool, account: str | None, settings: Settings) -> None:
+def set_role(member: str, role: str, force: bool, account: str | None, settings: DocumoSettings) -> None:
     """Give a member a role."""
 
     async def work(store: Store) -> None:
@@ -107,7 +109,7 @@ def set_role(member: str, role: str, force: bool, account: str | None, settings:
 @force_option
 @account_option
 @data_option
-def disable(member: str, force: bool, account: str | None, settings: Settings) -> None:
+def disable(member: str, force: bool, account: str | None, settings: DocumoSettings) -> None:
     """Disable a member and revoke their API keys."""
 
     async def work(store: Store) -> int:
@@ -122,7 +124,7 @@ def disable(member: str, force: bool, account: str | None, settings: Settings) -
 @click.argument("member")
 @account_option
 @data_option
-def enable(member: str, account: str | None, settings: Settings) -> None:
+def enable(member: str, account: str | None, settings: DocumoSettings) -> None:
     """Enable a member again. Revoked API keys stay revoked."""
 
     async def work(store: Store) -> None:
@@ -136,11 +138,11 @@ def enable(member: str, account: str | None, settings: Settings) -> None:
 @click.argument("member")
 @account_option
 @data_option
-def undelete(member: str, account: str | None, settings: Settings) -> None:
+def undelete(member: str, account: str | None, settings: DocumoSettings) -> None:
     """Restore a deleted member under the same id."""
 
     async def work(store: Store) -> None:
-        tenant: Account = await only_account(store, account)
+        tenant: TenantAccount = await only_account(store, account)
         await rules.undelete(store, tenant.id, member, window_days=tenant.undelete_days)
 
     with_store(settings, work)
@@ -157,7 +159,7 @@ def undelete(member: str, account: str | None, settings: Settings) -> None:
 @data_option
 def edit(
     member: str, email: str | None, given_name: str | None, family_name: str | None, phone: str | None, force: bool,
-    account: str | None, settings: Settings,
+    account: str | None, settings: DocumoSettings,
 ) -> None:  # fmt: skip
     """Change the email, name or phone of a member."""
     given = {"user_name": email, "given_name": given_name, "family_name": family_name, "phone": phone}
@@ -178,7 +180,7 @@ def edit(
 @force_option
 @account_option
 @data_option
-def delete(member: str, yes: bool, force: bool, account: str | None, settings: Settings) -> None:
+def delete(member: str, yes: bool, force: bool, account: str | None, settings: DocumoSettings) -> None:
     """Delete a member and revoke their API keys. `undelete` restores the member within the undelete window."""
     confirm(f"Delete {member}?", yes=yes)
 

@@ -13,7 +13,7 @@ import click
 import orjson
 import yaml
 
-from documo.settings import Settings, read_settings
+from documo.settings import DocumoSettings, read_settings
 from documo.store.actors import command_actor
 from documo.store.database import DATABASE, Store, running_store
 from lockstep.endings import INTERRUPTED
@@ -80,7 +80,7 @@ def output_option(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def data_option(command: Callable[..., R]) -> Callable[..., R]:
-    """Add the option `--data`. The command gets `Settings` as *settings*."""
+    """Add the option `--data`. The command gets `DocumoSettings` as *settings*."""
 
     @click.option("--data", metavar="FOLDER", help="Data folder (default: ./lockstep-data).")
     @functools.wraps(command)
@@ -90,7 +90,7 @@ def data_option(command: Callable[..., R]) -> Callable[..., R]:
     return with_settings
 
 
-def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, creates: bool = False) -> R:
+def with_store(settings: DocumoSettings, work: Callable[[Store], Awaitable[R]], *, creates: bool = False) -> R:
     """Run *work* on the store in *settings*. Attaches to the database server if it is running; otherwise starts it for the duration of
     *work*.
 
@@ -120,7 +120,7 @@ def confirm(question: str, *, yes: bool) -> None:
         raise click.exceptions.Exit(INTERRUPTED)
 
 
-def require_data(settings: Settings) -> None:
+def require_data(settings: DocumoSettings) -> None:
     """Raise LockstepError for a folder without Documo data. Without this check, a command in the wrong folder would suggest that all
     data is lost.
     """

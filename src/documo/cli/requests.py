@@ -16,7 +16,7 @@ from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.replay import as_curl, replay_request
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store import request_log as table
 from documo.store.database import Store
 from lockstep.endings import ends_with_reader
@@ -40,7 +40,7 @@ TAIL_SECONDS = 0.5
 @output_option
 @click.pass_context
 def requests(
-    context: click.Context, tail: bool, limit: int, status: str, since: str, account: str | None, settings: Settings,
+    context: click.Context, tail: bool, limit: int, status: str, since: str, account: str | None, settings: DocumoSettings,
     output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Show the SCIM requests of the last seven days."""
@@ -60,7 +60,7 @@ def requests(
 @account_option
 @data_option
 @output_option
-def show(request_id: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def show(request_id: str, account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Show one request and its response in full. REQUEST_ID is the id or the beginning of it."""
     output.one(with_store(settings, lambda store: _entry(store, account, request_id)))
 
@@ -69,7 +69,7 @@ def show(request_id: str, account: str | None, settings: Settings, output: Docum
 @click.argument("request_id")
 @account_option
 @data_option
-def curl(request_id: str, account: str | None, settings: Settings) -> None:
+def curl(request_id: str, account: str | None, settings: DocumoSettings) -> None:
     """Print a request as a curl command. Set $DOCUMO_API_URL to Documo's address (https://...) and $DOCUMO_KEY to the key."""
     entry = with_store(settings, lambda store: _entry(store, account, request_id))
     click.echo(as_curl(entry))
@@ -80,7 +80,7 @@ def curl(request_id: str, account: str | None, settings: Settings) -> None:
 @account_option
 @data_option
 @output_option
-def replay(request_id: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def replay(request_id: str, account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Repeat a request on the current data, in a transaction that is rolled back, and show the response."""
 
     async def work(store: Store) -> dict[str, Any]:

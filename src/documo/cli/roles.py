@@ -10,7 +10,7 @@ from documo import roles as rules
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import Store
 
 COLUMNS = ("value", "display", "members", "is_default")
@@ -25,7 +25,7 @@ def roles() -> None:
 @account_option
 @data_option
 @output_option
-def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def list_(account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """List the roles, each with the number of members who have it."""
 
     async def work(store: Store) -> list[dict[str, Any]]:
@@ -39,7 +39,7 @@ def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None
 @click.option("--display", default="", help="Display name; default: the value.")
 @account_option
 @data_option
-def add(value: str, display: str, account: str | None, settings: Settings) -> None:
+def add(value: str, display: str, account: str | None, settings: DocumoSettings) -> None:
     """Add a role, so that provisioning can give it."""
 
     async def work(store: Store) -> None:
@@ -53,7 +53,7 @@ def add(value: str, display: str, account: str | None, settings: Settings) -> No
 @click.argument("value")
 @account_option
 @data_option
-def remove(value: str, account: str | None, settings: Settings) -> None:
+def remove(value: str, account: str | None, settings: DocumoSettings) -> None:
     """Remove a role that no member has."""
 
     async def work(store: Store) -> None:

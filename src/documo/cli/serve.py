@@ -13,7 +13,7 @@ import uvloop
 from documo.cli.output import DocumoOutput, output_option
 from documo.log_setup import log_to_stderr
 from documo.server import RunningServer, serving, until_orphaned, until_stopped
-from documo.settings import DEFAULT_PORT, Settings, read_settings
+from documo.settings import DEFAULT_PORT, DocumoSettings, read_settings
 from documo.store.database import running_store
 from lockstep.process.garbage_collection import settle_garbage
 
@@ -43,7 +43,7 @@ def serve(
     uvloop.run(_serve(settings, output, ready_fd, parent=os.getppid() if with_parent else None))
 
 
-async def _serve(settings: Settings, output: DocumoOutput, ready_fd: int | None, *, parent: int | None) -> None:
+async def _serve(settings: DocumoSettings, output: DocumoOutput, ready_fd: int | None, *, parent: int | None) -> None:
     ends = [asyncio.ensure_future(until_stopped())]
     if parent is not None:
         ends.append(asyncio.ensure_future(until_orphaned(parent)))

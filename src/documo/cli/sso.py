@@ -16,7 +16,7 @@ from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.cli.sso_keys import keys
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.addresses import read_address
 from documo.store.database import Store
 from lockstep.errors import invalid
@@ -36,7 +36,7 @@ sso.add_command(keys)
 @account_option
 @data_option
 @output_option
-def show(account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def show(account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Show the identity provider, and the values that it needs from Documo."""
 
     async def work(store: Store) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def show(account: str | None, settings: Settings, output: DocumoOutput) -> None:
 @click.option("--sso-url", default=None, help="SSO URL (Redirect URL).")
 @click.option("--certificate", type=FILE, help="Signer certificates in PEM.")
 @click.option("--email-domain", default=None, help="Email domain of the people, such as example.com.")
-@click.option("--identity-field", default=None, help="Field with the email;  means the Name ID.")
+@click.option("--identity-field", default=None, help="Field with the email; empty means the Name ID.")
 @click.option("--logout-url", default=None, help="Logout URL of the provider.")
 @account_option
 @data_option
@@ -69,7 +69,7 @@ def set_(
     identity_field: str | None,
     logout_url: str | None,
     account: str | None,
-    settings: Settings,
+    settings: DocumoSettings,
     output: DocumoOutput,
 ) -> None:
     """Set up the identity provider, or change the given settings."""
@@ -91,7 +91,7 @@ def set_(
     async def work(store: Store) -> dict[str, Any]:
         tenant = await only_account(store, account)
         found = await rules.find_provider(store, tenant.id)
-        before = rules.setup_of(found) if found else rules.Setup("", "", "")
+        before = rules.setup_of(found) if found else rules.SamlSetup("", "", "")
         return _described(await rules.set_up(store, tenant.id, replace(before, **changes)))  # type: ignore[arg-type]
 
     output.one(with_store(settings, work))
@@ -102,7 +102,7 @@ def set_(
 @click.option("--off", is_flag=True, help="Let everyone use passwords again.")
 @account_option
 @data_option
-def enforce(keep: str | None, off: bool, account: str | None, settings: Settings) -> None:
+def enforce(keep: str | None, off: bool, account: str | None, settings: DocumoSettings) -> None:
     """Require SSO for everyone except one Admin."""
     if off == bool(keep):
         raise invalid("Give either --keep or --off", next_step="documo sso enforce --keep ADMIN_EMAIL")
@@ -123,7 +123,7 @@ def enforce(keep: str | None, off: bool, account: str | None, settings: Settings
 @sso.command()
 @account_option
 @data_option
-def remove(account: str | None, settings: Settings) -> None:
+def remove(account: str | None, settings: DocumoSettings) -> None:
     """Remove the identity provider: members use passwords again."""
 
     async def work(store: Store) -> None:
@@ -136,7 +136,7 @@ def remove(account: str | None, settings: Settings) -> None:
 @sso.command()
 @account_option
 @data_option
-def metadata(account: str | None, settings: Settings) -> None:
+def metadata(account: str | None, settings: DocumoSettings) -> None:
     """Print the metadata of Documo, for the identity provider."""
 
     async def work(store: Store) -> bytes:

@@ -11,7 +11,7 @@ from documo.access.sso.own_keys import OwnKey
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, confirm, data_option, output_option, with_store
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import Store
 
 COLUMNS = ("thumbprint", "state", "expires_at")
@@ -32,7 +32,7 @@ def keys() -> None:
 @account_option
 @data_option
 @output_option
-def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def list_(account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """List the certificates, the active one first."""
 
     async def work(store: Store) -> list[OwnKey]:
@@ -45,7 +45,7 @@ def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None
 @account_option
 @data_option
 @output_option
-def new(account: str | None, settings: Settings, output: DocumoOutput) -> None:
+def new(account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Prepare a new key. Documo signs with it once it is active."""
 
     async def work(store: Store) -> OwnKey:
@@ -66,7 +66,7 @@ def new(account: str | None, settings: Settings, output: DocumoOutput) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @account_option
 @data_option
-def activate(thumbprint: str, yes: bool, account: str | None, settings: Settings) -> None:
+def activate(thumbprint: str, yes: bool, account: str | None, settings: DocumoSettings) -> None:
     """Sign with this key from now on. THUMBPRINT may be abbreviated."""
 
     async def find(store: Store) -> OwnKey:
@@ -89,7 +89,7 @@ def activate(thumbprint: str, yes: bool, account: str | None, settings: Settings
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @account_option
 @data_option
-def remove(thumbprint: str, yes: bool, account: str | None, settings: Settings) -> None:
+def remove(thumbprint: str, yes: bool, account: str | None, settings: DocumoSettings) -> None:
     """Remove the key that is not active. THUMBPRINT may be abbreviated."""
 
     async def find(store: Store) -> OwnKey:

@@ -17,7 +17,7 @@ from documo.events.streams import EventKeys, claims
 from documo.identifiers import read_id
 from documo.members import ADMIN
 from documo.scim_service.request.failures import Throttled, retry_after, scim_error
-from documo.scim_service.tenant.tenants import Caller, Tenants
+from documo.scim_service.tenant.tenants import TenantCaller, Tenants
 from documo.security_events import StreamEvent
 from documo.store import events as table
 from documo.store.database import Store
@@ -120,7 +120,7 @@ def _token(request: Request) -> bytes:
     return token.strip().encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
 
 
-async def _caller(request: Request, tenants: Tenants) -> Caller:
+async def _caller(request: Request, tenants: Tenants) -> TenantCaller:
     given = _token(request)
     caller = await tenants.caller(given) if given else None
     if caller is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.sandbox.fault_injection import Rule, rule_of
 from documo.web.context import DocumoPages, PageContext
 from documo.web.frame import Extension, RailEntry
@@ -40,11 +40,11 @@ def fault_pages(rules: list[Rule]) -> Extension:
     """Return the page that shows and changes *rules*, and the notice about them for every page."""
     pages = DocumoPages()
 
-    @pages.get(HERE, needs=Permission.SCIM)
+    @pages.get(HERE, needs=MemberPermission.SCIM)
     async def show(_: PageContext, __: Request) -> Answer:
         return _page(rules)
 
-    @pages.post(HERE, needs=Permission.SCIM)
+    @pages.post(HERE, needs=MemberPermission.SCIM)
     async def add(_: PageContext, request: Request) -> Answer:
         entered = {key: str(value).strip() for key, value in (await request.form()).items()}
         try:
@@ -53,24 +53,26 @@ def fault_pages(rules: list[Rule]) -> Extension:
             return _page(rules, on_the_form(refused), entered)
         return Redirect(HERE, notice="Added. Clients get it from the next request")
 
-    @pages.post(HERE + "/all-off", needs=Permission.SCIM)
+    @pages.post(HERE + "/all-off", needs=MemberPermission.SCIM)
     async def switch_all_off(_: PageContext, __: Request) -> Answer:
         for rule in rules:
             rule.is_on = False
         return Redirect(HERE, notice="All faults are off")
 
-    @pages.post(HERE + "/{number}/switch", needs=Permission.SCIM)
+    @pages.post(HERE + "/{number}/switch", needs=MemberPermission.SCIM)
     async def switch(_: PageContext, request: Request) -> Answer:
         rule = _rule(rules, request.path_params["number"])
         rule.is_on = not rule.is_on
         return Redirect(HERE, notice="The fault is on" if rule.is_on else "The fault is off")
 
-    @pages.post(HERE + "/{number}/remove", needs=Permission.SCIM)
+    @pages.post(HERE + "/{number}/remove", needs=MemberPermission.SCIM)
     async def remove(_: PageContext, request: Request) -> Answer:
         rules.remove(_rule(rules, request.path_params["number"]))
         return Redirect(HERE, notice="The fault was removed")
 
-    return Extension(pages.routes, (RailEntry(TITLE, HERE, "bolt", Permission.SCIM),), lambda: notice_of(rules), HERE)
+    return Extension(
+        pages.routes, (RailEntry(TITLE, HERE, "bolt", MemberPermission.SCIM),), lambda: notice_of(rules), HERE
+    )
 
 
 def notice_of(rules: list[Rule]) -> str:

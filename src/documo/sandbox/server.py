@@ -26,7 +26,7 @@ from documo.sandbox.demo_people import add_people
 from documo.sandbox.fault_injection import FaultInjector, read_faults
 from documo.sandbox.fault_page import fault_pages
 from documo.server import serving, until_orphaned, until_stopped
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from documo.store.database import Store, open_store
 from lockstep.postgres import embedded
 from lockstep.postgres.server import running, start_or_attach
@@ -61,7 +61,7 @@ async def run_sandbox(wanted: SandboxServer) -> None:
         ) as server:
             async with open_store(server.database("documo")) as store:
                 tokens = [await _tenant(store, wanted, number) for number in range(wanted.tenants)]
-                settings = Settings(folder, port=wanted.port, rate_override=wanted.rate)
+                settings = DocumoSettings(folder, port=wanted.port, rate_override=wanted.rate)
 
                 def with_faults(app: App) -> App:
                     return FaultInjector(app, rules, seed=wanted.seed)

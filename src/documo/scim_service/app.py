@@ -12,13 +12,13 @@ import orjson
 
 from documo.access.api_access import scim_refusal
 from documo.access.sign_ins import RefusedSignIns
-from documo.request_log import Entry, RequestLog
+from documo.request_log import LoggedRequest, RequestLog
 from documo.scim_service.request.exchange import MEDIA_TYPE, MethodNotAllowed, Request, ScimAnswer
 from documo.scim_service.request.failures import Throttled, retry_after, scim_error
 from documo.scim_service.request.hosts import Hosts
 from documo.scim_service.request.routes import dispatch
 from documo.scim_service.tenant.service import Service
-from documo.scim_service.tenant.tenants import Caller, Tenants
+from documo.scim_service.tenant.tenants import TenantCaller, Tenants
 from documo.settings import SCIM_PATH
 from lockstep.errors import release_frames
 from lockstep.scim.errors import ScimError, invalid_syntax, too_large
@@ -82,7 +82,7 @@ class ScimApp:
             request.body = await _body(receive, headers, MAX_BULK_BYTES if segments[:1] == ["Bulk"] else MAX_BODY_BYTES)
         return await dispatch(self._service, request, segments)
 
-    async def _caller(self, headers: dict[bytes, bytes], only_tenant: int | None) -> Caller:
+    async def _caller(self, headers: dict[bytes, bytes], only_tenant: int | None) -> TenantCaller:
         given, token = headers.get(b"authorization", b""), _token(headers)
         caller = await self._tenants.caller(token) if token else None
         if caller is None or (only_tenant is not None and caller.tenant.id != only_tenant):
@@ -100,8 +100,8 @@ def _token(headers: dict[bytes, bytes]) -> bytes:
     return token.strip() if scheme.lower() == b"bearer" else b""
 
 
-def _log_entry(request: Request, answer: ScimAnswer, scope: Scope, seconds: float) -> Entry:
-    return Entry.of(
+def _log_entry(request: Request, answer: ScimAnswer, scope: Scope, seconds: float) -> LoggedRequest:
+    return LoggedRequest.of(
         scope,
         tenant_id=request.tenant.id,
         key_id=request.caller.principal.key_id,

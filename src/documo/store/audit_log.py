@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRow:
+class AccountAuditRow:
     """One entry. *key_name* is the name of the API key that made the change; None if another kind of actor made it, or the key no longer
     exists.
     """
@@ -43,9 +43,9 @@ _SELECT = (
 async def rows(
     connection: Connection, tenant_id: int, *, below: int | None, most: int, actor: str, text: str, kind: str,
     activity: str, since: datetime | None, until: datetime | None,
-) -> list[AuditRow]:  # fmt: skip
+) -> list[AccountAuditRow]:  # fmt: skip
     """Return the newest entries that are older than entry number *below*. *actor* and *text* are parts of names, ignoring case."""
-    cursor = connection.cursor(row_factory=class_row(AuditRow))
+    cursor = connection.cursor(row_factory=class_row(AccountAuditRow))
     await cursor.execute(
         f"{_SELECT} and (%(below)s::bigint is null or l.seq < %(below)s)"  # constants
         " and (%(actor)s = '' or strpos(lower(coalesce(k.name, l.actor_name)), lower(%(actor)s)) > 0)"
@@ -61,8 +61,8 @@ async def rows(
     return await cursor.fetchall()
 
 
-async def entry(connection: Connection, tenant_id: int, seq: int) -> AuditRow | None:
-    cursor = connection.cursor(row_factory=class_row(AuditRow))
+async def entry(connection: Connection, tenant_id: int, seq: int) -> AccountAuditRow | None:
+    cursor = connection.cursor(row_factory=class_row(AccountAuditRow))
     await cursor.execute(f"{_SELECT} and l.seq = %(seq)s", {"tenant": tenant_id, "seq": seq})
     return await cursor.fetchone()
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 import psycopg
 
-from documo.settings import Settings
+from documo.settings import DocumoSettings
 from lockstep.postgres.database import Database
 from lockstep.postgres.migrate import migrate
 from lockstep.postgres.pool import Connection, Pool, connection_options, open_pool, transaction
@@ -115,7 +115,7 @@ async def open_store(database: Database, *, max_size: int = 8, upgrades: bool = 
 
 
 @asynccontextmanager
-async def running_store(settings: Settings, *, main: bool, max_size: int = 8) -> AsyncIterator[Store]:
+async def running_store(settings: DocumoSettings, *, main: bool, max_size: int = 8) -> AsyncIterator[Store]:
     """Open the store of the data folder or server in *settings*. The embedded server is started, or attached to if it is running."""
     async with running(
         start_or_attach(settings.data, main=main, product="documo", databases=(DATABASE,), urls=settings.urls)

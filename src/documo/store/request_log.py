@@ -75,7 +75,7 @@ async def rows(
 
 
 @dataclass(frozen=True, slots=True)
-class LogFilter:
+class RequestLogFilter:
     """A selection of entries; "" selects all. *key* is the id of an API key, *text* a part of the path,
     escaped or not.
     """
@@ -133,7 +133,7 @@ from numbered group by run order by run limit %(most)s
 
 
 async def runs(
-    connection: Connection, tenant_id: int, wanted: LogFilter, *, below: str, most: int, looked_at: int
+    connection: Connection, tenant_id: int, wanted: RequestLogFilter, *, below: str, most: int, looked_at: int
 ) -> list[Run]:
     """Return the newest runs. Only the newest *looked_at* entries older than *below* are considered."""
     cursor = connection.cursor(row_factory=class_row(Run))
@@ -144,7 +144,7 @@ async def runs(
 
 
 async def entries_of_run(
-    connection: Connection, tenant_id: int, wanted: LogFilter, run: Run, *, most: int
+    connection: Connection, tenant_id: int, wanted: RequestLogFilter, run: Run, *, most: int
 ) -> list[dict[str, Any]]:
     """Return the newest entries of *run*."""
     cursor = connection.cursor(row_factory=dict_row)
@@ -155,7 +155,7 @@ async def entries_of_run(
     return await cursor.fetchall()
 
 
-def _parameters(tenant_id: int, wanted: LogFilter) -> dict[str, Any]:
+def _parameters(tenant_id: int, wanted: RequestLogFilter) -> dict[str, Any]:
     low, high = wanted.statuses
     return {
         "tenant": tenant_id, "low": low, "high": high, "method": wanted.method, "client": wanted.client, "key": wanted.key,

@@ -38,7 +38,7 @@ class ResourceRow(NamedTuple):
     groups: str | None = None
 
 
-class Stored(NamedTuple):
+class LockedResource(NamedTuple):
     """One resource locked for a change."""
 
     id: str
@@ -189,7 +189,7 @@ def read_by_external_id(tenant_id: int, kind: str, external_ids: Sequence[str], 
 
 
 def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """Return rows of `Stored`, locked in the order of their ids, so that two batches never deadlock."""
+    """Return rows of `LockedResource`, locked in the order of their ids, so that two batches never deadlock."""
     return (
         f"select {COLUMNS}, r.active, r.source, r.role, {GROUPS} from resources r"  # noqa: S608 -- constants
         " where r.tenant_id = %s and r.id = any(%s::uuid[]) and r.deleted_at is null order by r.id for no key update",

@@ -15,7 +15,7 @@ KEPT_FORGED = 50  # attempts kept without a provider's signature
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderRow:
+class AccountProviderRow:
     """The identity provider of an account. *certificates* are one or several certificates in PEM. *break_glass* is the id of a member."""
 
     entity_id: str
@@ -55,7 +55,7 @@ class AttemptRow:
     address: str
 
 
-_NAMES = tuple(column.name for column in fields(ProviderRow))
+_NAMES = tuple(column.name for column in fields(AccountProviderRow))
 _SHOWN = ", ".join("break_glass::text" if name == "break_glass" else name for name in _NAMES)
 _SAVE = (
     f"insert into single_sign_on (tenant_id, {', '.join(_NAMES)}) values (%(tenant_id)s,"  # noqa: S608 -- constants
@@ -67,13 +67,13 @@ _SAVE = (
 _ATTEMPT = "id::text, at, number, result, detail, expected, received, person, is_test, response, address"
 
 
-async def read_provider(connection: Connection, tenant_id: int) -> ProviderRow | None:
-    cursor = connection.cursor(row_factory=class_row(ProviderRow))
+async def read_provider(connection: Connection, tenant_id: int) -> AccountProviderRow | None:
+    cursor = connection.cursor(row_factory=class_row(AccountProviderRow))
     await cursor.execute(f"select {_SHOWN} from single_sign_on where tenant_id = %s", (tenant_id,))  # noqa: S608 -- constants
     return await cursor.fetchone()
 
 
-async def save_provider(connection: Connection, tenant_id: int, row: ProviderRow) -> None:
+async def save_provider(connection: Connection, tenant_id: int, row: AccountProviderRow) -> None:
     """Insert or replace the account's provider."""
     await connection.execute(_SAVE, {"tenant_id": tenant_id, **{name: getattr(row, name) for name in _NAMES}})
 

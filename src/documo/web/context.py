@@ -13,10 +13,10 @@ from starlette.responses import Response
 from documo.access.confirming import CONFIRMED, require_confirmed
 from documo.access.member_sign_in import MemberCaller
 from documo.access.sso.refreshing import MetadataReader
-from documo.accounts import Account, find_account
+from documo.accounts import TenantAccount, find_account
 from documo.domain_tls import CertificateLook
 from documo.domains import url_of
-from documo.permissions import Permission, require
+from documo.permissions import MemberPermission, require
 from documo.settings import SCIM_PATH
 from documo.store.database import Store
 from lockstep.errors import Kind, LockstepError
@@ -63,7 +63,7 @@ class PageContext:
         """Raise ConfirmationRequired unless the caller proved who they are within that time."""
         require_confirmed(self.member(), within=within, now=datetime.now(UTC))
 
-    async def account(self) -> Account:
+    async def account(self) -> TenantAccount:
         """The account of the caller."""
         return await find_account(self.store, str(self.member().tenant_id))
 
@@ -76,7 +76,12 @@ class DocumoPages(ModulePages[PageContext]):
     """
 
     def get(
-        self, path: str, *, is_public: bool = False, needs: Permission | None = None, confirmed: timedelta | None = None
+        self,
+        path: str,
+        *,
+        is_public: bool = False,
+        needs: MemberPermission | None = None,
+        confirmed: timedelta | None = None,
     ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
         return _guarding(
             super().get(path, is_public=is_public), path, needs=needs, is_public=is_public, confirmed=confirmed
@@ -88,7 +93,7 @@ class DocumoPages(ModulePages[PageContext]):
         *,
         is_public: bool = False,
         form_bytes: int = FORM_BYTES,
-        needs: Permission | None = None,
+        needs: MemberPermission | None = None,
         confirmed: timedelta | None = None,
     ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
         adding = super().post(path, is_public=is_public, form_bytes=form_bytes)
@@ -99,7 +104,7 @@ def _guarding(
     adding: Callable[[PageFunction[PageContext]], PageFunction[PageContext]],
     path: str,
     *,
-    needs: Permission | None,
+    needs: MemberPermission | None,
     is_public: bool,
     confirmed: timedelta | None,
 ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:

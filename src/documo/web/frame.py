@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from lockstep.kit.pages import Crumb, PageRoute, PageView
 
 PRODUCT = "Documo"
@@ -19,13 +19,13 @@ class RailEntry:
     label: str
     href: str
     icon: str
-    needs: Permission
+    needs: MemberPermission
 
 
 RAIL = (
-    RailEntry("Documents", "/", "box", Permission.DOCUMENTS_READ),
-    RailEntry("Users", "/users", "people", Permission.USERS),
-    RailEntry("Account Settings", "/settings/account", "settings", Permission.ACCOUNT),
+    RailEntry("Documents", "/", "box", MemberPermission.DOCUMENTS_READ),
+    RailEntry("Users", "/users", "people", MemberPermission.USERS),
+    RailEntry("Account Settings", "/settings/account", "settings", MemberPermission.ACCOUNT),
 )
 TABS: Mapping[str, Sequence[Crumb]] = {
     "Account Settings": (

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from documo.access.member_sign_in import caller_of_session
-from documo.permissions import Permission, allows
+from documo.permissions import MemberPermission, allows
 from documo.store import request_log as table
 from documo.store.database import Store
 from documo.web.sessions import session_secret
@@ -97,10 +97,10 @@ def live_route(store: Store, live: LiveRequests) -> Route:
     async def events(request: Request) -> Response:
         async def may_listen() -> bool:
             caller = await caller_of_session(store, session_secret(request))
-            return caller is not None and allows(caller.role, Permission.SCIM)
+            return caller is not None and allows(caller.role, MemberPermission.SCIM)
 
         caller = await caller_of_session(store, session_secret(request))
-        if caller is None or not allows(caller.role, Permission.SCIM):
+        if caller is None or not allows(caller.role, MemberPermission.SCIM):
             return Response(status_code=204)  # this status stops an EventSource
         after = last_event_id(request.headers.get("last-event-id") or request.query_params.get("after"))
 

@@ -46,7 +46,7 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class CompletedSignIn:
     """The session, which is new or has got a new secret, and the address of the page to show next."""
 
     signed_in: SignedIn
@@ -104,7 +104,7 @@ async def finish(
     session_secret: str = "",
     device: str = "",
     address: str = "",
-) -> Arrival:
+) -> CompletedSignIn:
     """Finish an attempt. *answer* has the parameters that the provider added to the address, *cookie* is the cookie of the browser.
     *session_secret* is the secret of the browser's present session, which ends if a new session begins. Raises LockstepError if the answer
     does not belong to the cookie, was used before or is not accepted, and if the person has no role. A failed attempt counts as a failed
@@ -170,7 +170,7 @@ async def _sign_in(
     device: str,
     address: str,
     replaces: str,
-) -> Arrival:
+) -> CompletedSignIn:
     now = context.now()
     identity = identity_in(claims, issuer=row.issuer, provider=row.name, trusts_email=row.trusts_email)
     found = await admit_identity(context, row, identity, claims)
@@ -190,12 +190,12 @@ async def _sign_in(
         await audit_log.append(
             connection, actor=found.email, activity="Sign in", target=found.email, after={"through": row.name}
         )
-    return Arrival(signed_in, begun.next_page)
+    return CompletedSignIn(signed_in, begun.next_page)
 
 
 async def _prove_again(
     context: Context, begun: BegunSignIn, claims: Mapping[str, Any], session_secret: str, *, address: str
-) -> Arrival:
+) -> CompletedSignIn:
     caller: Caller = await caller_or_refusal(context, session_secret)
     proved_at, new = authenticated_at(dict(claims)), renewed_secret(caller.csrf_secret)
     async with context.recording() as connection:
@@ -216,7 +216,7 @@ async def _prove_again(
         await succeeded(connection, caller.email, address=address)
         await administrator_sessions.step_up(connection, caller.session, hash_of(new), context.now())
         await audit_log.append(connection, actor=caller.email, activity="Confirm identity", target=caller.email)
-    return Arrival(SignedIn(new, caller.expires_at), begun.next_page)
+    return CompletedSignIn(SignedIn(new, caller.expires_at), begun.next_page)
 
 
 async def _note_refusal(context: Context, refused: LockstepError, *, address: str) -> None:

@@ -27,7 +27,7 @@ from lockstep.configuration.rules import JobConfiguration, ObjectMapping, Scope
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
 from lockstep.engine.decisions.mapping import map_account
 from lockstep.engine.decisions.prepare import prepare
-from lockstep.engine.plans import Mapped
+from lockstep.engine.plans import MappedAccount
 from lockstep.engine.records import ObjectKind, Value, Values
 from lockstep.errors import not_found
 from lockstep.postgres.pool import Connection
@@ -71,7 +71,7 @@ class Sample:
 
     name: str
     display: str
-    mapped: Mapped
+    mapped: MappedAccount
     held: Values | None = None
     hidden: Collection[str] = ()
 

@@ -21,7 +21,7 @@ from lockstep.configuration.rules import manager_attributes
 from lockstep.directory.objects import read_objects
 from lockstep.engine.decisions.mapping import map_account
 from lockstep.engine.decisions.prepare import prepare
-from lockstep.engine.plans import Mapped
+from lockstep.engine.plans import MappedAccount
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute, attribute_named, is_declared
 from lockstep.errors import not_found
@@ -118,7 +118,7 @@ async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKi
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def evaluate_mappings(context: Context, app: str, user: str, *, creating: bool) -> Mapped:
+async def evaluate_mappings(context: Context, app: str, user: str, *, creating: bool) -> MappedAccount:
     """Return the values that the mappings give a person now. Does not contact the application."""
     async with context.reading() as connection:
         person = await find_person(connection, user)

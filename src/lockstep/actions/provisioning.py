@@ -230,7 +230,7 @@ async def push(
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecisionCount:
     """The number of held writes that were approved or rejected."""
 
     count: int
@@ -238,13 +238,13 @@ class Decided:
 
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
-async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
+async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> DecisionCount:
     """Approve the held writes *ids*; without *ids*, approve all. Each is re-evaluated against the present state before it is sent."""
     return await _decide(context, app, "approved", ids)
 
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
-async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
+async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> DecisionCount:
     """Reject the held writes *ids*; without *ids*, reject all. A rejected write, and any later write with the same effect, is not sent
     until something different is planned for the object.
     """
@@ -252,7 +252,7 @@ async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None =
 
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
-async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
+async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None = None) -> DecisionCount:
     """Approve the rejected writes *ids*; without *ids*, approve all rejected writes. Each is re-evaluated against the present state before
     it is sent.
     """
@@ -262,10 +262,10 @@ async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None
         after = {"decision": "approved", "count": len(decided)} | await facts_about(edit.connection, row.id, decided)
         await audit(edit, "Approve rejected writes", row.app_name, after=after)
     await context.after_commit(frozenset({row.id}))
-    return Decided(len(decided), "approved")
+    return DecisionCount(len(decided), "approved")
 
 
-async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] | None) -> Decided:
+async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] | None) -> DecisionCount:
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         decided = await operations.decide_held(
@@ -275,7 +275,7 @@ async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] 
         after = {"decision": decision, "count": len(decided)} | await facts_about(edit.connection, row.id, decided)
         await audit(edit, "Decide on held deletes", row.app_name, after=after)
     await context.after_commit(frozenset({row.id}))
-    return Decided(len(decided), decision)
+    return DecisionCount(len(decided), decision)
 
 
 async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -> None:

@@ -45,7 +45,7 @@ class MappedKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class SetupProgress:
     """The progress of an application's setup. *assigned* and *everybody* are the numbers of people in scope if the scope is "assigned" or
     "all".
     """
@@ -77,21 +77,21 @@ class ProvisioningOverview:
     """The overview of one application's provisioning."""
 
     status: JobStatus
-    setup: Setup
+    setup: SetupProgress
     failures: tuple[FailureGroup, ...]
     time_left: TimeLeft | None
     gives_up_at: datetime | None  # when objects that fail in quarantine are no longer retried
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def show_setup(context: Context, app: str) -> Setup:
+async def show_setup(context: Context, app: str) -> SetupProgress:
     """Return how far the setup of the application has progressed."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         credential = await credentials.read_credential(connection, job.row.app)
         probes = (credential.test_result or {}).get("probes", []) if credential else []
         _, assigned = await assignments.count_assigned(connection, job.row.app)
-        return Setup(
+        return SetupProgress(
             app=job.row.app_name,
             display_name=job.row.app_display_name,
             is_connected=credential is not None and credential.has_secret,

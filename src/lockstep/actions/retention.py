@@ -23,7 +23,7 @@ from lockstep.errors import invalid
 from lockstep.postgres.pool import transaction
 from lockstep.storage import retention as store
 from lockstep.storage import tenant
-from lockstep.storage.retention import NEWEST_CYCLES, Aging
+from lockstep.storage.retention import NEWEST_CYCLES, ExpiringRecords
 from lockstep.storage.source_runs import MOST_KEPT
 from lockstep.storage.tenant import TenantRow
 from lockstep.wording import counted
@@ -79,7 +79,7 @@ async def foresee_retention(context: Context, days: Mapping[str, int]) -> dict[s
     async with context.reading() as connection:
         after = _checked(days_of((await tenant.read_tenant(connection)).settings), days)
         found = {
-            key: await store.count_old(connection, Aging(key), _before(context, length))
+            key: await store.count_old(connection, ExpiringRecords(key), _before(context, length))
             for key, length in after.items()
             if length
         }
@@ -87,30 +87,30 @@ async def foresee_retention(context: Context, days: Mapping[str, int]) -> dict[s
 
 
 @needs(Permission.ORGANISATION_WRITE)
-async def remove_old(context: Context) -> dict[Aging, int]:
+async def remove_old(context: Context) -> dict[ExpiringRecords, int]:
     """Remove the records whose retention time is over, in batches with one transaction each. Returns the number of removed rows for each
     kind.
     """
     async with context.reading() as connection:
         days = days_of((await tenant.read_tenant(connection)).settings)
-    moments = {Aging(key): _before(context, length) for key, length in days.items() if length} | {
-        Aging.ACTIVITY: context.now() - CHARTS_KEPT,
-        Aging.QUEUES: context.now() - CHARTS_KEPT,
-        Aging.UPLOADS: context.now() - UPLOADS_KEPT,
-        Aging.API_ANSWERS: context.now() - ANSWERS_KEPT,
-        Aging.BACKGROUND_TASKS: context.now() - TASKS_KEPT,
-        Aging.SESSIONS: context.now(),
-        Aging.LINKS: context.now(),
-        Aging.PERSON_SESSIONS: context.now(),
-        Aging.PERSON_LINKS: context.now(),
-        Aging.SIGN_IN_ATTEMPTS: context.now() - FORGOTTEN,
+    moments = {ExpiringRecords(key): _before(context, length) for key, length in days.items() if length} | {
+        ExpiringRecords.ACTIVITY: context.now() - CHARTS_KEPT,
+        ExpiringRecords.QUEUES: context.now() - CHARTS_KEPT,
+        ExpiringRecords.UPLOADS: context.now() - UPLOADS_KEPT,
+        ExpiringRecords.API_ANSWERS: context.now() - ANSWERS_KEPT,
+        ExpiringRecords.BACKGROUND_TASKS: context.now() - TASKS_KEPT,
+        ExpiringRecords.SESSIONS: context.now(),
+        ExpiringRecords.LINKS: context.now(),
+        ExpiringRecords.PERSON_SESSIONS: context.now(),
+        ExpiringRecords.PERSON_LINKS: context.now(),
+        ExpiringRecords.SIGN_IN_ATTEMPTS: context.now() - FORGOTTEN,
         # A code is kept for a day, so that a second use revokes the tokens from the first.
-        Aging.MAIL: context.now() - timedelta(days=90),
-        Aging.OPENID_CODES: context.now() - timedelta(days=1),
-        Aging.OPENID_TOKENS: context.now(),
-        Aging.OPENID_GRANTS: context.now() - timedelta(days=1),
+        ExpiringRecords.MAIL: context.now() - timedelta(days=90),
+        ExpiringRecords.OPENID_CODES: context.now() - timedelta(days=1),
+        ExpiringRecords.OPENID_TOKENS: context.now(),
+        ExpiringRecords.OPENID_GRANTS: context.now() - timedelta(days=1),
     }
-    removed: dict[Aging, int] = {}
+    removed: dict[ExpiringRecords, int] = {}
     for what, before in moments.items():
         batch = BATCH
         while batch == BATCH:

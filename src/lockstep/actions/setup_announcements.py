@@ -11,7 +11,7 @@ from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.actions.provisioning_pages import Setup, show_setup
+from lockstep.actions.provisioning_pages import SetupProgress, show_setup
 from lockstep.actions.settings import change_settings
 from lockstep.engine.decisions.effects import Effect
 from lockstep.engine.rules.configuration import Scope
@@ -47,7 +47,7 @@ async def announce_settings(context: Context, app: str, changes: Mapping[str, An
     return Announcement(_sentence(setup, changes), lines, confirm)
 
 
-def _sentence(setup: Setup, changes: Mapping[str, Any]) -> str:
+def _sentence(setup: SetupProgress, changes: Mapping[str, Any]) -> str:
     syncs_all = changes.get("scope", "all" if setup.syncs_all else "assigned") == Scope.ALL
     reach = counted(setup.everybody if syncs_all else setup.assigned, "person")
     if changes.get("status") == "off":

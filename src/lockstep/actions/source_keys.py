@@ -27,7 +27,7 @@ _PEOPLE = str(PassKind.PEOPLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Rekeyed:
+class KeyChange:
     """The result of changing the key column. *absent* counts people of the source who are not in its file; they keep their old key, and
     leave at the next import.
     """
@@ -60,7 +60,9 @@ async def rename_source(context: Context, name: str, new_name: str) -> SourceRec
 
 
 @needs(Permission.SOURCES_WRITE)
-async def rekey_source(context: Context, name: str, column: str, *, config: Mapping[str, Any] | None = None) -> Rekeyed:
+async def rekey_source(
+    context: Context, name: str, column: str, *, config: Mapping[str, Any] | None = None
+) -> KeyChange:
     """Identify the people of a source by *column* from now on. *config* replaces the registered configuration for this read only.
 
     Raises LockstepError and changes nothing if a row has no key, or if two rows have the same key.
@@ -92,7 +94,7 @@ async def rekey_source(context: Context, name: str, column: str, *, config: Mapp
         await store.note_reading(edit.connection, name, {"keys": keys | settled})
         after = {"key": column, "people": changed}
         await audit(edit, "Change key of source", name, before={"key": keys[_PEOPLE]}, after=after)
-    return Rekeyed(changed, counts["people"] - changed, column)
+    return KeyChange(changed, counts["people"] - changed, column)
 
 
 def _with_key(config: Mapping[str, Any], column: str) -> tuple[dict[str, Any], dict[str, str]]:

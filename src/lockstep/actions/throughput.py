@@ -107,7 +107,7 @@ class Throughput:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class LeaverDelays:
     """How long people kept access that had to end, over the last week, for each day and in all."""
 
     days: Sequence[Percentiles]
@@ -149,7 +149,7 @@ async def show_throughput(context: Context, app: str, *, span: ChartSpan = HOUR)
 
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
-async def show_leaving(context: Context) -> Leaving:
+async def show_leaving(context: Context) -> LeaverDelays:
     """Return how long people kept access that had to end, in all applications that the caller may read."""
     since = _first_day(context.now())
     async with context.reading() as connection:
@@ -161,7 +161,7 @@ async def show_leaving(context: Context) -> Leaving:
         found = await store.losses_by_day(connection, visible, since=since)
     lengths = _lengths(("lost", *one) for one in found)
     days = [Percentiles.of(lengths.get(("lost", day), {})) for day in range(WAIT_DAYS)]
-    return Leaving(days, _whole(lengths, "lost"))
+    return LeaverDelays(days, _whole(lengths, "lost"))
 
 
 def _first_day(now: datetime) -> datetime:

@@ -20,7 +20,7 @@ from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.actions.source_keys import Rekeyed, rekey_source
+from lockstep.actions.source_keys import KeyChange, rekey_source
 from lockstep.actions.source_runs import pass_record
 from lockstep.actions.sources import (
     IntakeOptions,
@@ -206,7 +206,7 @@ async def import_upload(context: Context, upload: str, *, mark: str = "") -> Upl
 
 
 @needs(Permission.SOURCES_WRITE)
-async def rekey_with_upload(context: Context, upload: str, column: str) -> Rekeyed:
+async def rekey_with_upload(context: Context, upload: str, column: str) -> KeyChange:
     """Identify the people of the source by *column* of the uploaded file from now on. The file must also contain the old key column."""
     async with context.reading() as connection:
         found = await find(connection, upload)

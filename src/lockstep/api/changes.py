@@ -18,7 +18,7 @@ from lockstep.errors import Kind
 Answer = TypeVar("Answer")
 
 
-class Changed(TypedDict, Generic[Answer]):
+class Effects(TypedDict, Generic[Answer]):
     """The result of a change and its effects on people. If *dryRun* is true, nothing was changed and *result* is null."""
 
     dryRun: bool
@@ -46,7 +46,7 @@ Consenting = Annotated[Consent, Depends(_given)]
 
 async def changed(
     context: Context, consent: Consent, work: Callable[[Context], Awaitable[Answer]], *, named: int = 0
-) -> Changed[Answer]:
+) -> Effects[Answer]:
     """Do *work*. Raises ApiError, with the effects on people, if the change needs consent and the request does not give it.
 
     *named* is the number of people that the request itself names.

@@ -11,7 +11,7 @@ from lockstep.actions import held as actions
 from lockstep.actions import provisioning
 from lockstep.actions.context import Context
 from lockstep.actions.held import REASONS, HeldWrite
-from lockstep.actions.provisioning import Decided
+from lockstep.actions.provisioning import DecisionCount
 from lockstep.actions.rows.provisioning import held_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
@@ -150,7 +150,7 @@ def _asked(verb: str, app: str, ids: tuple[str, ...], chosen: dict[str, Any], *,
     return [one.id for one in found]
 
 
-def _told(app: str, decided: Decided, output: Output) -> None:
+def _told(app: str, decided: DecisionCount, output: Output) -> None:
     row = {"application": app, "decision": decided.decision, "count": decided.count}
     done = f"{counted(decided.count, 'write')} {'is' if decided.count == 1 else 'are'} {decided.decision}."
     output.one(row, text=done if decided.count else "No writes were waiting.")

@@ -112,7 +112,7 @@ def served_at() -> str:
 
 @asynccontextmanager
 async def session(settings: Settings, *, creates: bool = False) -> AsyncIterator[tuple[House, Context]]:
-    """Open the house for one command, with a context for the person who runs it."""
+    """Open the database and everything else that one command needs, with a context for the person who runs it."""
     if not creates:
         require_data(settings)
     async with open_house(settings, main=False, say=hint, upgrades=False) as house:

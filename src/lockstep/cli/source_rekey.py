@@ -34,7 +34,7 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
     """
     given = config_from([{"path": str(file.absolute()), "kind": "people"}] if file else [], ReadingOptions(**reading))
 
-    async def work(context: Context) -> keys.Rekeyed:
+    async def work(context: Context) -> keys.KeyChange:
         if context.elsewhere is not None:
             return await _rekey_there(context, context.elsewhere, name, key, file, given)
         registered = (await actions.show_source(context, name)).source.config
@@ -55,7 +55,7 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
 
 async def _rekey_there(
     context: Context, server: Elsewhere, name: str, key: str, file: Path | None, given: Mapping[str, Any]
-) -> keys.Rekeyed:
+) -> keys.KeyChange:
     """Rekey a source of the server in use: with its registered files, or with a file of this machine."""
     if given.keys() - {"files"}:
         raise invalid(

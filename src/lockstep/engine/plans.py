@@ -18,7 +18,7 @@ from lockstep.engine.records import Account, Action, Change, LinkState, ObjectKi
 
 
 @dataclass(frozen=True)
-class Mapped:
+class MappedAccount:
     """The desired account. *problem* says why the object cannot be mapped or is skipped.
 
     *values* has no empty values. *cleared* are the paths that a mapping empties on purpose. *dropped* are the paths whose mappings produce
@@ -54,7 +54,7 @@ def desired_hash(values: Values, cleared: Collection[str] = ()) -> str:
     return sha256(text).hexdigest()[:32]
 
 
-NOT_MAPPED: Final = Mapped({})
+NOT_MAPPED: Final = MappedAccount({})
 
 
 class StepType(StrEnum):
@@ -117,7 +117,7 @@ class Draft:
     target_id: str = ""
     link_to: Account | None = None
     matched_by: str = ""
-    mapped: Mapped = NOT_MAPPED
+    mapped: MappedAccount = NOT_MAPPED
     changes: tuple[Change, ...] = ()
     steps: tuple[Step, ...] = ()
     cause: str = ""

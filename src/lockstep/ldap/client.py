@@ -54,7 +54,7 @@ class BindResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LdapEntry:
     """An entry: its name, and the values of the requested attribute."""
 
     dn: str
@@ -92,7 +92,7 @@ def server_at(url: str, ca: str = "", *, admit: Admit, starts_tls: bool = False)
 
 async def find_entries(
     server: LdapServer, *, bind_dn: str, password: str, base: str, attribute: str, value: str, wanted: str = ""
-) -> list[Entry]:
+) -> list[LdapEntry]:
     """Return up to two entries whose *attribute* is *value*, with the values of the attribute *wanted*. The search runs as *bind_dn*.
 
     Raises LockstepError if the search fails.
@@ -103,11 +103,11 @@ async def find_entries(
             raise _failed(f"It refuses {bind_dn} (result {bound.code}): {bound.text[:300]}")
         request = messages.search_request(2, base, attribute, value, most=2, seconds=TIMEOUT_SECONDS, wanted=wanted)
         await link.send(request)
-        found: list[Entry] = []
+        found: list[LdapEntry] = []
         for _ in range(_MOST_MESSAGES):
             answer = await link.read()
             if answer.kind == messages.ENTRY:
-                found.append(Entry(answer.dn, answer.values.get(wanted.lower(), ())))
+                found.append(LdapEntry(answer.dn, answer.values.get(wanted.lower(), ())))
             elif answer.kind == messages.DONE:
                 if answer.code not in (messages.SUCCESS, 4):  # 4 (sizeLimitExceeded): there are more entries
                     raise _failed(f"It refuses the search (result {answer.code}): {answer.text[:300]}")

@@ -30,7 +30,7 @@ SKEW = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ResponseRequirements:
     """The requirements that a response must meet to be accepted.
 
     *recipient* is the address at which it was received. *in_response_to* is the ID of the request that this browser sent, or None if it
@@ -49,7 +49,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedResponse:
     """The content that a signature covers. After *not_on_or_after*, which includes the skew, the same assertion is refused as expired.
 
     *session_not_on_or_after* is None for an unlimited session. *authenticated_at* is when the provider asked for credentials, if known.
@@ -77,7 +77,7 @@ class Envelope:
     destination: str
 
 
-def accept(response: bytes, expected: Expected, *, now: datetime) -> Accepted:
+def accept(response: bytes, expected: ResponseRequirements, *, now: datetime) -> AcceptedResponse:
     """Return the content of *response* if it is as *expected*. Raises SamlFault for the first check that fails."""
     root = parse(response)
     for check in STRUCTURE_CHECKS:
@@ -165,32 +165,32 @@ STRUCTURE_CHECKS: tuple[Callable[[Element], None], ...] = (
 )
 
 
-def _check_status(head: Element, expected: Expected, is_signed: bool, now: datetime) -> None:
+def _check_status(head: Element, expected: ResponseRequirements, is_signed: bool, now: datetime) -> None:
     code, said = read_status(head)
     if code != Status.SUCCESS:
         raise fault(FaultCode.STATUS_NOT_SUCCESS, expected=Status.SUCCESS, received=f"{code} {said}".strip())
 
 
-def _check_response_issuer(head: Element, expected: Expected, is_signed: bool, now: datetime) -> None:
+def _check_response_issuer(head: Element, expected: ResponseRequirements, is_signed: bool, now: datetime) -> None:
     issuer = only_child(head, "saml", "Issuer")
     if issuer is not None and text_of(issuer).strip() != expected.issuer:
         raise fault(FaultCode.WRONG_ISSUER, expected=expected.issuer, received=text_of(issuer))
 
 
-def _check_destination(head: Element, expected: Expected, is_signed: bool, now: datetime) -> None:
+def _check_destination(head: Element, expected: ResponseRequirements, is_signed: bool, now: datetime) -> None:
     # A signed message must name its destination (bindings, section 3.5.5.2).
     destination = head.get("Destination") or ""
     if destination != expected.recipient and (destination or is_signed):
         raise fault(FaultCode.WRONG_DESTINATION, expected=expected.recipient, received=destination or "none")
 
 
-def _check_response_time(head: Element, expected: Expected, is_signed: bool, now: datetime) -> None:
+def _check_response_time(head: Element, expected: ResponseRequirements, is_signed: bool, now: datetime) -> None:
     issued_at = read_time(head.get("IssueInstant") or "")
     if issued_at > now + expected.skew:
         raise fault(FaultCode.NOT_YET_VALID, expected=f"issued until {now.isoformat()}", received=issued_at.isoformat())
 
 
-HEAD_CHECKS: tuple[Callable[[Element, Expected, bool, datetime], None], ...] = (
+HEAD_CHECKS: tuple[Callable[[Element, ResponseRequirements, bool, datetime], None], ...] = (
     _check_status,
     _check_response_issuer,
     _check_destination,
@@ -199,7 +199,7 @@ HEAD_CHECKS: tuple[Callable[[Element, Expected, bool, datetime], None], ...] = (
 
 
 def _assertion_of(
-    root: Element, head: Element, expected: Expected, *, is_response_signed: bool
+    root: Element, head: Element, expected: ResponseRequirements, *, is_response_signed: bool
 ) -> tuple[Element, bool]:
     """Return the assertion from the content that its own signature covers, otherwise from the content that the response's signature covers.
     Also return whether a signature covers it.
@@ -215,7 +215,9 @@ def _assertion_of(
     return covered, is_response_signed
 
 
-def _decrypted_assertion(encrypted: Element, expected: Expected, *, is_response_signed: bool) -> tuple[Element, bool]:
+def _decrypted_assertion(
+    encrypted: Element, expected: ResponseRequirements, *, is_response_signed: bool
+) -> tuple[Element, bool]:
     """Return the first result of decryption that can be read as an assertion."""
     problem = fault(FaultCode.DECRYPTION_FAILED)
     for opened in decrypted(encrypted, expected.decryption_keys, expected.legacy):
@@ -231,7 +233,7 @@ def _decrypted_assertion(encrypted: Element, expected: Expected, *, is_response_
     raise problem
 
 
-def _opened_assertion(content: bytes, expected: Expected) -> tuple[Element, bool]:
+def _opened_assertion(content: bytes, expected: ResponseRequirements) -> tuple[Element, bool]:
     assertion = parse(content)
     for check in DECRYPTED_CHECKS:
         check(assertion)
@@ -262,12 +264,12 @@ DECRYPTED_CHECKS: tuple[Callable[[Element], None], ...] = (
 )
 
 
-def _accepted(reading: AssertionReading, confirmation: Element) -> Accepted:
+def _accepted(reading: AssertionReading, confirmation: Element) -> AcceptedResponse:
     assertion, expected = reading.assertion, reading.expected
     name_id = name_id_of(assertion)
     statements = children(assertion, "saml", "AuthnStatement")
     session_ends = [read_time(end) for one in statements if (end := one.get("SessionNotOnOrAfter"))]
-    return Accepted(
+    return AcceptedResponse(
         assertion_id=assertion.get("ID"),
         name_id=text_of(name_id),
         name_id_format="" if name_id is None else name_id.get("Format") or "",

@@ -47,7 +47,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class ReceivedMessage:
     """A received message. *signed* is true only if one of the given certificates verified the whole message.
 
     *relay_state* comes from the sender and is unverified: send it back unchanged, or read it with `own_reference`.
@@ -75,7 +75,9 @@ def redirect_url(
     return f"{location}{'&' if '?' in location else '?'}{query}"
 
 
-def read_redirect(raw_query: str, *, certificates: Sequence[Certificate] = (), legacy: Legacy = NO_LEGACY) -> Incoming:
+def read_redirect(
+    raw_query: str, *, certificates: Sequence[Certificate] = (), legacy: Legacy = NO_LEGACY
+) -> ReceivedMessage:
     """Read the message in a query as received, without the question mark.
 
     If *certificates* are given, a signature is verified, and an invalid signature is refused. The caller decides whether a signature is
@@ -91,7 +93,7 @@ def read_redirect(raw_query: str, *, certificates: Sequence[Certificate] = (), l
     if is_signed:
         _verify_query(sent, field, certificates, legacy)
     message = _inflated(_from_base64(_decoded(sent[field])))
-    return Incoming(message, field, _checked_relay_state(_decoded(sent.get("RelayState", ""))), is_signed)
+    return ReceivedMessage(message, field, _checked_relay_state(_decoded(sent.get("RelayState", ""))), is_signed)
 
 
 def post_fields(
@@ -106,7 +108,7 @@ def post_fields(
 
 def read_post(
     form: Mapping[str, str], *, certificates: Sequence[Certificate] = (), legacy: Legacy = NO_LEGACY
-) -> Incoming:
+) -> ReceivedMessage:
     """Read the message in a form. If *certificates* are given, a signature of the whole message is verified, and `message` is the signed
     content.
     """
@@ -114,8 +116,8 @@ def read_post(
     message = _from_base64(form[field])
     relay_state = _checked_relay_state(form.get("RelayState", ""))
     if certificates and signature_of(root := parse(message)) is not None:
-        return Incoming(serialized(verified(root, certificates, legacy)), field, relay_state, signed=True)
-    return Incoming(message, field, relay_state, signed=False)
+        return ReceivedMessage(serialized(verified(root, certificates, legacy)), field, relay_state, signed=True)
+    return ReceivedMessage(message, field, relay_state, signed=False)
 
 
 def own_reference(relay_state: str) -> str:

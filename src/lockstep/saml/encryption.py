@@ -70,7 +70,7 @@ _MASKS: dict[str, type[hashes.HashAlgorithm]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Decrypted:
+class DecryptedData:
     content: bytes
     is_authenticated: bool  # only a holder of the content's key can have made it
 
@@ -94,7 +94,7 @@ def encrypt_element(element: Element, certificate: Certificate, method: DataMeth
     return holder
 
 
-def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_LEGACY) -> list[Decrypted]:
+def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_LEGACY) -> list[DecryptedData]:
     """Return the results of decrypting an EncryptedAssertion, one for each key. With CBC, a wrong key is not detected: in one case out of
     16 its result looks valid. Only one of several results is therefore the real content.
 
@@ -107,13 +107,13 @@ def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_L
     wrapped = _encrypted_keys(holder, data)
     paddings = [_padding(one, legacy) for one in wrapped]
     cipher_text = _cipher_of(data)
-    found: list[Decrypted] = []
+    found: list[DecryptedData] = []
     for one, padding in zip(wrapped, paddings, strict=True):
         for key in keys:
             content_key = _unwrapped(_cipher_of(one), key, padding)
             content = _opened(cipher_text, content_key, method)
             if content is not None:
-                found.append(Decrypted(content, method.is_authenticated))
+                found.append(DecryptedData(content, method.is_authenticated))
     if not found:
         raise fault(FaultCode.DECRYPTION_FAILED)
     return found

@@ -29,7 +29,7 @@ from lockstep.scim.tokens import quote
 __all__ = [
     "CLEAR",
     "MISSING",
-    "Added",
+    "AddedValues",
     "Clear",
     "Missing",
     "Mode",
@@ -43,7 +43,7 @@ __all__ = [
 Mode = Literal["rfc", "entra", "entra-flag"]
 
 
-class Added(NamedTuple):
+class AddedValues(NamedTuple):
     """Values to add to a multi-valued attribute. Its other values stay."""
 
     values: list[Any]
@@ -62,8 +62,8 @@ def patch_operations(
     strict server answers them with noTarget if the element does not exist. *definition* defaults to that of a User.
     """
     known = definition or default_registry().resource("User")
-    set_to = {text: value for text, value in changes.items() if not isinstance(value, Added)}
-    added = [_addition(text, value, mode, known) for text, value in changes.items() if isinstance(value, Added)]
+    set_to = {text: value for text, value in changes.items() if not isinstance(value, AddedValues)}
+    added = [_addition(text, value, mode, known) for text, value in changes.items() if isinstance(value, AddedValues)]
     if mode == "entra":
         return [*(_entra_operation(text, value, current) for text, value in set_to.items()), *added]
     if mode == "entra-flag":
@@ -94,7 +94,7 @@ def member_operations(
     return bodies
 
 
-def _addition(text: str, added: Added, mode: Mode, definition: ResourceDefinition) -> dict[str, Any]:
+def _addition(text: str, added: AddedValues, mode: Mode, definition: ResourceDefinition) -> dict[str, Any]:
     resolved = resolve_path(text, definition)
     values = typed_value(added.values, resolved.leaf)
     return {

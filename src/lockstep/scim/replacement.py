@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lockstep.scim.patch_build import CLEAR, Added
+from lockstep.scim.patch_build import CLEAR, AddedValues
 from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.target_values import ResolvedPath, loosely_matches, put_value, resolve_path, typed_value
 
@@ -27,7 +27,7 @@ def replaced(resource: Mapping[str, Any], changes: Mapping[str, Any], definition
         name = _spelled(holder, resolved.path.attribute)
         if value is CLEAR:
             _clear(holder, name, resolved)
-        elif isinstance(value, Added):
+        elif isinstance(value, AddedValues):
             held = holder.get(name)
             holder[name] = [*(held if isinstance(held, list) else ()), *typed_value(value.values, resolved.leaf)]
         else:

@@ -47,7 +47,7 @@ Row = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Assigned:
+class OrganisationAssignment:
     """One assignment in the demo organisation."""
 
     principal: str
@@ -67,12 +67,12 @@ class DemoFiles:
     seed: int
 
 
-def demo_assignments() -> tuple[Assigned, ...]:
+def demo_assignments() -> tuple[OrganisationAssignment, ...]:
     """The assignments of the demo: two groups and one person. Together they give access to about 214 of 1,204 people."""
     return (
-        Assigned("documo-admins", is_group=True, role="Admin"),
-        Assigned("all-sales", is_group=True, role="Member"),
-        Assigned(KIM, is_group=False, role="Member"),
+        OrganisationAssignment("documo-admins", is_group=True, role="Admin"),
+        OrganisationAssignment("all-sales", is_group=True, role="Member"),
+        OrganisationAssignment(KIM, is_group=False, role="Member"),
     )
 
 

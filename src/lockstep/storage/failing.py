@@ -12,7 +12,7 @@ from lockstep.storage.batches import only_row
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class FailureCounts:
     """The failures of one job. *references* counts objects whose own account is in step, but whose manager or member the application
     refuses.
     """
@@ -50,7 +50,7 @@ async def failing_object(connection: Connection, job: str, kind: str, source_id:
         return await cursor.fetchone()
 
 
-async def count_failing(connection: Connection, job: str) -> Failing:
+async def count_failing(connection: Connection, job: str) -> FailureCounts:
     """Count objects whose last attempt failed, including those that were given up."""
     cursor = await connection.execute(
         """select count(*) filter (where resume -> 'isAboutReferences' is distinct from 'true'),
@@ -58,7 +58,7 @@ async def count_failing(connection: Connection, job: str) -> Failing:
         from dirty where job = %s and failures > 0""",
         (job,),
     )
-    return Failing(*await only_row(cursor))
+    return FailureCounts(*await only_row(cursor))
 
 
 async def count_working(connection: Connection, job: str) -> int:

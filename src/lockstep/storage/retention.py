@@ -14,7 +14,7 @@ from lockstep.storage.batches import only_row
 NEWEST_CYCLES = 100  # of each job; these are kept, however old they are
 
 
-class Aging(StrEnum):
+class ExpiringRecords(StrEnum):
     """The kinds of records that are removed after their retention time."""
 
     PROVISIONING_LOG = "provisioningLog"
@@ -38,36 +38,36 @@ class Aging(StrEnum):
 
 
 # For each kind: its table, and the condition for rows that are old at %(before)s.
-_OLD: Mapping[Aging, tuple[str, str]] = {
-    Aging.PROVISIONING_LOG: ("provisioning_log", "at < %(before)s"),
-    Aging.SIGN_IN_LOG: ("sign_in_log", "at < %(before)s"),
-    Aging.ACTIVITY: ("activity", "at < %(before)s"),
-    Aging.QUEUES: ("queue_depth", "at < %(before)s"),
-    Aging.PERSON_SESSIONS: ("person_session", "expires_at < %(before)s"),
-    Aging.PERSON_LINKS: ("person_link", "expires_at < %(before)s"),
-    Aging.CYCLES: (
+_OLD: Mapping[ExpiringRecords, tuple[str, str]] = {
+    ExpiringRecords.PROVISIONING_LOG: ("provisioning_log", "at < %(before)s"),
+    ExpiringRecords.SIGN_IN_LOG: ("sign_in_log", "at < %(before)s"),
+    ExpiringRecords.ACTIVITY: ("activity", "at < %(before)s"),
+    ExpiringRecords.QUEUES: ("queue_depth", "at < %(before)s"),
+    ExpiringRecords.PERSON_SESSIONS: ("person_session", "expires_at < %(before)s"),
+    ExpiringRecords.PERSON_LINKS: ("person_link", "expires_at < %(before)s"),
+    ExpiringRecords.CYCLES: (
         "cycle",
         """ended_at < %(before)s and state <> 'running' and id < coalesce((select later.id from cycle as later
             where later.job = cycle.job order by later.id desc offset %(newest)s limit 1), 0)""",
     ),
-    Aging.DIRECTORY_CHANGES: ("change", "at < %(before)s"),
-    Aging.UPLOADS: ("source_upload", "created_at < %(before)s"),
-    Aging.API_ANSWERS: ("api_answer", "created_at < %(before)s"),
-    Aging.BACKGROUND_TASKS: ("background_task", "created_at < %(before)s"),
-    Aging.SESSIONS: ("administrator_session", "expires_at < %(before)s"),
-    Aging.LINKS: ("one_time_link", "expires_at < %(before)s"),
-    Aging.MAIL: ("outgoing_mail", "ended_at < %(before)s"),
-    Aging.OPENID_CODES: ("openid_code", "expires_at < %(before)s"),
-    Aging.OPENID_TOKENS: ("openid_token", "expires_at < %(before)s"),
-    Aging.OPENID_GRANTS: (
+    ExpiringRecords.DIRECTORY_CHANGES: ("change", "at < %(before)s"),
+    ExpiringRecords.UPLOADS: ("source_upload", "created_at < %(before)s"),
+    ExpiringRecords.API_ANSWERS: ("api_answer", "created_at < %(before)s"),
+    ExpiringRecords.BACKGROUND_TASKS: ("background_task", "created_at < %(before)s"),
+    ExpiringRecords.SESSIONS: ("administrator_session", "expires_at < %(before)s"),
+    ExpiringRecords.LINKS: ("one_time_link", "expires_at < %(before)s"),
+    ExpiringRecords.MAIL: ("outgoing_mail", "ended_at < %(before)s"),
+    ExpiringRecords.OPENID_CODES: ("openid_code", "expires_at < %(before)s"),
+    ExpiringRecords.OPENID_TOKENS: ("openid_token", "expires_at < %(before)s"),
+    ExpiringRecords.OPENID_GRANTS: (
         "openid_grant",
         "ends_at < %(before)s or (created_at < %(before)s and not exists (select from openid_token where grant_id = openid_grant.id))",
     ),
-    Aging.SIGN_IN_ATTEMPTS: ("sign_in_attempt", "last_at < %(before)s"),
+    ExpiringRecords.SIGN_IN_ATTEMPTS: ("sign_in_attempt", "last_at < %(before)s"),
 }
 
 
-async def count_old(connection: Connection, what: Aging, before: datetime) -> int:
+async def count_old(connection: Connection, what: ExpiringRecords, before: datetime) -> int:
     table, condition = _OLD[what]
     query = sql.SQL("select count(*) from {} where {}").format(sql.Identifier(table), sql.SQL(condition))
     cursor = await connection.execute(query, {"before": before, "newest": NEWEST_CYCLES - 1})
@@ -75,7 +75,7 @@ async def count_old(connection: Connection, what: Aging, before: datetime) -> in
     return int(number)
 
 
-async def remove_old(connection: Connection, what: Aging, before: datetime, *, most: int) -> int:
+async def remove_old(connection: Connection, what: ExpiringRecords, before: datetime, *, most: int) -> int:
     """Remove up to *most* old rows. Returns how many. Rows that another transaction has locked are left for the next call."""
     table, condition = _OLD[what]
     query = sql.SQL(

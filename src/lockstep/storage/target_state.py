@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
-from lockstep.engine.decisions.patience import NO_STREAK, Asked, Streak, after_failure
+from lockstep.engine.decisions.patience import NO_STREAK, RequestKind, Streak, after_failure
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
 from lockstep.storage.notices import Topic, notify
@@ -24,10 +24,10 @@ class TargetState:
     """
 
     seconds_to_wait: float = 0.0
-    streaks: Mapping[Asked, Streak] = field(default_factory=dict)
+    streaks: Mapping[RequestKind, Streak] = field(default_factory=dict)
     trouble: Mapping[str, Any] | None = None
 
-    def streak(self, asked: Asked) -> Streak:
+    def streak(self, asked: RequestKind) -> Streak:
         return self.streaks.get(asked, NO_STREAK)
 
     @property
@@ -36,7 +36,7 @@ class TargetState:
         return any(streak.pauses for streak in self.streaks.values())
 
 
-KEPT: frozenset[Asked] = frozenset({Asked.PROBE})
+KEPT: frozenset[RequestKind] = frozenset({RequestKind.PROBE})
 # Do not subtract infinite times: PostgreSQL before 17 rejects that.
 _COLUMNS = "greatest(0, extract(epoch from not_before - clock_timestamp())), streaks, trouble"
 _SELECT = f"select {_COLUMNS} from target_state where job = %s"  # noqa: S608
@@ -63,13 +63,15 @@ async def _state(connection: Connection, statement: LiteralString, job: str) -> 
 
 
 def _state_from(row: Sequence[Any]) -> TargetState:
-    return TargetState(float(row[0]), {Asked(asked): Streak(**streak) for asked, streak in row[1].items()}, row[2])
+    return TargetState(
+        float(row[0]), {RequestKind(asked): Streak(**streak) for asked, streak in row[1].items()}, row[2]
+    )
 
 
 async def count_failure(
     connection: Connection,
     job: str,
-    asked: Asked,
+    asked: RequestKind,
     error: Mapping[str, Any],
     *,
     first_pause: timedelta,
@@ -99,7 +101,7 @@ async def count_failure(
     return after
 
 
-async def note_stop(connection: Connection, job: str, asked: Asked) -> int:
+async def note_stop(connection: Connection, job: str, asked: RequestKind) -> int:
     """Record that the job goes into quarantine because *asked* failed. Returns how many times in a row this has happened."""
     before = await _locked(connection, job)
     streak = replace(before.streak(asked), stops=before.streak(asked).stops + 1)
@@ -107,7 +109,7 @@ async def note_stop(connection: Connection, job: str, asked: Asked) -> int:
     return streak.stops
 
 
-async def note_answered(connection: Connection, job: str, asked: Asked) -> TargetState:
+async def note_answered(connection: Connection, job: str, asked: RequestKind) -> TargetState:
     """Record a usable response to *asked*, even a refusal, so that the next pauses are short again. Returns the previous state."""
     before = await _state(connection, _SELECT + " for update", job)
     rest = {kind: streak for kind, streak in before.streaks.items() if kind is not asked}

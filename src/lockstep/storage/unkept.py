@@ -36,7 +36,7 @@ class MissingAttribute:
 
 
 async def has_any(connection: Connection, job: str) -> bool:
-    """Whether a response has left out an attribute, so that `note_kept` may have something to reset."""
+    """Whether the job has any attribute that the application did not keep. Otherwise `note_kept` has nothing to reset."""
     cursor = await connection.execute("select exists (select from unkept_attribute where job = %s)", (job,))
     return bool((await only_row(cursor))[0])
 

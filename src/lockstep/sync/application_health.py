@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from lockstep.engine.decisions.patience import MOST_PAUSES, Asked
+from lockstep.engine.decisions.patience import MOST_PAUSES, RequestKind
 from lockstep.engine.decisions.quarantine import QuarantineReason, next_attempt
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 QUARANTINED = "quarantine"  # the reason why claiming stops
 NEEDS_SOMEBODY = frozenset({Verdict.UNAUTHORIZED, Verdict.BLOCKED})
 NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS, Verdict.THROTTLED})
-GENERAL = frozenset({Asked.PROBE, Asked.LISTING})
+GENERAL = frozenset({RequestKind.PROBE, RequestKind.LISTING})
 TOO_MANY_REQUESTS = 429
 
 
@@ -43,7 +43,7 @@ def most_telling(answers: Sequence[Answer]) -> Answer:
     return next(urgent, None) or next(usable, None) or answers[0]
 
 
-async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> str:
+async def notice(services: Services, job: Job, answer: Answer, asked: RequestKind) -> str:
     """Record for all workers what *answer* means for the job. Returns why nothing more can be sent, or "" if sending may continue.
 
     *asked* is the kind of request that was answered. A probe and a listing concern the application as a whole, so one failure is enough for
@@ -77,11 +77,11 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
             streak.pauses == 1
             and state.seconds_to_wait
             and answer.verdict is not Verdict.THROTTLED
-            and asked is not Asked.LISTING
+            and asked is not RequestKind.LISTING
         ):
             await _log(connection, job, answer)
     services.turns(job).be_quiet(state.seconds_to_wait)
-    if asked is Asked.PROBE and streak.pauses >= MOST_PAUSES and _status(answer) != TOO_MANY_REQUESTS:
+    if asked is RequestKind.PROBE and streak.pauses >= MOST_PAUSES and _status(answer) != TOO_MANY_REQUESTS:
         await quarantine(services, job, QuarantineReason.EXCEPTION, answer, asked)
         return QUARANTINED
     return ""
@@ -95,13 +95,13 @@ class Reports:
     def __init__(self, services: Services, job: Job) -> None:
         self._services = services
         self._job = job
-        self._counted = set(Asked)  # kinds of requests whose failure count may be above zero
+        self._counted = set(RequestKind)  # kinds of requests whose failure count may be above zero
 
     def learn(self, state: TargetState) -> None:
         """Adopt the failure counts of all workers."""
         self._counted |= state.streaks.keys()
 
-    async def notice(self, answer: Answer, asked: Asked) -> str:
+    async def notice(self, answer: Answer, asked: RequestKind) -> str:
         """Like `notice` of this module. An answer that shows a working application resets the failure count of *asked*."""
         if answer.verdict not in NO_ANSWER | NEEDS_SOMEBODY:
             await self.answered(asked)
@@ -109,14 +109,14 @@ class Reports:
         self._counted.add(asked)
         return await notice(self._services, self._job, answer, asked)
 
-    async def answered(self, asked: Asked) -> None:
+    async def answered(self, asked: RequestKind) -> None:
         """Like `answered` of this module, if there may be something to reset."""
         if asked in self._counted:
             self._counted.discard(asked)
             await answered(self._services, self._job, asked)
 
 
-async def answered(services: Services, job: Job, asked: Asked) -> None:
+async def answered(services: Services, job: Job, asked: RequestKind) -> None:
     """Reset the failure count of requests of kind *asked*, because the application gave a usable response, even if it was a refusal."""
     async with transaction(services.pool) as connection:
         before = await target_state.note_answered(connection, job.id, asked)
@@ -125,7 +125,7 @@ async def answered(services: Services, job: Job, asked: Asked) -> None:
 
 
 async def quarantine(
-    services: Services, job: Job, reason: QuarantineReason, answer: Answer, asked: Asked = Asked.PROBE
+    services: Services, job: Job, reason: QuarantineReason, answer: Answer, asked: RequestKind = RequestKind.PROBE
 ) -> None:
     """Put the job into quarantine, or count one more failed attempt there."""
     async with transaction(services.pool) as connection:
@@ -142,7 +142,7 @@ async def enter_quarantine(
     answer: Answer,
     *,
     needs_somebody: bool = True,
-    asked: Asked = Asked.PROBE,
+    asked: RequestKind = RequestKind.PROBE,
 ) -> datetime:
     """Like `quarantine`, but in the caller's transaction. Returns the time of the next attempt.
 
@@ -157,7 +157,7 @@ async def enter_quarantine(
     if is_same and (attempt := datetime.fromisoformat(before["nextAttempt"])) > moment.now:
         return attempt
     count = int(before.get("seriesCount", 0)) + 1 if is_same else 1
-    if asked is not Asked.PROBE:
+    if asked is not RequestKind.PROBE:
         count = max(count, await target_state.note_stop(connection, job.id, asked))
     began = before.get("currentBegan") if is_same else moment.now.isoformat()
     due = next_attempt(
@@ -196,7 +196,7 @@ async def end_quarantine(connection: Connection, job: Job) -> None:
     if row is not None:
         await notifying.report_end_of_quarantine(connection, row)
     await jobs.set_quarantine(connection, job.id, None)
-    await target_state.note_answered(connection, job.id, Asked.PROBE)
+    await target_state.note_answered(connection, job.id, RequestKind.PROBE)
     log.info("quarantine_lifted", job=job.id)
 
 

@@ -24,7 +24,6 @@ from lockstep.storage import jobs
 from lockstep.storage.outbound_places import list_places
 from lockstep.sync.compiled import CompiledConfigurations
 from lockstep.sync.connections import read_target_settings
-from lockstep.sync.planning.accounts import SEARCH_LAG_SECONDS
 from lockstep.sync.turns import Clock, SharedTurns
 from lockstep.vault import Vault
 
@@ -46,6 +45,9 @@ class Job:
 def unkept_of(row: jobs.JobRow) -> list[Unkept]:
     """Return the attributes that the application leaves out of its responses, in the form that the engine needs."""
     return [Unkept(ObjectKind(one["kind"]), one["path"], one["mapping"], one["answers"]) for one in row.unkept]
+
+
+SEARCH_LAG_SECONDS = 0.5  # some applications find a new account only after a moment
 
 
 @dataclass(frozen=True, slots=True)

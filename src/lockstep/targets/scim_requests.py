@@ -17,7 +17,7 @@ from lockstep.engine.records import Change, ObjectKind, Values
 from lockstep.engine.rules.secrecy import names_a_secret
 from lockstep.scim import patch_build
 from lockstep.scim.operations import patch_body
-from lockstep.scim.patch_build import CLEAR, Added, Mode
+from lockstep.scim.patch_build import CLEAR, AddedValues, Mode
 from lockstep.scim.paths import parse_path
 from lockstep.scim.registry import ResourceDefinition, default_registry
 from lockstep.scim.replacement import replaced, with_members
@@ -168,7 +168,7 @@ def _with_bare_manager(operation: Mapping[str, Any]) -> dict[str, Any]:
 def _wanted(change: Change) -> Any:
     if change.new is None:
         return CLEAR
-    return Added(_plain(change.added)) if change.added else _plain(change.new)
+    return AddedValues(_plain(change.added)) if change.added else _plain(change.new)
 
 
 def needs_current(changes: Sequence[Change], mode: Mode) -> bool:

@@ -159,7 +159,7 @@ def time_in(text: str) -> datetime | None:
 
 
 def time_text(at: datetime) -> str:
-    """Return *at* as `time_in` reads it, exact to the minute."""
+    """Return *at* to the minute, in the form that `time_in` parses."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 

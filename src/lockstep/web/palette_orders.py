@@ -16,7 +16,7 @@ from lockstep.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PaletteOrder:
     """One order. *title* has a place for the application's name; *words* are what people type for it; *done* is the last part of the
     address that carries it out.
     """
@@ -28,12 +28,12 @@ class Order:
     words: Sequence[str]
 
 
-ORDERS: Mapping[str, Order] = {
+ORDERS: Mapping[str, PaletteOrder] = {
     one.done: one
     for one in (
-        Order("pause", "Pause {}", "Pause", "pause", ("pause", "stop", "halt")),
-        Order("start", "Start {}", "Start", "play", ("start", "resume", "continue")),
-        Order("run", "Run a cycle of {} now", "Run a cycle now", "refresh", ("run", "cycle", "sync", "now")),
+        PaletteOrder("pause", "Pause {}", "Pause", "pause", ("pause", "stop", "halt")),
+        PaletteOrder("start", "Start {}", "Start", "play", ("start", "resume", "continue")),
+        PaletteOrder("run", "Run a cycle of {} now", "Run a cycle now", "refresh", ("run", "cycle", "sync", "now")),
     )
 }
 
@@ -54,14 +54,14 @@ async def orders_in(context: Context, found: Found) -> list[tuple[str, str, str]
     ]
 
 
-def is_possible(order: Order, state: JobStatus) -> bool:
+def is_possible(order: PaletteOrder, state: JobStatus) -> bool:
     """Whether the order changes something in the present state."""
     if order.done == "start":
         return not state.is_on and state.has_credentials
     return state.is_on and (order.done == "pause" or (state.running is None and state.quarantine is None))
 
 
-def consequence_of(order: Order, state: JobStatus) -> str:
+def consequence_of(order: PaletteOrder, state: JobStatus) -> str:
     """Return what the order does, as text."""
     waiting = counted(state.waiting, "object")
     if order.done == "pause":
@@ -78,5 +78,5 @@ def consequence_of(order: Order, state: JobStatus) -> str:
     return f"A cycle of {state.display_name} begins now. It also retries everything that failed. Only differences are written."
 
 
-def _is_asked(order: Order, words: Sequence[str]) -> bool:
+def _is_asked(order: PaletteOrder, words: Sequence[str]) -> bool:
     return all(any(one.startswith(word.lower()) for one in order.words) for word in words)

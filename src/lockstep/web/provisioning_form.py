@@ -9,7 +9,7 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from lockstep.actions.credentials import Authentication, AuthenticationMethod
-from lockstep.actions.provisioning_pages import Setup
+from lockstep.actions.provisioning_pages import SetupProgress
 from lockstep.actions.settings_view import SettingsView
 from lockstep.vault import Secret
 
@@ -50,7 +50,9 @@ class SettingsForm:
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def stored(cls, view: SettingsView, setup: Setup, tenant_url: str, authentication: Authentication) -> SettingsForm:
+    def stored(
+        cls, view: SettingsView, setup: SetupProgress, tenant_url: str, authentication: Authentication
+    ) -> SettingsForm:
         """Return the form with the stored values."""
         is_new = not (setup.is_connected or setup.is_started or setup.is_on)
         return cls(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from documo.access.sso.requests import Place
+from documo.access.sso.requests import SignInHost
 from documo.domains import API, APP, list_domains, url_of
 from documo.store.database import Store
 
@@ -48,20 +48,20 @@ async def service_address(store: Store, tenant_id: int, api_url: str) -> Service
     return ServiceAddress(api_url if host is None else url_of(host, api_url))
 
 
-async def place_of(store: Store, tenant_id: int, host: str) -> Place:
+async def place_of(store: Store, tenant_id: int, host: str) -> SignInHost:
     """Return the kind of the account's host that *host*, the Host header of a request, names. Every host that is not a verified domain of
     the account is PUBLIC.
     """
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     for one in await list_domains(store, tenant_id):
         if one.verified and one.host == name.lower() and one.kind in (API, APP):
-            return Place.API_DOMAIN if one.kind == API else Place.APP_DOMAIN
-    return Place.PUBLIC
+            return SignInHost.API_DOMAIN if one.kind == API else SignInHost.APP_DOMAIN
+    return SignInHost.PUBLIC
 
 
-async def url_at(store: Store, tenant_id: int, place: Place, public_url: str) -> str:
+async def url_at(store: Store, tenant_id: int, place: SignInHost, public_url: str) -> str:
     """Return the address of the account's pages at *place*. If the account no longer has a domain for *place*, return the public URL."""
-    kind = {Place.API_DOMAIN: API, Place.APP_DOMAIN: APP}.get(place)
+    kind = {SignInHost.API_DOMAIN: API, SignInHost.APP_DOMAIN: APP}.get(place)
     found = await list_domains(store, tenant_id) if kind else []
     host = next((one.host for one in found if one.verified and one.kind == kind), None)
     return public_url if host is None else url_of(host, public_url)

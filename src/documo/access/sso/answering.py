@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from documo import members
 from documo.access.member_sign_in import inactive
 from documo.access.sso.addresses import service_address, url_at
-from documo.access.sso.noting import Arrival, insert_attempt, note_refusal
+from documo.access.sso.noting import ReceivedResponse, insert_attempt, note_refusal
 from documo.access.sso.own_keys import own_keys
 from documo.access.sso.providers import Provider, domain_of, find_provider
-from documo.access.sso.requests import Place, SignInRequest, read_request, request_key
+from documo.access.sso.requests import SignInHost, SignInRequest, read_request, request_key
 from documo.accounts import find_account
 from documo.store import sign_ins as members_table
 from documo.store import single_sign_on as table
@@ -26,7 +26,7 @@ from documo.store.sso_requests import TicketRow
 from documo.user_names import key_of
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import Kind, LockstepError, conflict, not_found
-from lockstep.saml.accepting import Accepted, Expected, accept, read_envelope
+from lockstep.saml.accepting import AcceptedResponse, ResponseRequirements, accept, read_envelope
 from lockstep.saml.bindings import own_reference, read_post
 from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.signatures import Legacy
@@ -51,7 +51,7 @@ class _Person:
     """
 
     tenant_id: int
-    accepted: Accepted
+    accepted: AcceptedResponse
     name: str
     member_id: str | None
     problem: LockstepError | None = None
@@ -75,7 +75,7 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
             tenants = await table.tenants_of_issuer(connection, envelope.issuer, most=MOST_ACCOUNTS)
     if not tenants:
         raise not_found("No account signs in through this identity provider", next_step="Ask your administrator")
-    arrival = Arrival(incoming.message, request, number, address, now)
+    arrival = ReceivedResponse(incoming.message, request, number, address, now)
     if request is not None and incoming.relay_state and own_reference(incoming.relay_state) != request.reference:
         raise conflict("The response belongs to another sign-in", next_step="Sign in again")
     if request is not None and request.is_test:
@@ -83,7 +83,7 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
     return await _signed_in(store, await _person(store, tenants, arrival, api_url), arrival, api_url)
 
 
-async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_url: str) -> _Person:
+async def _person(store: Store, tenants: Sequence[int], arrival: ReceivedResponse, api_url: str) -> _Person:
     """Return the person whom the response signs in. An unsolicited response may be for any account that uses the provider.
 
     If several accounts accept the response, it is for the account that verified the email domain, even if such a member exists only in
@@ -124,7 +124,7 @@ async def _of_the_owner(store: Store, people: Sequence[_Person]) -> list[_Person
     return kept
 
 
-async def _accepted_by(store: Store, tenant_id: int, arrival: Arrival, api_url: str) -> _Person:
+async def _accepted_by(store: Store, tenant_id: int, arrival: ReceivedResponse, api_url: str) -> _Person:
     provider = await find_provider(store, tenant_id)
     if provider is None:
         raise not_found("Single sign-on is no longer set up", next_step="Ask your administrator")
@@ -137,9 +137,11 @@ async def _accepted_by(store: Store, tenant_id: int, arrival: Arrival, api_url: 
     return _Person(tenant_id, accepted, name, member.id if member and not problem else None, problem, may_be_made)
 
 
-async def _expected(store: Store, provider: Provider, request: SignInRequest | None, api_url: str) -> Expected:
+async def _expected(
+    store: Store, provider: Provider, request: SignInRequest | None, api_url: str
+) -> ResponseRequirements:
     service = await service_address(store, provider.tenant_id, api_url)
-    return Expected(
+    return ResponseRequirements(
         issuer=provider.row.entity_id,
         audience=service.entity_id,
         recipient=service.reply_url,
@@ -151,7 +153,7 @@ async def _expected(store: Store, provider: Provider, request: SignInRequest | N
     )
 
 
-def _name(provider: Provider, accepted: Accepted) -> str:
+def _name(provider: Provider, accepted: AcceptedResponse) -> str:
     """Return the only value of the configured attribute or, if none is configured, the Name ID. Raises LockstepError if there is no such
     value.
     """
@@ -186,7 +188,7 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
     return replace(person, member_id=member_id, problem=None)
 
 
-async def _signed_in(store: Store, vouched: _Person, arrival: Arrival, api_url: str) -> Ticket:
+async def _signed_in(store: Store, vouched: _Person, arrival: ReceivedResponse, api_url: str) -> Ticket:
     """Record that the response was used, before a member or a ticket is created, so that a repeated response has no effect."""
     accepted, request = vouched.accepted, arrival.request
     used = hash_of(f"{accepted.issuer}\n{accepted.assertion_id}"), accepted.not_on_or_after
@@ -214,18 +216,18 @@ async def _signed_in(store: Store, vouched: _Person, arrival: Arrival, api_url: 
     return await _ticket(store, row, arrival, api_url)
 
 
-async def _ticket(store: Store, row: TicketRow, arrival: Arrival, api_url: str) -> Ticket:
+async def _ticket(store: Store, row: TicketRow, arrival: ReceivedResponse, api_url: str) -> Ticket:
     """Store the ticket. It is collected at the host where the sign-in began, or at the account's own host if the sign-in began at the
     provider.
     """
     secret = new_secret()
     async with store.tenant(row.tenant_id) as connection:
         await under_way_table.insert_ticket(connection, hash_of(secret), row, arrival.now + TICKET_LASTS)
-    place = arrival.request.place if arrival.request is not None else Place.APP_DOMAIN
+    place = arrival.request.place if arrival.request is not None else SignInHost.APP_DOMAIN
     return Ticket(f"{await url_at(store, row.tenant_id, place, api_url)}/sso/finish/{secret}")
 
 
-async def _tested(store: Store, request: SignInRequest, arrival: Arrival, api_url: str) -> Ticket:
+async def _tested(store: Store, request: SignInRequest, arrival: ReceivedResponse, api_url: str) -> Ticket:
     """Store the result of a test, successful or not, for the Admin who began the test. Signs nobody in and creates no member."""
     tenant_id, problem, person = request.tenant_id, None, None
     try:
@@ -244,12 +246,12 @@ async def _tested(store: Store, request: SignInRequest, arrival: Arrival, api_ur
     return await _ticket(store, row, arrival, api_url)
 
 
-async def _note(store: Store, person: _Person, arrival: Arrival, problem: LockstepError | None) -> None:
+async def _note(store: Store, person: _Person, arrival: ReceivedResponse, problem: LockstepError | None) -> None:
     async with store.tenant(person.tenant_id) as connection:
         await insert_attempt(connection, person.tenant_id, arrival, problem, person.name)
 
 
-def _no_identity(wanted: str, values: Sequence[str], accepted: Accepted) -> SamlFault:
+def _no_identity(wanted: str, values: Sequence[str], accepted: AcceptedResponse) -> SamlFault:
     sent = ", ".join(sorted(accepted.attributes)) or "no attributes"
     return replace(
         fault(

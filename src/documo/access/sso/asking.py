@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from documo.access.sso.addresses import service_address
 from documo.access.sso.own_keys import signing_key
 from documo.access.sso.providers import provider_of
-from documo.access.sso.requests import Place, new_request, request_key
+from documo.access.sso.requests import SignInHost, new_request, request_key
 from documo.store.database import Store
 from lockstep.saml.bindings import post_fields, redirect_url
 from lockstep.saml.requests import AuthnRequest, write_authn_request
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ProviderRequest:
     """A request that the browser takes to the provider. The browser opens *url* or, if there are *fields*, posts them to *url*.
 
     *browser_secret* is stored in the browser, so that no other browser can use the response.
@@ -28,8 +28,8 @@ class Asked:
 
 
 async def ask(
-    store: Store, tenant_id: int, *, api_url: str, place: Place, is_test: bool = False, is_again: bool = False
-) -> Asked:
+    store: Store, tenant_id: int, *, api_url: str, place: SignInHost, is_test: bool = False, is_again: bool = False
+) -> ProviderRequest:
     """Begin a sign-in, or a test by an Admin. Stores nothing. Raises LockstepError if the account has no provider.
 
     For a test, and if *is_again* is true, the provider must ask for the credentials even if it knows the browser.
@@ -49,6 +49,6 @@ async def ask(
     message = write_authn_request(request)
     if provider.requests_by_post:
         fields = post_fields(message, field="SAMLRequest", relay_state=begun.reference, key=key)
-        return Asked(provider.sign_in_url, fields, begun.browser_secret)
+        return ProviderRequest(provider.sign_in_url, fields, begun.browser_secret)
     url = redirect_url(provider.sign_in_url, message=message, field="SAMLRequest", relay_state=begun.reference, key=key)
-    return Asked(url, {}, begun.browser_secret)
+    return ProviderRequest(url, {}, begun.browser_secret)

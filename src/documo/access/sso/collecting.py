@@ -18,7 +18,7 @@ from lockstep.errors import Kind, LockstepError, not_found
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class SignInResult:
     """The result of a sign-in. After a test, *session* is None and *attempt* is the result.
 
     *began_here* is true if this browser began the sign-in. *known* is a value that the browser stores, so that the person is not asked
@@ -64,7 +64,7 @@ async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
 
 async def collect(
     store: Store, ticket: str, browser_secret: str, *, device: str, address: str, renews: MemberCaller | None = None
-) -> Collected:
+) -> SignInResult:
     """Use the ticket up. *renews* is the caller in this browser.
 
     Raises LockstepError if the ticket has expired, or if another browser began the sign-in.
@@ -77,7 +77,7 @@ async def collect(
         if row.browser_hash is not None and not hmac.compare_digest(row.browser_hash, hash_of(browser_secret)):
             raise _another_browser()
         if row.member_id is None:
-            return Collected(None, row.attempt_id or "")
+            return SignInResult(None, row.attempt_id or "")
         await connection.execute(SET_TENANT, (str(row.tenant_id),))
         if not await members_table.may_still_sign_in(connection, row.tenant_id, row.member_id):
             raise inactive()
@@ -85,7 +85,7 @@ async def collect(
             connection, row.tenant_id, row.member_id, device=device, address=address, now=now, ends_at=row.session_ends_at,
             name_id=row.name_id, session_index=row.session_index, authenticated_at=row.authenticated_at, renews=renews,
         )  # fmt: skip
-    return Collected(session, began_here=row.browser_hash is not None, known=_known(key, row))
+    return SignInResult(session, began_here=row.browser_hash is not None, known=_known(key, row))
 
 
 def _known(key: bytes, row: TicketRow) -> str:

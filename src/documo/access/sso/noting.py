@@ -19,7 +19,7 @@ MAX_KEPT_RESPONSE = 100_000  # characters that are stored of the response to a t
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class ReceivedResponse:
     """A response, with the facts that are known before it is accepted."""
 
     xml: bytes
@@ -29,7 +29,7 @@ class Arrival:
     now: datetime
 
 
-async def note_refusal(store: Store, tenant_id: int, wrong: SamlFault, arrival: Arrival) -> None:
+async def note_refusal(store: Store, tenant_id: int, wrong: SamlFault, arrival: ReceivedResponse) -> None:
     """Record a refused response. Responses that the provider did not sign have a separate limit, so that they cannot displace the
     others.
     """
@@ -43,7 +43,7 @@ async def note_refusal(store: Store, tenant_id: int, wrong: SamlFault, arrival: 
 async def insert_attempt(
     connection: Connection,
     tenant_id: int,
-    arrival: Arrival,
+    arrival: ReceivedResponse,
     problem: LockstepError | None,
     person: str,
     *,

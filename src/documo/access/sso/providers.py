@@ -14,7 +14,7 @@ from documo.store import sign_ins as members_at_sign_in
 from documo.store import single_sign_on as table
 from documo.store import sso_requests
 from documo.store.database import Store
-from documo.store.single_sign_on import ProviderRow
+from documo.store.single_sign_on import AccountProviderRow
 from lockstep.errors import Kind, LockstepError, conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.saml.certificates import Certificate, certificates_in
@@ -28,7 +28,7 @@ _HOST_AND_PORT = re.compile(r"[A-Za-z0-9.\-:\[\]]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class SamlSetup:
     """The values that an Admin enters in *Setup SAML*."""
 
     entity_id: str
@@ -52,7 +52,7 @@ class Provider:
     """The identity provider of an account, with parsed certificates."""
 
     tenant_id: int
-    row: ProviderRow
+    row: AccountProviderRow
     certificates: Sequence[Certificate]
 
     def ending(self, now: datetime) -> list[Certificate]:
@@ -78,7 +78,7 @@ async def provider_of(store: Store, tenant_id: int) -> Provider:
     return found
 
 
-async def set_up(store: Store, tenant_id: int, setup: Setup) -> Provider:
+async def set_up(store: Store, tenant_id: int, setup: SamlSetup) -> Provider:
     """Set up or change the account's provider. Raises LockstepError, and changes nothing, if a value cannot be used."""
     row = await _checked(store, tenant_id, setup)
     async with store.tenant(tenant_id) as connection:
@@ -146,10 +146,10 @@ async def refuse_password(connection: Connection, tenant_id: int, member_id: str
         )
 
 
-def setup_of(provider: Provider) -> Setup:
+def setup_of(provider: Provider) -> SamlSetup:
     """Return the provider's settings in the form in which an Admin enters them."""
     row = provider.row
-    return Setup(
+    return SamlSetup(
         entity_id=row.entity_id,
         sign_in_url=row.sign_in_url,
         certificates=row.certificates,
@@ -167,13 +167,13 @@ def setup_of(provider: Provider) -> Setup:
     )
 
 
-def setup_of_metadata(xml: bytes) -> Setup:
+def setup_of_metadata(xml: bytes) -> SamlSetup:
     """Return the fields that the provider's metadata fills. Raises LockstepError if the document is not the metadata of an identity
     provider.
     """
     said = read_idp_metadata(xml)
     by_post = Binding.REDIRECT not in said.sign_on
-    return Setup(
+    return SamlSetup(
         entity_id=said.entity_id,
         sign_in_url=said.sign_on[Binding.POST if by_post else Binding.REDIRECT],
         certificates="".join(one.pem for one in said.certificates),
@@ -183,7 +183,7 @@ def setup_of_metadata(xml: bytes) -> Setup:
     )
 
 
-def read_again(row: ProviderRow, xml: bytes, *, now: datetime) -> ProviderRow:
+def read_again(row: AccountProviderRow, xml: bytes, *, now: datetime) -> AccountProviderRow:
     """Return *row* updated from its current metadata. Raises LockstepError if the metadata belongs to another provider."""
     said = setup_of_metadata(xml)
     if said.entity_id != row.entity_id:
@@ -202,7 +202,7 @@ def read_again(row: ProviderRow, xml: bytes, *, now: datetime) -> ProviderRow:
     )
 
 
-async def _checked(store: Store, tenant_id: int, setup: Setup) -> ProviderRow:
+async def _checked(store: Store, tenant_id: int, setup: SamlSetup) -> AccountProviderRow:
     entity_id = _required("Entity Id", setup.entity_id)
     for label, url in (("SSO URL", setup.sign_in_url), ("Logout URL", setup.logout_url)):
         _check_url(label, url.strip(), is_required=label == "SSO URL")
@@ -215,7 +215,7 @@ async def _checked(store: Store, tenant_id: int, setup: Setup) -> ProviderRow:
     if setup.creates_members and setup.default_role.strip():
         async with store.tenant(tenant_id) as connection:
             role = await known_role(connection, tenant_id, setup.default_role.strip())
-    return ProviderRow(
+    return AccountProviderRow(
         entity_id=entity_id,
         sign_in_url=setup.sign_in_url.strip(),
         certificates="".join(one.pem for one in certificates),

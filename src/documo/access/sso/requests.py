@@ -24,7 +24,7 @@ _TEST = 8  # the bit that marks a test
 _REFERENCE = 32  # characters: RelayState holds at most 80 bytes (SAML bindings, section 3.4.3)
 
 
-class Place(IntEnum):
+class SignInHost(IntEnum):
     """The host where a sign-in begins and ends. The values are part of requests in progress, so they must not change."""
 
     PUBLIC = 0
@@ -38,7 +38,7 @@ class SignInRequest:
 
     id: str
     tenant_id: int
-    place: Place
+    place: SignInHost
     is_test: bool
     expires_at: datetime
     reference: str
@@ -55,7 +55,7 @@ async def request_key(store: Store) -> bytes:
         return await secrets_table.secret(connection, "single sign-on requests", 32)
 
 
-def new_request(key: bytes, tenant_id: int, place: Place, *, is_test: bool, now: datetime) -> SignInRequest:
+def new_request(key: bytes, tenant_id: int, place: SignInHost, *, is_test: bool, now: datetime) -> SignInRequest:
     ends = int((now + REQUEST_LASTS).timestamp())
     content = _CONTENT.pack(os.urandom(16), tenant_id, ends, place | (_TEST if is_test else 0))
     return _request(key, "_" + (content + _seal(key, content)).hex(), content)
@@ -79,7 +79,7 @@ def _request(key: bytes, request_id: str, content: bytes) -> SignInRequest:
     return SignInRequest(
         id=request_id,
         tenant_id=tenant_id,
-        place=Place(kind & ~_TEST),
+        place=SignInHost(kind & ~_TEST),
         is_test=bool(kind & _TEST),
         expires_at=datetime.fromtimestamp(ends, UTC),
         reference=_derived(key, f"reference {request_id}")[:_REFERENCE],

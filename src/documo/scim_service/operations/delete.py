@@ -12,7 +12,7 @@ from documo.scim_service.tenant.service import Service
 from documo.scim_service.writes.protected import Admins, refuse_change_of_role
 from documo.store import resources
 from documo.store.actors import key_actor
-from documo.store.resources import Stored
+from documo.store.resources import LockedResource
 from documo.store.round_trip import open_transaction
 from lockstep.scim.errors import not_found
 
@@ -23,7 +23,7 @@ async def delete(service: Service, request: Request, place: ResourcePlace, resou
     actor = key_actor({resource_id: request.caller.principal.lasting_key})
     async with open_transaction(service.store, tenant.id, actor=actor) as transaction:
         (rows,) = await transaction.send(resources.lock(tenant.id, [resource_id]))
-        stored = Stored(*rows[0]) if rows else None
+        stored = LockedResource(*rows[0]) if rows else None
         if stored is None or stored.kind != place.kind:
             raise not_found(f"There is no {place.kind} {resource_id[:100]!r}.")
         check_conditions(request.conditions, stored.version)

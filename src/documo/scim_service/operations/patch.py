@@ -13,9 +13,9 @@ from documo.scim_service.tenant.service import Service
 from documo.scim_service.tenant.tenants import ScimTenant
 from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.protected import refuse_bad_name, refuse_change_of_role
-from documo.scim_service.writes.resource_change import Changed, ChangeDecision, ResourceChange
+from documo.scim_service.writes.resource_change import ChangeDecision, ChangedResource, ResourceChange
 from documo.search_document import ELSEWHERE
-from documo.store.resources import Stored
+from documo.store.resources import LockedResource
 from lockstep.scim.members import split_member_operations
 from lockstep.scim.normalize import normalize_patch
 from lockstep.scim.patch import apply_patch
@@ -42,14 +42,14 @@ def _answers_nothing(tenant: ScimTenant) -> bool:
 
 async def patch_resource(
     service: Service, request: Request, place: ResourcePlace, resource_id: str, body: Any
-) -> Changed:
+) -> ChangedResource:
     """Apply the operations of *body*. If this raises ScimError, nothing has changed."""
     tenant, definition = request.tenant, place.definition
     operations, applied = normalize_patch(body, tenant.profile, definition)
     request.tolerances += applied
     members, rest = split_member_operations(operations) if place.kind == "Group" else ([], operations)
 
-    def decide(stored: Stored) -> ChangeDecision:
+    def decide(stored: LockedResource) -> ChangeDecision:
         before = orjson.loads(stored.document)
         refuse_change_of_role(place, before, tenant)
         result = apply_patch(before, rest, definition, unknown=tenant.profile.unknown)

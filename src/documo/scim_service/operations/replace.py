@@ -13,7 +13,7 @@ from documo.scim_service.tenant.service import Service
 from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.protected import refuse_bad_name, refuse_change_of_role
 from documo.scim_service.writes.resource_change import ChangeDecision, ResourceChange
-from documo.store.resources import ResourceRow, Stored
+from documo.store.resources import LockedResource, ResourceRow
 from lockstep.scim.members import MemberChange, RemoveAllMembers, ReplaceMembers
 
 
@@ -33,7 +33,7 @@ async def replace_resource(
     early = read_resource(request, place, body)
     noted = len(request.tolerances)
 
-    def decide(stored: Stored) -> ChangeDecision:
+    def decide(stored: LockedResource) -> ChangeDecision:
         before = orjson.loads(stored.document)
         refuse_change_of_role(place, before, tenant)
         # A member whose `active` was removed stays as active as before: see `patch`.

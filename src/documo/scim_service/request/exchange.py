@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
-from documo.scim_service.tenant.tenants import Caller, ScimTenant
+from documo.scim_service.tenant.tenants import ScimTenant, TenantCaller
 from lockstep.scim.errors import ScimError, invalid_syntax, invalid_value
 from lockstep.scim.limits import MAX_BODY_BYTES, MAX_NAME, check_keys, read_json
 from lockstep.scim.messages import SearchRequest, search_from_body, search_from_query
@@ -68,7 +68,7 @@ class Request:
     headers: Mapping[bytes, bytes]
     body: bytes
     base_url: str
-    caller: Caller
+    caller: TenantCaller
     tolerances: list[str] = field(default_factory=list)
     resource_id: str = ""  # of a create in a bulk request: the id chosen in advance
 

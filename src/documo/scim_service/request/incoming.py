@@ -21,7 +21,7 @@ MIN_PASSWORD, MAX_PASSWORD = 8, 256
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class IncomingResource:
     """A validated resource. *members* is None if the body does not mention members."""
 
     document: dict[str, Any]
@@ -31,7 +31,7 @@ class Incoming:
 
 def read_resource(
     request: Request, place: ResourcePlace, body: Any, *, stored: Mapping[str, Any] | None = None
-) -> Incoming:
+) -> IncomingResource:
     """Return the resource in *body*, for a create or, given the *stored* document, for a replace. Raises ScimError."""
     profile = request.tenant.profile
     right, applied = normalize_resource(body, profile, place.definition)
@@ -44,7 +44,7 @@ def read_resource(
         members = read_members(given) if given is not None else () if _says_members(right) else None
     if place.kind == "User" and "active" not in document:
         document["active"] = stored.get("active", True) if stored is not None else True
-    return Incoming(document, password, members)
+    return IncomingResource(document, password, members)
 
 
 def take_password(document: dict[str, Any]) -> str | None:

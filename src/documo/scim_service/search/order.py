@@ -18,7 +18,7 @@ from lockstep.scim.registry import PathTarget, ResourceDefinition
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SortOrder:
     """A sort order. *key* is the expression to sort by, or None to sort by the id alone. *cast* is the type of its values."""
 
     key: Composable | None = None
@@ -69,20 +69,20 @@ class Order:
         return SQL("null::text") if self.key is None else SQL("({})::text").format(self.key)
 
 
-def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, descending: bool) -> Order:
+def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, descending: bool) -> SortOrder:
     """Return the order that a request specifies. Raises ScimError for an attribute that cannot be used for sorting."""
     if not sort_by:
-        return Order(descending=False)
+        return SortOrder(descending=False)
     found = [(definition, _sort_key(sort_by, definition)) for definition in definitions]
     known = [(definition, key) for definition, key in found if key is not None]
     if not known:
         raise invalid_value(f"sortBy {sort_by[:100]!r} is not an attribute that can be sorted by.", "sortBy")
     if known[0][1] == (None, "uuid"):
-        return Order(descending=descending)
+        return SortOrder(descending=descending)
     casts = {cast for _, (_, cast) in known}
     if len(definitions) == 1:
         key, cast = known[0][1]
-        return Order(key, cast, descending)
+        return SortOrder(key, cast, descending)
     if len(casts) > 1:
         raise invalid_value(f"sortBy {sort_by[:100]!r} has different types in different resource types.", "sortBy")
     whens = SQL(" ").join(
@@ -90,7 +90,7 @@ def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, desc
         for definition, (key, _) in known
         if key is not None
     )
-    return Order(SQL("(case r.kind {} end)").format(whens), casts.pop(), descending)
+    return SortOrder(SQL("(case r.kind {} end)").format(whens), casts.pop(), descending)
 
 
 def _sort_key(sort_by: str, definition: ResourceDefinition) -> tuple[Composable | None, str] | None:

@@ -10,8 +10,8 @@ from documo.scim_service.search.gate import SearchGate
 from documo.scim_service.tenant.tenants import ScimTenant
 from documo.scim_service.writes.change_batch import run_changes
 from documo.scim_service.writes.collect import Collector
-from documo.scim_service.writes.create_batch import Creation, Made, run_creates
-from documo.scim_service.writes.resource_change import Changed, ResourceChange
+from documo.scim_service.writes.create_batch import CreatedResource, Creation, run_creates
+from documo.scim_service.writes.resource_change import ChangedResource, ResourceChange
 from documo.search_limits import SearchLimits
 from documo.store import resources
 from documo.store.database import Store
@@ -42,8 +42,8 @@ class Service:
         self.by_id: Collector[str, ResourceRow | None] = Collector(self._read)
         self.by_name: Collector[str, ResourceRow | None] = Collector(self._read_by_name)
         self.by_external_id: Collector[str, list[ResourceRow]] = Collector(self._read_by_external_id)
-        self.creates: Collector[Creation, Made] = Collector(self._create)
-        self.changes: Collector[ResourceChange, Changed] = Collector(
+        self.creates: Collector[Creation, CreatedResource] = Collector(self._create)
+        self.changes: Collector[ResourceChange, ChangedResource] = Collector(
             self._change, weigh=lambda change: change.operations
         )
 
@@ -75,12 +75,12 @@ class Service:
             found.setdefault(row[0], []).append(ResourceRow(*row[1:]))
         return [found.get(external_id, []) for external_id in external_ids]
 
-    async def _create(self, key: Hashable, creations: Sequence[Creation]) -> Sequence[Made | Exception]:
+    async def _create(self, key: Hashable, creations: Sequence[Creation]) -> Sequence[CreatedResource | Exception]:
         answers = await run_creates(self.store, creations)
         self.statistics.wrote(sum(1 + len(creation.member_ids) for creation in creations))
         return answers
 
-    async def _change(self, key: Hashable, changes: Sequence[ResourceChange]) -> Sequence[Changed | Exception]:
+    async def _change(self, key: Hashable, changes: Sequence[ResourceChange]) -> Sequence[ChangedResource | Exception]:
         answers = await run_changes(self.store, changes)
         self.statistics.wrote(sum(change.new_members for change in changes))
         return answers

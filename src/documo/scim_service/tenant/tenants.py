@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from documo.access.api_keys import hash_of, looks_like_jwt
-from documo.accounts import Account, account_of
+from documo.accounts import TenantAccount, account_of
 from documo.scim_service.request.rate import TokenBucket
 from documo.store import accounts as accounts_table
 from documo.store import domains as domains_table
@@ -31,7 +31,7 @@ BLIND_SECONDS = 5.0  # lifetime while no notifications arrive
 class ScimTenant:
     """One account, with all data that is needed to serve its requests."""
 
-    account: Account
+    account: TenantAccount
     registry: SchemaRegistry
     roles: tuple[tuple[str, str], ...]
     profile: Profile
@@ -44,7 +44,7 @@ class ScimTenant:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class TenantCaller:
     """A valid key and its tenant."""
 
     principal: KeyPrincipal
@@ -57,14 +57,14 @@ class Tenants:
     def __init__(self, store: Store, *, rate_override: int | None = None) -> None:
         self._store = store
         self._rate_override = rate_override
-        self._callers: dict[bytes, tuple[float, Caller]] = {}
+        self._callers: dict[bytes, tuple[float, TenantCaller]] = {}
         self._tenants: dict[int, tuple[float, ScimTenant]] = {}
         self._buckets: dict[int, TokenBucket] = {}
         self._domains: tuple[float, dict[str, int]] | None = None
         self._trust = BLIND_SECONDS
         self._generation = 0
 
-    async def caller(self, token: bytes) -> Caller | None:
+    async def caller(self, token: bytes) -> TenantCaller | None:
         """Return the caller behind a bearer token, or None if the token is unknown, expired or revoked.
 
         Raises ScimError 401, with the reason, for a signed token (JWT) that is not accepted.
@@ -130,7 +130,7 @@ class Tenants:
             self.forget()
             await asyncio.sleep(0.5)
 
-    async def _look_up(self, token: bytes) -> Caller | None:
+    async def _look_up(self, token: bytes) -> TenantCaller | None:
         generation, until = self._generation, time.monotonic() + self._trust
         async with self._store.control() as connection:
             principal = await keys_table.principal(connection, hash_of(token))
@@ -140,14 +140,14 @@ class Tenants:
             principal = await principal_of(self._store, token)
         if principal is None:
             return None
-        caller = Caller(principal, await self.tenant(principal.tenant_id))
+        caller = TenantCaller(principal, await self.tenant(principal.tenant_id))
         if generation == self._generation:
             if len(self._callers) > 10_000:
                 self._callers.clear()
             self._callers[token] = until, caller
         return caller
 
-    def _bucket(self, account: Account) -> TokenBucket:
+    def _bucket(self, account: TenantAccount) -> TokenBucket:
         rate = account.rate_per_second if self._rate_override is None else self._rate_override
         burst = account.rate_burst if self._rate_override is None else max(1, 2 * rate)
         bucket = self._buckets.get(account.id)

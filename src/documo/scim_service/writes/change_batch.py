@@ -22,11 +22,11 @@ from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.member_check import checked_members
 from documo.scim_service.writes.memberships import Memberships, questions
 from documo.scim_service.writes.protected import Admins
-from documo.scim_service.writes.resource_change import Changed, ChangeDecision, ResourceChange
+from documo.scim_service.writes.resource_change import ChangeDecision, ChangedResource, ResourceChange
 from documo.store import group_members, resources
 from documo.store.actors import key_actor
 from documo.store.database import Store
-from documo.store.resources import ResourceColumns, ResourceRow, Stored
+from documo.store.resources import LockedResource, ResourceColumns, ResourceRow
 from documo.store.round_trip import Statement, Transaction, open_transaction
 from documo.tenant_schemas import unique_attribute
 from lockstep.scim.errors import ScimError, not_found, uniqueness_error
@@ -45,7 +45,7 @@ MOST_AT_ONCE = 100  # operations of one change that are applied without leaving 
 _long_decisions = asyncio.Semaphore(1)
 
 
-async def run_changes(store: Store, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:
+async def run_changes(store: Store, changes: Sequence[ResourceChange]) -> list[ChangedResource | Exception]:
     """Return the outcome of each change. If the database refuses the batch, the changes are tried one by one."""
     try:
         return await _run(store, changes)
@@ -57,7 +57,7 @@ async def run_changes(store: Store, changes: Sequence[ResourceChange]) -> list[C
         return [_name_is_taken(changes[0])]
 
 
-async def _run(store: Store, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:
+async def _run(store: Store, changes: Sequence[ResourceChange]) -> list[ChangedResource | Exception]:
     tenant = changes[0].tenant
     actor = key_actor({change.id: change.key for change in changes})
     async with open_transaction(store, tenant.id, actor=actor) as transaction:
@@ -71,7 +71,7 @@ class _Batch:
     def __init__(self, tenant: ScimTenant, transaction: Transaction) -> None:
         self._tenant = tenant
         self._transaction = transaction
-        self._stored: dict[str, Stored] = {}
+        self._stored: dict[str, LockedResource] = {}
         self._kinds: dict[str, str] = {}
         self._memberships = Memberships(())
         self._admins = Admins(tenant, transaction)
@@ -80,9 +80,9 @@ class _Batch:
         self._ended: list[str] = []
         self._other_role: list[str] = []
 
-    async def run(self, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:
+    async def run(self, changes: Sequence[ResourceChange]) -> list[ChangedResource | Exception]:
         await self._lock(changes)
-        answers: list[Stored | Exception] = []
+        answers: list[LockedResource | Exception] = []
         for change in changes:
             try:
                 answers.append(await self._decide(change))
@@ -97,10 +97,10 @@ class _Batch:
         asked = _membership_questions(self._tenant.id, changes)
         results = await self._transaction.send(*known, resources.lock(self._tenant.id, sorted(ids)), *asked)
         self._kinds = dict(results[0]) if known else {}
-        self._stored = {row[0]: Stored(*row) for row in results[len(known)]}
+        self._stored = {row[0]: LockedResource(*row) for row in results[len(known)]}
         self._memberships = Memberships(results[len(known) + 1 :])
 
-    async def _decide(self, change: ResourceChange) -> Stored:
+    async def _decide(self, change: ResourceChange) -> LockedResource:
         stored = self._stored.get(change.id)
         if stored is None or stored.kind != change.kind:
             raise not_found(f"There is no {change.kind} {change.id[:100]!r}.")
@@ -133,7 +133,7 @@ class _Batch:
         self._member_statements += statements
         return self._put(stored, document, columns, password_hash, change.key)
 
-    async def _decision(self, change: ResourceChange, stored: Stored) -> ChangeDecision:
+    async def _decision(self, change: ResourceChange, stored: LockedResource) -> ChangeDecision:
         """Return the result of the change's `decide`. A long decision runs in a thread, one at a time, so that other requests do not
         wait for it.
         """
@@ -142,7 +142,7 @@ class _Batch:
         async with _long_decisions:
             return await asyncio.to_thread(change.decide, stored)
 
-    async def _is_held(self, change: ResourceChange, stored: Stored, columns: ResourceColumns) -> bool:
+    async def _is_held(self, change: ResourceChange, stored: LockedResource, columns: ResourceColumns) -> bool:
         """Whether the new name is reserved for a deleted member who may still be restored."""
         account, name = self._tenant.account, columns.unique_name
         if change.kind != "User" or not account.hold_names or name is None:
@@ -155,9 +155,9 @@ class _Batch:
         return bool(rows)
 
     def _put(
-        self, stored: Stored, document: dict[str, Any], columns: ResourceColumns, password_hash: str | None,
+        self, stored: LockedResource, document: dict[str, Any], columns: ResourceColumns, password_hash: str | None,
         key: str | None,
-    ) -> Stored:  # fmt: skip
+    ) -> LockedResource:  # fmt: skip
         version = stored.version + 1
         earlier = self._items.get(stored.id, {})
         item = resources.item_of(stored.id, document, columns, version=version, password_hash=password_hash, key=key)
@@ -171,8 +171,8 @@ class _Batch:
         return after
 
     async def _write(
-        self, changes: Sequence[ResourceChange], answers: list[Stored | Exception]
-    ) -> list[Changed | Exception]:
+        self, changes: Sequence[ResourceChange], answers: list[LockedResource | Exception]
+    ) -> list[ChangedResource | Exception]:
         tenant_id = self._tenant.id
         statements = list(self._member_statements)
         if self._items:
@@ -246,7 +246,7 @@ def _name_is_taken(change: ResourceChange) -> ScimError:
     return uniqueness_error(f"The new {name} belongs to another {change.kind}, or is reserved for a deleted one.", name)
 
 
-def _changed(stored: Stored, modified: str | None, members: list[list[str]] | None) -> Changed:
+def _changed(stored: LockedResource, modified: str | None, members: list[list[str]] | None) -> ChangedResource:
     row = ResourceRow(
         stored.id,
         stored.kind,
@@ -256,4 +256,4 @@ def _changed(stored: Stored, modified: str | None, members: list[list[str]] | No
         modified or stored.modified,
         stored.groups,
     )
-    return Changed(row, [(member, kind) for member, kind in members] if members is not None else None)
+    return ChangedResource(row, [(member, kind) for member, kind in members] if members is not None else None)

@@ -38,7 +38,7 @@ class Creation:
     key: str | None = None
 
 
-class Made(NamedTuple):
+class CreatedResource(NamedTuple):
     """A resource that was created. *kinds* maps the id of each requested member that exists to its kind; it may contain other ids too."""
 
     row: ResourceRow
@@ -54,7 +54,7 @@ class _Namesake(NamedTuple):
     document: str
 
 
-async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Made | Exception]:
+async def run_creates(store: Store, creations: Sequence[Creation]) -> list[CreatedResource | Exception]:
     """Return the result of each creation, or the error that refused it. The created resources are durable when this returns."""
     tenant, kind = creations[0].tenant, creations[0].kind
     if tenant.account.seats is not None and kind == "User":
@@ -66,7 +66,7 @@ async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Made 
     actor = key_actor({resource_id: one.key for resource_id, one in zip(ids, creations, strict=True)})
     results = await one_trip(store, tenant.id, [*statements, *told], actor=actor)
     made, kinds = _outcome(results[: len(statements)])
-    answers: list[Made | Exception] = []
+    answers: list[CreatedResource | Exception] = []
     for creation, resource_id in zip(creations, ids, strict=True):
         created = made.get(resource_id)
         answers.append(_made(creation, resource_id, created, kinds) if created else await _settle(store, creation))
@@ -102,12 +102,12 @@ def _hold_days(tenant: ScimTenant) -> int | None:
     return account.undelete_days if account.hold_names or account.restore_policy != "new" else None
 
 
-def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str, str]) -> Made:
+def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str, str]) -> CreatedResource:
     text = orjson.dumps(creation.document).decode()
-    return Made(ResourceRow(resource_id, creation.kind, 1, text, created, created), kinds)
+    return CreatedResource(ResourceRow(resource_id, creation.kind, 1, text, created, created), kinds)
 
 
-async def _create_within_seats(store: Store, creation: Creation) -> Made | Exception:
+async def _create_within_seats(store: Store, creation: Creation) -> CreatedResource | Exception:
     """Create one member if a seat is free. If no seat is free and the name is taken as well, the refusal names the taken name: a client
     that retries a create must learn that the account exists.
     """
@@ -145,7 +145,7 @@ def no_seat_left(seats: int) -> ScimError:
     )
 
 
-async def _settle(store: Store, creation: Creation) -> Made | Exception:
+async def _settle(store: Store, creation: Creation) -> CreatedResource | Exception:
     """Resolve a creation that failed because its unique name is or was in use, or because no seat was free."""
     taken = _taken(creation)
     name = creation.columns.unique_name
@@ -157,7 +157,7 @@ async def _settle(store: Store, creation: Creation) -> Made | Exception:
         return taken  # a concurrent request took the name before we could restore its former owner
 
 
-async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimError) -> Made | Exception:
+async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimError) -> CreatedResource | Exception:
     tenant = creation.tenant
     async with open_transaction(store, tenant.id, actor=key_actor({"": creation.key})) as transaction:
         (rows,) = await transaction.send(
@@ -189,14 +189,14 @@ def _name_is_free(namesake: _Namesake, creation: Creation) -> bool:
     return not account.hold_names and (account.restore_policy != "conflict" or namesake.source == "local")
 
 
-async def _insert(transaction: Transaction, creation: Creation, taken: ScimError) -> Made | Exception:
+async def _insert(transaction: Transaction, creation: Creation, taken: ScimError) -> CreatedResource | Exception:
     resource_id = creation.id or new_id()
     results = await transaction.send(*_statements([creation], [resource_id], None), commit=True)
     made, kinds = _outcome(results)
     return _made(creation, resource_id, made[resource_id], kinds) if made else taken
 
 
-async def _restore(transaction: Transaction, creation: Creation, namesake: _Namesake) -> Made:
+async def _restore(transaction: Transaction, creation: Creation, namesake: _Namesake) -> CreatedResource:
     tenant_id = creation.tenant.id
     version = namesake.version + 1
     item = resources.item_of(
@@ -208,7 +208,7 @@ async def _restore(transaction: Transaction, creation: Creation, namesake: _Name
         statements.append(resources.count_change(tenant_id, creation.kind, 1))
     statements.append(resources.read(tenant_id, [namesake.id]))
     results = await transaction.send(*statements, commit=True)
-    return Made(ResourceRow(*results[-1][0]), {})
+    return CreatedResource(ResourceRow(*results[-1][0]), {})
 
 
 def _taken(creation: Creation) -> ScimError:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from documo.identifiers import read_id
 from documo.scim_service.request.exchange import Conditions
 from documo.scim_service.tenant.tenants import ScimTenant
-from documo.store.resources import ResourceColumns, ResourceRow, Stored
+from documo.store.resources import LockedResource, ResourceColumns, ResourceRow
 from lockstep.scim.members import (
     AddMembers,
     Member,
@@ -39,7 +39,7 @@ class ResourceChange:
     tenant: ScimTenant
     kind: str
     id: str
-    decide: Callable[[Stored], ChangeDecision]
+    decide: Callable[[LockedResource], ChangeDecision]
     members: tuple[MemberChange, ...] = ()
     conditions: Conditions = Conditions()  # noqa: RUF009 -- frozen
     tolerances: list[str] = field(default_factory=list)
@@ -68,7 +68,7 @@ class ResourceChange:
         return [c.members for c in self.members if isinstance(c, AddMembers | ReplaceMembers)]
 
 
-class Changed(NamedTuple):
+class ChangedResource(NamedTuple):
     """The resource after the change. If it is a small group, the (id, kind) pairs of its members are included."""
 
     row: ResourceRow

@@ -6,7 +6,7 @@ import orjson
 from starlette.requests import Request
 
 from documo.accounts import seats_taken
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.scim_service.writes.create_batch import no_seat_left
 from documo.web.context import DocumoPages, PageContext
 from lockstep.kit.pages import Answer, PageView
@@ -14,7 +14,7 @@ from lockstep.kit.pages import Answer, PageView
 pages = DocumoPages()
 
 
-@pages.get("/settings/account", needs=Permission.ACCOUNT)
+@pages.get("/settings/account", needs=MemberPermission.ACCOUNT)
 async def show_account(context: PageContext, _: Request) -> Answer:
     account = await context.account()
     answer = no_seat_left(account.seats or 1)

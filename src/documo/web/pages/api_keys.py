@@ -13,8 +13,8 @@ from documo.access import api_keys
 from documo.access.api_access import require_api
 from documo.access.confirming import CONFIRMED
 from documo.access.scopes import DEFAULT_SCOPES, SCOPES
-from documo.accounts import Account
-from documo.permissions import Permission
+from documo.accounts import TenantAccount
+from documo.permissions import MemberPermission
 from documo.request_log import client_guess
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, conflict
@@ -28,12 +28,12 @@ OVERLAPS: Mapping[str, str] = {"0": "At once", "1": "In one hour", "24": "In one
 WARNED = timedelta(days=14)
 
 
-@pages.get(HERE, needs=Permission.API_KEYS)
+@pages.get(HERE, needs=MemberPermission.API_KEYS)
 async def list_keys(context: PageContext, _: Request) -> Answer:
     return await _list(context, await context.account())
 
 
-@pages.post(HERE, needs=Permission.API_KEYS, confirmed=CONFIRMED)
+@pages.post(HERE, needs=MemberPermission.API_KEYS, confirmed=CONFIRMED)
 async def create_key(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     days = str(form.get("days", ""))
@@ -53,7 +53,7 @@ async def create_key(context: PageContext, request: Request) -> Answer:
     return await _list(context, account, made=made)
 
 
-@pages.post(HERE + "/{id}/roll", needs=Permission.API_KEYS, confirmed=CONFIRMED)
+@pages.post(HERE + "/{id}/roll", needs=MemberPermission.API_KEYS, confirmed=CONFIRMED)
 async def roll_key(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     hours = str(form.get("overlap", "24"))
@@ -71,7 +71,7 @@ async def roll_key(context: PageContext, request: Request) -> Answer:
     return await _list(context, account, made=made)
 
 
-@pages.post(HERE + "/{id}/revoke", needs=Permission.API_KEYS, confirmed=CONFIRMED)
+@pages.post(HERE + "/{id}/revoke", needs=MemberPermission.API_KEYS, confirmed=CONFIRMED)
 async def revoke_key(context: PageContext, request: Request) -> Answer:
     account, form, which = await context.account(), await request.form(), request.path_params["id"]
     try:
@@ -86,7 +86,7 @@ async def revoke_key(context: PageContext, request: Request) -> Answer:
 
 
 async def _list(
-    context: PageContext, account: Account, refused: LockstepError | None = None, form: FormData | None = None,
+    context: PageContext, account: TenantAccount, refused: LockstepError | None = None, form: FormData | None = None,
     *, made: api_keys.NewKey | None = None,
 ) -> PageView:  # fmt: skip
     """Show the list. *form* has the entered values of a new key that was refused. *made* is a new key, which is shown only now."""

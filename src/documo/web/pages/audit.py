@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from documo import audit_log
-from documo.audit_log import ACTIVITIES, MOST_EXPORTED, AuditFilter
-from documo.permissions import Permission
+from documo.audit_log import ACTIVITIES, MOST_EXPORTED, AccountAuditFilter
+from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import not_found
 from lockstep.kit.pages import Answer, Crumb, PageView, address
@@ -33,7 +33,7 @@ _NAMES = ("actor", "text", "kind", "activity", "range")
 _DOWNLOADS = {"AuditLog.csv": "CSV", "AuditLog.json": "JSON"}
 
 
-@pages.get(HERE, needs=Permission.AUDIT_LOG)
+@pages.get(HERE, needs=MemberPermission.AUDIT_LOG)
 async def list_entries(context: PageContext, request: Request) -> Answer:
     account = await context.account()
     kinds = audit_log.kinds_of(account.custom)
@@ -60,7 +60,7 @@ async def list_entries(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get(HERE + "/{entry}", needs=Permission.AUDIT_LOG)
+@pages.get(HERE + "/{entry}", needs=MemberPermission.AUDIT_LOG)
 async def show_entry(context: PageContext, request: Request) -> Answer:
     account = await context.account()
     entry = await audit_log.show_entry(context.store, account.id, request.path_params["entry"])
@@ -76,7 +76,7 @@ async def show_entry(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get(HERE + "/download/{file}", needs=Permission.AUDIT_LOG)
+@pages.get(HERE + "/download/{file}", needs=MemberPermission.AUDIT_LOG)
 async def download(context: PageContext, request: Request) -> Answer:
     account, name = await context.account(), request.path_params["file"]
     if name not in _DOWNLOADS:
@@ -104,10 +104,10 @@ def _given(query: Mapping[str, str], kinds: list[str]) -> dict[str, str]:
     return given
 
 
-def _filter(given: Mapping[str, str]) -> AuditFilter:
+def _filter(given: Mapping[str, str]) -> AccountAuditFilter:
     length = RANGES[given["range"]][1]
     since = datetime.now(UTC) - length if length else None
-    return AuditFilter(given["actor"], given["text"], given["kind"], given["activity"], since)
+    return AccountAuditFilter(given["actor"], given["text"], given["kind"], given["activity"], since)
 
 
 def _text(value: object) -> str:

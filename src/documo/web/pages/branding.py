@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from documo import branding, domains
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.kit.page_errors import STATUSES
@@ -29,12 +29,12 @@ _LOGO_HEADERS = {
 }
 
 
-@pages.get(HERE, needs=Permission.BRANDING)
+@pages.get(HERE, needs=MemberPermission.BRANDING)
 async def show_brand(context: PageContext, _: Request) -> Answer:
     return _brand_page(context)
 
 
-@pages.post(HERE, needs=Permission.BRANDING)
+@pages.post(HERE, needs=MemberPermission.BRANDING)
 async def save_brand(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     entered = {"name": str(form.get("name", "")), "accent": str(form.get("accent", ""))}
@@ -45,7 +45,7 @@ async def save_brand(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Saved")
 
 
-@pages.post(f"{HERE}/logo", form_bytes=branding.MOST_LOGO + _FORM, needs=Permission.BRANDING)
+@pages.post(f"{HERE}/logo", form_bytes=branding.MOST_LOGO + _FORM, needs=MemberPermission.BRANDING)
 async def save_logo(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     given = form.get("logo")
@@ -58,7 +58,7 @@ async def save_logo(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="The logo was saved")
 
 
-@pages.post(f"{HERE}/logo/remove", needs=Permission.BRANDING)
+@pages.post(f"{HERE}/logo/remove", needs=MemberPermission.BRANDING)
 async def remove_logo(context: PageContext, _: Request) -> Answer:
     await branding.remove_logo(context.store, (await context.account()).id)
     return Redirect(HERE, notice="The logo was removed")
@@ -74,12 +74,12 @@ async def logo(context: PageContext, request: Request) -> Response:
     return Response(found[0], media_type=found[1], headers=_LOGO_HEADERS)
 
 
-@pages.get(DOMAIN, needs=Permission.BRANDING)
+@pages.get(DOMAIN, needs=MemberPermission.BRANDING)
 async def show_domains(context: PageContext, _: Request) -> Answer:
     return await _domain_page(context)
 
 
-@pages.post(DOMAIN, needs=Permission.BRANDING)
+@pages.post(DOMAIN, needs=MemberPermission.BRANDING)
 async def set_domain(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     kind = str(form.get("kind")) if form.get("kind") in (domains.APP, domains.EMAIL) else domains.API
@@ -91,7 +91,7 @@ async def set_domain(context: PageContext, request: Request) -> Answer:
     return Redirect(DOMAIN, notice="Now set the records and verify them")
 
 
-@pages.post(f"{DOMAIN}/verify", needs=Permission.BRANDING)
+@pages.post(f"{DOMAIN}/verify", needs=MemberPermission.BRANDING)
 async def verify_domain(context: PageContext, request: Request) -> Answer:
     account, host = await context.account(), str((await request.form()).get("host", ""))
     try:
@@ -101,7 +101,7 @@ async def verify_domain(context: PageContext, request: Request) -> Answer:
     return Redirect(DOMAIN, notice=f"{host} is now verified")
 
 
-@pages.post(f"{DOMAIN}/remove", needs=Permission.BRANDING)
+@pages.post(f"{DOMAIN}/remove", needs=MemberPermission.BRANDING)
 async def remove_domain(context: PageContext, request: Request) -> Answer:
     account, host = await context.account(), str((await request.form()).get("host", ""))
     await domains.remove_domain(context.store, account.id, host)

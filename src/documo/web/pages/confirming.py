@@ -8,7 +8,7 @@ from starlette.responses import Response
 from documo.access.confirming import confirm
 from documo.access.sso.addresses import place_of
 from documo.access.sso.asking import ask
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from documo.web.pages.sso import leave_for
 from documo.web.sessions import CONFIRM, signed_in
@@ -20,12 +20,12 @@ from lockstep.kit.returning import safe_next
 pages = DocumoPages()
 
 
-@pages.get(CONFIRM, needs=Permission.OWN_ACCOUNT)
+@pages.get(CONFIRM, needs=MemberPermission.OWN_ACCOUNT)
 async def show(context: PageContext, request: Request) -> Answer:
     return _page(context, safe_next(request.query_params.get("next", "/")))
 
 
-@pages.post(CONFIRM, needs=Permission.OWN_ACCOUNT)
+@pages.post(CONFIRM, needs=MemberPermission.OWN_ACCOUNT)
 async def confirm_with_password(context: PageContext, request: Request) -> Answer:
     form = await request.form()
     back = safe_next(str(form.get("next", "/")))
@@ -36,7 +36,7 @@ async def confirm_with_password(context: PageContext, request: Request) -> Answe
     return signed_in(request, session, back=back)
 
 
-@pages.post(f"{CONFIRM}/sso", needs=Permission.OWN_ACCOUNT)
+@pages.post(f"{CONFIRM}/sso", needs=MemberPermission.OWN_ACCOUNT)
 async def confirm_at_the_provider(context: PageContext, request: Request) -> Response | PageView | Answer:
     """Sign in again at the identity provider, which must ask for the credentials."""
     caller, form = context.member(), await request.form()

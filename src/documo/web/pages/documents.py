@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from documo import audit_log, documents
-from documo.permissions import Permission, allows
+from documo.permissions import MemberPermission, allows
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, invalid
 from lockstep.kit.page_errors import STATUSES
@@ -20,12 +20,12 @@ PAGE_SIZE = 50
 _FORM = 64 * 1024  # bytes of a form besides the document
 
 
-@pages.get("/", needs=Permission.DOCUMENTS_READ)
+@pages.get("/", needs=MemberPermission.DOCUMENTS_READ)
 async def list_documents(context: PageContext, request: Request) -> Answer:
     return await _list(context, request)
 
 
-@pages.post("/documents", needs=Permission.DOCUMENTS_UPLOAD, form_bytes=documents.MOST_BYTES + _FORM)
+@pages.post("/documents", needs=MemberPermission.DOCUMENTS_UPLOAD, form_bytes=documents.MOST_BYTES + _FORM)
 async def upload(context: PageContext, request: Request) -> Answer:
     form = await request.form()
     given = form.get("document")
@@ -38,7 +38,7 @@ async def upload(context: PageContext, request: Request) -> Answer:
     return Redirect("/", notice=f"Uploaded {documents.checked_name(given.filename)}")
 
 
-@pages.get("/documents/{id}", needs=Permission.DOCUMENTS_READ)
+@pages.get("/documents/{id}", needs=MemberPermission.DOCUMENTS_READ)
 async def download(context: PageContext, request: Request) -> Answer:
     found = await documents.find_document(context.store, context.member(), request.path_params["id"])
     await audit_log.note_download(context.store, context.member().tenant_id, found.id, found.name)
@@ -53,7 +53,7 @@ async def download(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.post("/documents/{id}/delete", needs=Permission.DOCUMENTS_DELETE_OWN)
+@pages.post("/documents/{id}/delete", needs=MemberPermission.DOCUMENTS_DELETE_OWN)
 async def delete(context: PageContext, request: Request) -> Answer:
     gone = await documents.delete_document(context.store, context.member(), request.path_params["id"])
     return Redirect("/", notice=f"Deleted {gone.name}")
@@ -72,7 +72,7 @@ async def _list(context: PageContext, request: Request, refused: LockstepError |
         model={
             "documents": page,
             "deletable": {one.id for one in page if documents.may_delete(member, one)},
-            "may_upload": allows(member.role, Permission.DOCUMENTS_UPLOAD),
+            "may_upload": allows(member.role, MemberPermission.DOCUMENTS_UPLOAD),
             "most_megabytes": documents.MOST_BYTES // 1_000_000,
             "search": search,
             "next": address("/", search=search, before=page[-1].id) if more else None,

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from documo.access import own_sign_in, second_factor
 from documo.accounts import find_account
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from documo.web.sessions import signed_in
 from lockstep.errors import LockstepError
@@ -25,12 +25,12 @@ HEADING = "Own account"
 FACTOR = f"{HERE}/second-factor"
 
 
-@pages.get(HERE, needs=Permission.OWN_ACCOUNT)
+@pages.get(HERE, needs=MemberPermission.OWN_ACCOUNT)
 async def show(context: PageContext, _: Request) -> Answer:
     return await _page(context)
 
 
-@pages.post(f"{HERE}/password", needs=Permission.OWN_ACCOUNT)
+@pages.post(f"{HERE}/password", needs=MemberPermission.OWN_ACCOUNT)
 async def change_password(context: PageContext, request: Request) -> Answer:
     form, caller = await request.form(), context.member()
     try:
@@ -43,7 +43,7 @@ async def change_password(context: PageContext, request: Request) -> Answer:
     return signed_in(request, session, back=HERE)
 
 
-@pages.post(f"{HERE}/sessions/end", needs=Permission.OWN_ACCOUNT)
+@pages.post(f"{HERE}/sessions/end", needs=MemberPermission.OWN_ACCOUNT)
 async def end_session(context: PageContext, request: Request) -> Answer:
     caller, form = context.member(), await request.form()
     account = await find_account(context.store, str(caller.tenant_id))
@@ -51,13 +51,13 @@ async def end_session(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="The session was ended")
 
 
-@pages.post(f"{HERE}/sessions/end-others", needs=Permission.OWN_ACCOUNT)
+@pages.post(f"{HERE}/sessions/end-others", needs=MemberPermission.OWN_ACCOUNT)
 async def end_other_sessions(context: PageContext, _: Request) -> Answer:
     await own_sign_in.end_other_sessions(context.store, context.member())
     return Redirect(HERE, notice="You are signed out in all other browsers")
 
 
-@pages.post(FACTOR, needs=Permission.OWN_ACCOUNT)
+@pages.post(FACTOR, needs=MemberPermission.OWN_ACCOUNT)
 async def begin(context: PageContext, request: Request) -> Answer:
     """Show the QR code. The second factor takes effect when a first code has been entered."""
     form, caller = await request.form(), context.member()
@@ -71,7 +71,7 @@ async def begin(context: PageContext, request: Request) -> Answer:
     return _enrolment(made)
 
 
-@pages.post(f"{FACTOR}/confirm", needs=Permission.OWN_ACCOUNT)
+@pages.post(f"{FACTOR}/confirm", needs=MemberPermission.OWN_ACCOUNT)
 async def confirm(context: PageContext, request: Request) -> Answer:
     form, caller = await request.form(), context.member()
     try:
@@ -97,7 +97,7 @@ async def confirm(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.post(f"{FACTOR}/remove", needs=Permission.OWN_ACCOUNT)
+@pages.post(f"{FACTOR}/remove", needs=MemberPermission.OWN_ACCOUNT)
 async def remove(context: PageContext, request: Request) -> Answer:
     form, caller = await request.form(), context.member()
     try:
@@ -129,7 +129,7 @@ async def _page(context: PageContext, refused: LockstepError | None = None) -> P
     )
 
 
-def _enrolment(made: second_factor.NewSecondFactor, refused: LockstepError | None = None) -> PageView:
+def _enrolment(made: second_factor.NewMemberSecondFactor, refused: LockstepError | None = None) -> PageView:
     return PageView(
         "own_account/second_factor.html",
         heading="Second factor",

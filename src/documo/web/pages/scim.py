@@ -12,7 +12,7 @@ from documo.access import api_keys
 from documo.access.api_access import scim_refusal
 from documo.access.confirming import CONFIRMED
 from documo.accounts import change_account
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.scim_health import MAPPING, read_rhythm
 from documo.scim_self_test import SelfTestStep, run_self_test
 from documo.store import request_log as table
@@ -39,18 +39,18 @@ FORMER: Mapping[str, str] = {
 }
 
 
-@pages.get(HERE, needs=Permission.SCIM)
+@pages.get(HERE, needs=MemberPermission.SCIM)
 async def show_scim(context: PageContext, _: Request) -> Answer:
     return await _page(context)
 
 
-@pages.post(HERE + "/self-test", needs=Permission.SCIM)
+@pages.post(HERE + "/self-test", needs=MemberPermission.SCIM)
 async def self_test(context: PageContext, _: Request) -> Answer:
     tested = await run_self_test(context.store, context.member().tenant_id, base_url=context.scim_url)
     return await _page(context, tested)
 
 
-@pages.post(HERE + "/users", needs=Permission.SCIM, confirmed=CONFIRMED)
+@pages.post(HERE + "/users", needs=MemberPermission.SCIM, confirmed=CONFIRMED)
 async def save_rules(context: PageContext, request: Request) -> Answer:
     """Save the rules for users of the directory: the default role, and the effect of DELETE."""
     account, form = await context.account(), await request.form()
@@ -103,7 +103,7 @@ async def _page(
     )
 
 
-@pages.post(HERE + "/enabled", needs=Permission.SCIM)
+@pages.post(HERE + "/enabled", needs=MemberPermission.SCIM)
 async def switch(context: PageContext, request: Request) -> Answer:
     account = await context.account()
     is_on = (await request.form()).get("enabled") == "on"

@@ -8,11 +8,11 @@ import orjson
 from starlette.requests import Request
 
 from documo.access import api_keys
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.readable_paths import readable_path
 from documo.replay import as_curl, compare_answers, replay_request
 from documo.store import request_log as table
-from documo.store.request_log import LogFilter
+from documo.store.request_log import RequestLogFilter
 from documo.web.context import DocumoPages, PageContext
 from documo.web.live import TOPIC
 from lockstep.errors import LockstepError, not_found
@@ -40,12 +40,12 @@ CLIENTS = (
 PAUSED = "paused"
 
 
-@pages.get(HERE, needs=Permission.SCIM)
+@pages.get(HERE, needs=MemberPermission.SCIM)
 async def list_requests(context: PageContext, request: Request) -> Answer:
     account, query = await context.account(), request.query_params
     keys = [(key.id, key.name) for key in await api_keys.list_keys(context.store, account.id)]
     given = _given(query, keys)
-    wanted = LogFilter(
+    wanted = RequestLogFilter(
         STATUS_CLASSES[given["status"]][1], given["method"], given["client"], given["key"], given["text"]
     )
     below, is_paused = query.get("after", ""), query.get("tail") == PAUSED
@@ -88,12 +88,12 @@ async def list_requests(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get(HERE + "/{id}", needs=Permission.SCIM)
+@pages.get(HERE + "/{id}", needs=MemberPermission.SCIM)
 async def show_request(context: PageContext, request: Request) -> Answer:
     return await _request(context, request.path_params["id"])
 
 
-@pages.post(HERE + "/{id}/replay", needs=Permission.SCIM)
+@pages.post(HERE + "/{id}/replay", needs=MemberPermission.SCIM)
 async def replay(context: PageContext, request: Request) -> Answer:
     return await _request(context, request.path_params["id"], is_replayed=True)
 

@@ -15,9 +15,9 @@ from documo.access.confirming import CONFIRMED, require_opened_form, seal_opened
 from documo.access.sso import own_keys, providers
 from documo.access.sso.addresses import place_of, service_address
 from documo.access.sso.asking import ask
-from documo.access.sso.providers import Setup
-from documo.accounts import Account
-from documo.permissions import Permission
+from documo.access.sso.providers import SamlSetup
+from documo.accounts import TenantAccount
+from documo.permissions import MemberPermission
 from documo.store import accounts as accounts_table
 from documo.store import members as members_table
 from documo.store import single_sign_on as attempts_table
@@ -35,25 +35,25 @@ MAX_METADATA = 1024 * 1024  # bytes
 FLAGS = ("requests_signed", "requests_by_post", "allows_unsolicited", "allows_sha1", "allows_rsa15", "creates_members")
 
 
-@pages.get(HERE, needs=Permission.SINGLE_SIGN_ON)
+@pages.get(HERE, needs=MemberPermission.SINGLE_SIGN_ON)
 async def security(context: PageContext, _: Request) -> Answer:
     return await _overview(context, await context.account())
 
 
-@pages.get(SETUP, needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
+@pages.get(SETUP, needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def setup_page(context: PageContext, _: Request) -> Answer:
     account = await context.account()
     provider = await providers.find_provider(context.store, account.id)
     return await _setup(
         context,
         account,
-        providers.setup_of(provider) if provider else Setup("", "", ""),
+        providers.setup_of(provider) if provider else SamlSetup("", "", ""),
         is_new=provider is None,
         opened=await seal_opened_form(context.store, context.member(), datetime.now(UTC)),
     )
 
 
-@pages.post(SETUP, needs=Permission.SINGLE_SIGN_ON)
+@pages.post(SETUP, needs=MemberPermission.SINGLE_SIGN_ON)
 async def save_setup(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     opened, entered = await _opened(context, form), _entered(form)
@@ -67,13 +67,13 @@ async def save_setup(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Single sign-on is set up. Test it before you enforce it")
 
 
-@pages.post(SETUP + "/metadata", needs=Permission.SINGLE_SIGN_ON)
+@pages.post(SETUP + "/metadata", needs=MemberPermission.SINGLE_SIGN_ON)
 async def read_metadata(context: PageContext, request: Request) -> Answer:
     """Fill the form from metadata, without saving."""
     account, form = await context.account(), await request.form()
     opened = await _opened(context, form)
     provider = await providers.find_provider(context.store, account.id)
-    before = providers.setup_of(provider) if provider else Setup("", "", "")
+    before = providers.setup_of(provider) if provider else SamlSetup("", "", "")
     try:
         url = str(form.get("url", "")).strip()
         said = providers.setup_of_metadata(await _metadata_in(context, form, url))
@@ -94,7 +94,7 @@ async def read_metadata(context: PageContext, request: Request) -> Answer:
     return await _setup(context, account, filled, is_new=provider is None, opened=opened, is_filled=True)
 
 
-@pages.post(SETUP + "/remove", needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
+@pages.post(SETUP + "/remove", needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def remove(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     try:
@@ -106,7 +106,7 @@ async def remove(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Single sign-on was removed. Members sign in with passwords")
 
 
-@pages.post(HERE + "/test", needs=Permission.SINGLE_SIGN_ON)
+@pages.post(HERE + "/test", needs=MemberPermission.SINGLE_SIGN_ON)
 async def test(context: PageContext, request: Request) -> Response | PageView | Answer:
     account = await context.account()
     try:
@@ -117,7 +117,7 @@ async def test(context: PageContext, request: Request) -> Response | PageView | 
     return leave_for(context, request, asked)
 
 
-@pages.post(HERE + "/enforce", needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
+@pages.post(HERE + "/enforce", needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def enforce(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     try:
@@ -132,7 +132,7 @@ async def enforce(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get(HERE + "/sign-ins/{id}", needs=Permission.SINGLE_SIGN_ON)
+@pages.get(HERE + "/sign-ins/{id}", needs=MemberPermission.SINGLE_SIGN_ON)
 async def show_attempt(context: PageContext, request: Request) -> Answer:
     account = await context.account()
     async with context.store.tenant(account.id) as connection:
@@ -174,9 +174,9 @@ async def _metadata_in(context: PageContext, form: FormData, url: str) -> bytes:
     return data
 
 
-def _entered(form: FormData) -> Setup:
+def _entered(form: FormData) -> SamlSetup:
     texts: Mapping[str, str] = {name: str(value) for name, value in form.items() if isinstance(value, str)}
-    return Setup(
+    return SamlSetup(
         entity_id=texts.get("entity_id", ""),
         sign_in_url=texts.get("sign_in_url", ""),
         certificates=texts.get("certificates", ""),
@@ -189,7 +189,7 @@ def _entered(form: FormData) -> Setup:
     )
 
 
-async def _overview(context: PageContext, account: Account, refused: LockstepError | None = None) -> PageView:
+async def _overview(context: PageContext, account: TenantAccount, refused: LockstepError | None = None) -> PageView:
     now = datetime.now(UTC)
     provider = await providers.find_provider(context.store, account.id)
     keys = await own_keys.own_keys(context.store, account.id)  # the metadata at the address shown here contains them
@@ -221,8 +221,8 @@ async def _overview(context: PageContext, account: Account, refused: LockstepErr
 
 async def _setup(
     context: PageContext,
-    account: Account,
-    entered: Setup,
+    account: TenantAccount,
+    entered: SamlSetup,
     *,
     is_new: bool,
     opened: str,

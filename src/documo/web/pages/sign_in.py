@@ -11,7 +11,7 @@ from documo.access.password_links import LinkOwner
 from documo.access.second_factor import CodeRequired
 from documo.access.sso.leaving import leave
 from documo.access.sso.providers import domain_of, tenant_for_email
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from documo.web.frame import PRODUCT
 from documo.web.pages.sso import leave_by_email, no_provider
@@ -76,7 +76,7 @@ async def _sign_in_by_domain(
     return _form(email=email, account=account, next_=back, refused=refusal, wants_code=wants_code)
 
 
-@pages.post("/sign-out", needs=Permission.OWN_ACCOUNT)
+@pages.post("/sign-out", needs=MemberPermission.OWN_ACCOUNT)
 async def sign_out(context: PageContext, request: Request) -> Answer:
     provider = await leave(context.store, session_secret(request), api_url=context.api_url)
     if not provider:

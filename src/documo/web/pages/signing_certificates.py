@@ -11,7 +11,7 @@ from starlette.responses import Response
 from documo.access.confirming import CONFIRMED
 from documo.access.sso import own_keys, providers
 from documo.access.sso.own_keys import KeyState
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, conflict, not_found
 from lockstep.kit.page_errors import STATUSES
@@ -21,12 +21,12 @@ pages = DocumoPages()
 HERE = "/settings/security/certificates"
 
 
-@pages.get(HERE, needs=Permission.SINGLE_SIGN_ON)
+@pages.get(HERE, needs=MemberPermission.SINGLE_SIGN_ON)
 async def list_certificates(context: PageContext, _: Request) -> Answer:
     return await _list(context)
 
 
-@pages.get(HERE + "/{thumbprint}/download", needs=Permission.SINGLE_SIGN_ON)
+@pages.get(HERE + "/{thumbprint}/download", needs=MemberPermission.SINGLE_SIGN_ON)
 async def download_certificate(context: PageContext, request: Request) -> Response:
     keys = await own_keys.own_keys(context.store, context.member().tenant_id)
     found = next((key for key in keys if key.thumbprint == request.path_params["thumbprint"]), None)
@@ -41,7 +41,7 @@ async def download_certificate(context: PageContext, request: Request) -> Respon
     )
 
 
-@pages.post(HERE, needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
+@pages.post(HERE, needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def new_certificate(context: PageContext, _: Request) -> Answer:
     try:
         await own_keys.prepare_key(context.store, context.member().tenant_id)
@@ -50,7 +50,7 @@ async def new_certificate(context: PageContext, _: Request) -> Answer:
     return Redirect(HERE, notice="The new certificate is prepared. Documo does not sign with it yet")
 
 
-@pages.post(HERE + "/activate", needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
+@pages.post(HERE + "/activate", needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def make_active(context: PageContext, request: Request) -> Answer:
     form = await request.form()
     try:
@@ -60,7 +60,7 @@ async def make_active(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Documo now signs with this certificate")
 
 
-@pages.post(HERE + "/remove", needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
+@pages.post(HERE + "/remove", needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def remove_certificate(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     try:

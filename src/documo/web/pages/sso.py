@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from documo.access import member_sign_in as sign_ins
 from documo.access.sso import leaving
 from documo.access.sso.addresses import LOGOUT_PATH, METADATA_PATH, SIGN_ON_PATH, place_of
-from documo.access.sso.asking import Asked, ask
+from documo.access.sso.asking import ProviderRequest, ask
 from documo.access.sso.collecting import collect, stranger_of
 from documo.access.sso.providers import tenant_for_email
 from documo.access.sso.requests import REQUEST_LASTS
@@ -163,7 +163,9 @@ async def logout(context: PageContext, request: Request) -> Answer:
     return RedirectResponse(answer, status_code=303) if answer else Redirect(SIGN_IN, notice="You are signed out")
 
 
-def leave_for(context: PageContext, request: Request, asked: Asked, *, back: str = "/") -> Response | PageView:
+def leave_for(
+    context: PageContext, request: Request, asked: ProviderRequest, *, back: str = "/"
+) -> Response | PageView:
     """Return the page that sends the request to the provider. *back* is the page after the sign-in.
 
     A redirect would not work, because browsers block redirects to other servers after one of our forms.

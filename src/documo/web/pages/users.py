@@ -10,10 +10,10 @@ from starlette.requests import Request
 from documo import member_records, members
 from documo.access import own_sign_in, password_links, second_factor
 from documo.access.confirming import CONFIRMED, ConfirmationRequired
-from documo.accounts import Account
+from documo.accounts import TenantAccount
 from documo.member_records import MemberDetails
 from documo.members import ADMIN
-from documo.permissions import Permission
+from documo.permissions import MemberPermission
 from documo.store import accounts as accounts_table
 from documo.web.context import DocumoPages, PageContext
 from lockstep.credentials.passwords import check_password
@@ -28,7 +28,7 @@ SHOWN = {"": "Current", "active": "Active", "inactive": "Inactive", "deleted": "
 SOURCES = {"": "Any source", "local": "Local", "scim": "SCIM"}
 
 
-@pages.get("/users", needs=Permission.USERS)
+@pages.get("/users", needs=MemberPermission.USERS)
 async def list_users(context: PageContext, request: Request) -> Answer:
     account, query = await context.account(), request.query_params
     roles = await _roles(context, account)
@@ -62,12 +62,12 @@ async def list_users(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get("/users/new", needs=Permission.USERS)
+@pages.get("/users/new", needs=MemberPermission.USERS)
 async def new_user(context: PageContext, _: Request) -> Answer:
     return await _new_form(context, await context.account(), {})
 
 
-@pages.post("/users/new", needs=Permission.USERS)
+@pages.post("/users/new", needs=MemberPermission.USERS)
 async def create_user(context: PageContext, request: Request) -> Answer:
     account = await context.account()
     entered = await _entered(request)
@@ -96,12 +96,12 @@ async def create_user(context: PageContext, request: Request) -> Answer:
     return _link_page(context, member, await _new_link(context, account, member))
 
 
-@pages.get("/users/{id}", needs=Permission.USERS)
+@pages.get("/users/{id}", needs=MemberPermission.USERS)
 async def show_user(context: PageContext, request: Request) -> Answer:
     return await _user(context, await context.account(), request.path_params["id"])
 
 
-@pages.post("/users/{id}/details", needs=Permission.USERS)
+@pages.post("/users/{id}/details", needs=MemberPermission.USERS)
 async def change_details(context: PageContext, request: Request) -> Answer:
     account, who, entered = await context.account(), request.path_params["id"], _details(await _entered(request))
     before, _ = await member_records.details_of(context.store, account, who)
@@ -111,7 +111,7 @@ async def change_details(context: PageContext, request: Request) -> Answer:
     return await _changed(context, account, who, change, notice="Saved", entered=entered)
 
 
-@pages.post("/users/{id}/role", needs=Permission.USERS, confirmed=CONFIRMED)
+@pages.post("/users/{id}/role", needs=MemberPermission.USERS, confirmed=CONFIRMED)
 async def set_role(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     role = str((await request.form()).get("role", ""))
@@ -119,14 +119,14 @@ async def set_role(context: PageContext, request: Request) -> Answer:
     return await _changed(context, account, who, change, notice=f"The role is now {role}")
 
 
-@pages.post("/users/{id}/deactivate", needs=Permission.USERS)
+@pages.post("/users/{id}/deactivate", needs=MemberPermission.USERS)
 async def deactivate(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     change = members.disable(context.store, account, who)
     return await _changed(context, account, who, change, notice="The user was deactivated and signed out everywhere")
 
 
-@pages.post("/users/{id}/activate", needs=Permission.USERS)
+@pages.post("/users/{id}/activate", needs=MemberPermission.USERS)
 async def activate(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     _require_confirmed_for(context, await members.effective_role(context.store, account, who))
@@ -134,7 +134,7 @@ async def activate(context: PageContext, request: Request) -> Answer:
     return await _changed(context, account, who, change, notice="Activated")
 
 
-@pages.post("/users/{id}/delete", needs=Permission.USERS)
+@pages.post("/users/{id}/delete", needs=MemberPermission.USERS)
 async def delete(context: PageContext, request: Request) -> Answer:
     account, who, form = await context.account(), request.path_params["id"], await request.form()
     try:
@@ -148,7 +148,7 @@ async def delete(context: PageContext, request: Request) -> Answer:
     return Redirect("/users?show=deleted", notice=f"The user was deleted. You can restore them here for {days}")
 
 
-@pages.post("/users/{id}/undelete", needs=Permission.USERS)
+@pages.post("/users/{id}/undelete", needs=MemberPermission.USERS)
 async def undelete(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     days = account.undelete_days
@@ -157,20 +157,20 @@ async def undelete(context: PageContext, request: Request) -> Answer:
     return Redirect(f"/users/{who}", notice="Restored")
 
 
-@pages.post("/users/{id}/link", needs=Permission.USERS, confirmed=CONFIRMED)
+@pages.post("/users/{id}/link", needs=MemberPermission.USERS, confirmed=CONFIRMED)
 async def make_link(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     return _link_page(context, who, await _new_link(context, account, who))
 
 
-@pages.post("/users/{id}/second-factor/reset", needs=Permission.USERS, confirmed=CONFIRMED)
+@pages.post("/users/{id}/second-factor/reset", needs=MemberPermission.USERS, confirmed=CONFIRMED)
 async def reset_second_factor(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     change = second_factor.reset_second_factor(context.store, account, who)
     return await _changed(context, account, who, change, notice="The second factor was removed")
 
 
-@pages.post("/users/{id}/sessions/end", needs=Permission.USERS)
+@pages.post("/users/{id}/sessions/end", needs=MemberPermission.USERS)
 async def end_sessions(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     only = str((await request.form()).get("session", ""))
@@ -194,7 +194,7 @@ def _details(entered: dict[str, str]) -> MemberDetails:
 
 
 async def _changed(
-    context: PageContext, account: Account, who: str, change: Awaitable[object], *, notice: str,
+    context: PageContext, account: TenantAccount, who: str, change: Awaitable[object], *, notice: str,
     entered: MemberDetails | None = None,
 ) -> Answer:  # fmt: skip
     """Make the change and return to the user's page. If the change was refused, the page shows the reason."""
@@ -206,7 +206,7 @@ async def _changed(
 
 
 async def _new_form(
-    context: PageContext, account: Account, entered: dict[str, str], refused: LockstepError | None = None
+    context: PageContext, account: TenantAccount, entered: dict[str, str], refused: LockstepError | None = None
 ) -> PageView:
     return PageView(
         "users/new.html",
@@ -224,7 +224,7 @@ async def _new_form(
 
 
 async def _user(
-    context: PageContext, account: Account, who: str, refused: LockstepError | None = None,
+    context: PageContext, account: TenantAccount, who: str, refused: LockstepError | None = None,
     entered: MemberDetails | None = None,
 ) -> PageView:  # fmt: skip
     member = await members.show(context.store, account, who)
@@ -249,7 +249,7 @@ async def _user(
     )
 
 
-async def _new_link(context: PageContext, account: Account, who: str) -> password_links.PasswordLink:
+async def _new_link(context: PageContext, account: TenantAccount, who: str) -> password_links.PasswordLink:
     return await password_links.password_link(context.store, account, who, created_by=context.member().user_name)
 
 
@@ -268,6 +268,6 @@ def _link_page(context: PageContext, member: str, link: password_links.PasswordL
     )
 
 
-async def _roles(context: PageContext, account: Account) -> list[tuple[str, str]]:
+async def _roles(context: PageContext, account: TenantAccount) -> list[tuple[str, str]]:
     async with context.store.tenant(account.id) as connection:
         return await accounts_table.role_rows(connection, account.id)

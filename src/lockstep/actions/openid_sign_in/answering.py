@@ -62,7 +62,7 @@ class OpenidSignInFirst:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ResponseToApplication:
     """The outcome that the browser takes the response to *url*. If there are *fields*, the browser posts them as a form."""
 
     app: str
@@ -70,7 +70,7 @@ class Answered:
     fields: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
-Outcome = OpenidSignInFirst | Answered | NotAssigned
+Outcome = OpenidSignInFirst | ResponseToApplication | NotAssigned
 
 
 @open_to_all
@@ -165,7 +165,7 @@ async def _expected(context: Context, app: OpenIdApplication, request: Authoriza
 
 async def _signed_in(
     context: Context, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest, caller: PersonCaller, expected: str
-) -> Answered | NotAssigned:  # fmt: skip
+) -> ResponseToApplication | NotAssigned:  # fmt: skip
     if not app.settings.is_enabled:
         return await _no_access(context, visitor, app, request, caller, RefusalReason.APPLICATION_DISABLED)
     code = ""
@@ -229,7 +229,7 @@ def _is_fresh(caller: PersonCaller, request: AuthorizationRequest, asked_at: dat
 async def _told(
     context: Context, visitor: Visitor, app: OpenIdApplication, reply: ReplyTo, error: OAuthError, reason: RefusalReason, detail: str,
     caller: PersonCaller | None = None,
-) -> Answered:  # fmt: skip
+) -> ResponseToApplication:  # fmt: skip
     fault = OAuthFault(error, reason, detail)
     await note_fault(
         context, visitor, app, fault, person=caller.person if caller else None,
@@ -238,21 +238,21 @@ async def _told(
     return _refused(app, reply, fault)
 
 
-def _refused(app: OpenIdApplication, reply: ReplyTo, fault: OAuthFault) -> Answered:
+def _refused(app: OpenIdApplication, reply: ReplyTo, fault: OAuthFault) -> ResponseToApplication:
     return _sent(app, reply, error=fault.error, error_description=fault.detail)
 
 
-def _sent(app: OpenIdApplication, reply: ReplyTo, **answer: str) -> Answered:
+def _sent(app: OpenIdApplication, reply: ReplyTo, **answer: str) -> ResponseToApplication:
     fields = answer_fields(app.issuer, reply, **answer)
     if reply.mode is ResponseMode.FORM_POST:
-        return Answered(app.display_name, reply.redirect_uri, fields)
-    return Answered(app.display_name, answer_url(reply, fields))
+        return ResponseToApplication(app.display_name, reply.redirect_uri, fields)
+    return ResponseToApplication(app.display_name, answer_url(reply, fields))
 
 
 async def _no_access(
     context: Context, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest, caller: PersonCaller,
     reason: RefusalReason,
-) -> Answered | NotAssigned:  # fmt: skip
+) -> ResponseToApplication | NotAssigned:  # fmt: skip
     """Return the outcome if the person has no access. The person sees the reason on a page. If the request does not allow showing a page,
     the response is `access_denied`.
     """

@@ -8,7 +8,7 @@ from lockstep.actions.openid_sign_in.answering import no_access_page
 from lockstep.actions.openid_sign_in.client import application_of
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import person_or_refusal
-from lockstep.actions.saml_sign_in.answering import NotAssigned, Opened
+from lockstep.actions.saml_sign_in.answering import ApplicationStart, NotAssigned
 from lockstep.actions.single_sign_on.issuing import claims_for
 from lockstep.errors import not_found
 from lockstep.openid.faults import RefusalReason
@@ -18,7 +18,7 @@ from lockstep.storage import applications
 @open_to_all
 async def open_application(
     context: Context, name: str, secret: str, *, visitor: Visitor, origin: str
-) -> Opened | NotAssigned | None:
+) -> ApplicationStart | NotAssigned | None:
     """Return the address at which the application called *name* begins the sign-in of the person whose session has this *secret*.
     Returns None if the application does not use OpenID Connect.
 
@@ -37,4 +37,4 @@ async def open_application(
         return await no_access_page(context, visitor, app, caller, RefusalReason.NOT_ASSIGNED)
     if not app.settings.sign_on_url:
         raise not_found(f"{app.display_name} cannot be opened from My Apps", next_step="Open it at its own address")
-    return Opened(app.display_name, app.settings.sign_on_url)
+    return ApplicationStart(app.display_name, app.settings.sign_on_url)

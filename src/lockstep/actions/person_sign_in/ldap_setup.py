@@ -18,7 +18,7 @@ from lockstep.configuration.files.ldap_sign_in import USUAL_ATTRIBUTE as USUAL_A
 from lockstep.credentials.issued_secrets import new_secret
 from lockstep.errors import LockstepError, conflict, invalid, not_found
 from lockstep.http.outbound import OutboundRules
-from lockstep.ldap.client import Entry, LdapServer, find_entries, server_at
+from lockstep.ldap.client import LdapEntry, LdapServer, find_entries, server_at
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, person_credentials
 from lockstep.storage import ldap_directory as store
@@ -144,7 +144,7 @@ async def find_in_ldap(context: Context, person: str) -> str:
 
 async def find_entry(
     context: Context, row: LdapDirectory, attribute: str, value: str, *, wanted: str = ""
-) -> list[Entry]:
+) -> list[LdapEntry]:
     """Return up to two entries whose *attribute* is *value*. Raises LockstepError if the directory cannot be queried."""
     return await find_entries(
         server_of(context, row), bind_dn=row.bind_dn, password=opened_password(context, row).reveal(), base=row.base_dn,

@@ -63,7 +63,7 @@ from lockstep.ports import Probe
 
 
 @dataclass(frozen=True, slots=True)
-class Exposed:
+class RemoteAction:
     """An action that is offered to remote callers. *here* has parameters that are not sent, with the values that the server uses. *kept*
     are parameters that a caller may not set.
 
@@ -89,7 +89,7 @@ def _noun(module: Any) -> str:
     return str(module.__name__.removeprefix("lockstep.actions."))
 
 
-_WHOLE = Exposed()
+_WHOLE = RemoteAction()
 _MODULES: Mapping[Any, tuple[str, ...]] = {
     administrators: ("list_administrators",),
     applications: ("add_application", "list_applications", "remove_application", "show_application"),
@@ -154,29 +154,29 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     status: ("list_cycles", "list_status", "show_cycle", "show_status"),
     unkept: ("unkept_attributes",),
 }  # fmt: skip
-EXPOSED: Mapping[str, Exposed] = {
+EXPOSED: Mapping[str, RemoteAction] = {
     f"{_noun(module)}.{name}": _WHOLE for module, names in _MODULES.items() for name in names
 } | {
     # These return compiled configuration, which is code.
-    "settings.set_mapping": Exposed(tells=False),
-    "settings.set_scope": Exposed(tells=False),
+    "settings.set_mapping": RemoteAction(tells=False),
+    "settings.set_scope": RemoteAction(tells=False),
     # These ask questions, which is impossible during a request.
-    "connection.set_tested_credentials": Exposed(here={"agree": _refuse_failing}),
+    "connection.set_tested_credentials": RemoteAction(here={"agree": _refuse_failing}),
     # The journal, not the caller, decides which accounts are ours.
-    "links.settle_orphans": Exposed(here={"found": None}),
+    "links.settle_orphans": RemoteAction(here={"found": None}),
     # Records may be long; `pages_of_log` reads all of them in pages.
-    "logs.list_log": Exposed(most=1_000),
-    "sign_in_logs.list_sign_ins": Exposed(most=1_000),
+    "logs.list_log": RemoteAction(most=1_000),
+    "sign_in_logs.list_sign_ins": RemoteAction(most=1_000),
     # These do a worker's work, which a request must not do.
-    f"{_noun(following)}.follow_cycle": Exposed(here={"helps": False}),
-    f"{_noun(job_previews)}.follow_preview": Exposed(here={"helps": False}),
+    f"{_noun(following)}.follow_cycle": RemoteAction(here={"helps": False}),
+    f"{_noun(job_previews)}.follow_preview": RemoteAction(here={"helps": False}),
     # A configuration names files, which would be files on the server.
-    "sources.import_source": Exposed(kept=frozenset({"config", "file_name"}), is_long=True),
-    "sources.rehearse_import": Exposed(kept=frozenset({"config"}), is_long=True),
-    "source_keys.rekey_source": Exposed(kept=frozenset({"config"})),
+    "sources.import_source": RemoteAction(kept=frozenset({"config", "file_name"}), is_long=True),
+    "sources.rehearse_import": RemoteAction(kept=frozenset({"config"}), is_long=True),
+    "source_keys.rekey_source": RemoteAction(kept=frozenset({"config"})),
     # It names files of the server, below the folder for sources' files.
-    "sources.save_source": Exposed(kept=frozenset({"is_kept"})),
-    "uploads.take_upload": Exposed(is_long=True),
+    "sources.save_source": RemoteAction(kept=frozenset({"is_kept"})),
+    "uploads.take_upload": RemoteAction(is_long=True),
     "uploads.rekey_with_upload": _WHOLE,
 }
 assert EXPOSED.keys() <= CHECKED.keys(), sorted(EXPOSED.keys() - CHECKED.keys())  # noqa: S101  # a misspelt name

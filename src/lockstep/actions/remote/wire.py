@@ -18,7 +18,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
 
 from lockstep.actions.access import CHECKED
-from lockstep.actions.remote.exposed import EXPOSED, Exposed
+from lockstep.actions.remote.exposed import EXPOSED, RemoteAction
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
 from lockstep.configuration.files.write import write_documents
 from lockstep.directory.intake import IntakeOptions
@@ -54,7 +54,7 @@ class Wire:
 
     name: str
     action: Callable[..., Any]
-    exposed: Exposed
+    exposed: RemoteAction
     parameters: Mapping[str, TypeAdapter[Any]]
     shape: str
     streams: bool

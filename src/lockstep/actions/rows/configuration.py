@@ -18,7 +18,7 @@ from lockstep.actions.settings_view import SettingsView
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.findings import Finding
 from lockstep.engine.decisions.scope import ScopeDecision
-from lockstep.engine.plans import Mapped
+from lockstep.engine.plans import MappedAccount
 
 
 class GuardsJson(TypedDict):
@@ -141,7 +141,7 @@ def finding_json(one: Finding) -> FindingJson:
     return {"severity": one.severity, "place": one.place, "message": one.message, "nextStep": one.next_step}
 
 
-def mapped_values_json(mapped: Mapped, targets: Sequence[str]) -> list[MappedValueJson]:
+def mapped_values_json(mapped: MappedAccount, targets: Sequence[str]) -> list[MappedValueJson]:
     """Return the value of each of *targets* in the same order. If an attribute has no value, the entry says why."""
     waiting = {target for target, _ in mapped.missing_references}
     return [

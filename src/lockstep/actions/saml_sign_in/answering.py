@@ -46,7 +46,7 @@ class SignInFirst:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class ApplicationStart:
     """The outcome that the browser must open *url*, where the application itself begins the sign-in."""
 
     app: str
@@ -54,7 +54,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class ResponseForm:
     """The outcome that the browser must post *fields* to *url*, where the application receives the response."""
 
     app: str
@@ -76,7 +76,7 @@ class NotAssigned:
 @open_to_all
 async def answer_request(
     context: Context, app: str, sealed: str, secret: str, *, visitor: Visitor, origin: str, browser: str
-) -> SignInFirst | Posted | NotAssigned:
+) -> SignInFirst | ResponseForm | NotAssigned:
     """Answer the request in *sealed* for the person whose session has this *secret*. *browser* is the secret of the browser that brought
     the request.
 
@@ -98,7 +98,7 @@ async def answer_request(
 @open_to_all
 async def launch(
     context: Context, app: str, secret: str, *, visitor: Visitor, origin: str
-) -> Opened | Posted | NotAssigned:
+) -> ApplicationStart | ResponseForm | NotAssigned:
     """Open an application from My Apps: at its Sign on URL, or with an unsolicited response if the application has no Sign on URL.
 
     Raises LockstepError if the session has ended, and if no assertion can be made.
@@ -114,12 +114,12 @@ async def launch(
         return await _signed_in(context, visitor, facts, asked, caller)
     if settings.assignment_required and not (await _claims(context, visitor, facts, caller)).is_assigned:
         return await _not_assigned(context, visitor, facts, caller)
-    return Opened(facts.display_name, settings.sign_on_url)
+    return ApplicationStart(facts.display_name, settings.sign_on_url)
 
 
 async def _signed_in(
     context: Context, visitor: Visitor, facts: ApplicationSso, asked: CheckedRequest, caller: PersonCaller
-) -> Posted | NotAssigned:
+) -> ResponseForm | NotAssigned:
     if not facts.settings.is_enabled:
         return await _not_assigned(context, visitor, facts, caller)
     claims = await _claims(context, visitor, facts, caller)
@@ -189,7 +189,7 @@ async def _failed(
     caller: PersonCaller | None,
     code: SignInCode,
     status: Status,
-) -> Posted:
+) -> ResponseForm:
     """Return a SAML response that tells the application why there is no assertion, and write the failure to the sign-in log."""
     key = await _key(context, visitor, facts, caller)
     asked_for = f"It asked for {', '.join(asked.contexts) or asked.name_id_format or 'a response without a page'}"
@@ -201,9 +201,9 @@ async def _failed(
     return _posted(facts, asked, response)
 
 
-def _posted(facts: ApplicationSso, asked: CheckedRequest, response: bytes) -> Posted:
+def _posted(facts: ApplicationSso, asked: CheckedRequest, response: bytes) -> ResponseForm:
     fields = post_fields(response, field="SAMLResponse", relay_state=asked.relay_state)
-    return Posted(facts.display_name, asked.reply_url, fields)
+    return ResponseForm(facts.display_name, asked.reply_url, fields)
 
 
 async def _not_assigned(context: Context, visitor: Visitor, facts: ApplicationSso, caller: PersonCaller) -> NotAssigned:

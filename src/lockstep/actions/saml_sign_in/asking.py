@@ -21,7 +21,7 @@ from lockstep.actions.single_sign_on.issuing import ApplicationSso
 from lockstep.actions.single_sign_on.keys import readable_certificates
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import Kind, LockstepError, conflict
-from lockstep.saml.bindings import Incoming, read_post, read_redirect
+from lockstep.saml.bindings import ReceivedMessage, read_post, read_redirect
 from lockstep.saml.certificates import Certificate
 from lockstep.saml.faults import FaultCode, fault
 from lockstep.saml.requests import AuthnRequest, read_authn_request
@@ -58,7 +58,7 @@ class CheckedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class SealedRequest:
     """A checked request, encrypted as *sealed* for use in an address. It is accepted only from the browser that has the secret
     *browser*.
     """
@@ -70,7 +70,7 @@ class Received:
 @open_to_all
 async def receive_query(
     context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str, browser: str = ""
-) -> Received:
+) -> SealedRequest:
     """Check a request that came by HTTP-Redirect. *browser* is the secret that the browser has from an earlier request.
 
     Raises LockstepError for an invalid request. The error does not tell the person what is wrong.
@@ -87,7 +87,7 @@ async def receive_query(
 @open_to_all
 async def receive_form(
     context: Context, app: str, form: Mapping[str, str], *, visitor: Visitor, origin: str, browser: str = ""
-) -> Received:
+) -> SealedRequest:
     """Check a request that came by HTTP-POST, as `receive_query` does."""
     facts = await saml_application(context, app, origin=origin)
     try:
@@ -112,9 +112,9 @@ def opened(context: Context, facts: ApplicationSso, sealed: str, browser: str) -
     return asked
 
 
-def _received(context: Context, asked: CheckedRequest, browser: str) -> Received:
+def _received(context: Context, asked: CheckedRequest, browser: str) -> SealedRequest:
     secret = browser or new_secret()
-    return Received(_sealed(context, replace(asked, browser=_digest(secret))), secret)
+    return SealedRequest(_sealed(context, replace(asked, browser=_digest(secret))), secret)
 
 
 def _digest(browser: str) -> str:
@@ -129,7 +129,7 @@ def keys_of(facts: ApplicationSso) -> list[Certificate]:
     return [one for text in facts.settings.request_certificates for one in readable_certificates(text)]
 
 
-def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> CheckedRequest:
+def _checked(context: Context, facts: ApplicationSso, incoming: ReceivedMessage) -> CheckedRequest:
     """Check that the request comes from the application and is meant for Lockstep, and return the part that is kept. Raises
     LockstepError otherwise.
     """

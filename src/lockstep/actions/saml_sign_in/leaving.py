@@ -20,7 +20,7 @@ from lockstep.actions.saml_sign_in.asking import keys_of
 from lockstep.actions.saml_sign_in.noting import refuse, saml_application
 from lockstep.actions.single_sign_on.issuing import ApplicationSso, signing_key_of
 from lockstep.errors import LockstepError
-from lockstep.saml.bindings import Incoming, read_redirect, redirect_url
+from lockstep.saml.bindings import ReceivedMessage, read_redirect, redirect_url
 from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.identifiers import new_id
 from lockstep.saml.logout import (
@@ -122,7 +122,7 @@ def _sealed(context: Context, way: object, at: float, then: str) -> str:
     return context.vault.seal(Secret(orjson.dumps([at, way, then]).decode()), purpose=_PURPOSE, name=_NAME).hex()
 
 
-def _read(context: Context, facts: ApplicationSso, incoming: Incoming) -> LogoutRequest:
+def _read(context: Context, facts: ApplicationSso, incoming: ReceivedMessage) -> LogoutRequest:
     """Read the logout request. Its issuer may be any of the identifiers of the application."""
     refused: SamlFault | None = None
     for issuer in facts.settings.identifiers:

@@ -10,7 +10,7 @@ from pydantic import Field
 from lockstep.actions import roles
 from lockstep.actions.context import Context
 from lockstep.actions.rows.applications import PlacedRoleJson, RoleJson, placed_roles_json, role_json
-from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.changes import Consenting, Effects, changed
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.paging import Asking, Page, page_of_rows
@@ -53,7 +53,7 @@ async def add_role(context: Asked, app: AppName, body: NewRole) -> RoleJson:
 @router.patch("/applications/{app}/roles/{role}")
 async def change_role(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, role: str, body: RoleChange
-) -> Changed[list[PlacedRoleJson]]:
+) -> Effects[list[PlacedRoleJson]]:
     """Enable, disable or move a role. The result is the whole list."""
 
     async def work(inner: Context) -> list[PlacedRoleJson]:
@@ -70,7 +70,7 @@ async def change_role(
 @router.delete("/applications/{app}/roles/{role}")
 async def remove_role(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, role: str
-) -> Changed[None]:
+) -> Effects[None]:
     """Remove a role that is not assigned to anyone."""
 
     async def work(inner: Context) -> None:
@@ -88,7 +88,7 @@ async def show_manifest(context: Asked, request: Request, app: AppName) -> dict[
 @router.put("/applications/{app}/manifest")
 async def set_manifest(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: Manifest
-) -> Changed[list[RoleJson]]:
+) -> Effects[list[RoleJson]]:
     """Replace the app roles with those of a manifest. Requires If-Match."""
 
     async def work(inner: Context) -> list[RoleJson]:

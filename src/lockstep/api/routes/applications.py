@@ -26,7 +26,7 @@ from lockstep.actions.rows.applications import (
     probe_json,
     template_json,
 )
-from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.changes import Consenting, Effects, changed
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, selected, words
@@ -170,7 +170,7 @@ async def list_assignments(context: Asked, query: Asking, app: AppName) -> Page[
 @router.post("/applications/{app}/assignments")
 async def assign(
     context: Asked, consent: Consenting, app: AppName, body: NewAssignments
-) -> Changed[list[AssignmentJson]]:
+) -> Effects[list[AssignmentJson]]:
     """Assign people and groups. If one of them cannot be assigned, none is. The result lists the new assignments."""
 
     async def work(inner: Context) -> list[AssignmentJson]:
@@ -210,7 +210,7 @@ async def unassign(
     user: Annotated[list[Name], Query(max_length=200)] = [],  # noqa: B006  # FastAPI copies it
     group: Annotated[list[Name], Query(max_length=200)] = [],  # noqa: B006
     role: Annotated[str | None, Query(max_length=400)] = None,
-) -> Changed[list[AssignmentJson]]:
+) -> Effects[list[AssignmentJson]]:
     """Remove the assignments of these people and groups, or only those with one role. The result lists what was removed."""
 
     async def work(inner: Context) -> list[AssignmentJson]:

@@ -23,7 +23,7 @@ from lockstep.actions.rows.configuration import (
     settings_json,
 )
 from lockstep.actions.settings_view import SettingsView
-from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.changes import Consenting, Effects, changed
 from lockstep.api.conditions import Condition, Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import KINDS, AppName, Body, KindName, Name, Text
@@ -108,7 +108,7 @@ async def read_mappings(context: Asked, request: Request, app: AppName, kind: Ki
 @router.patch("/applications/{app}/mappings")
 async def set_mapping(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, body: MappingChange, kind: Kind = "user"
-) -> Changed[list[dict[str, Any]]]:  # fmt: skip
+) -> Effects[list[dict[str, Any]]]:  # fmt: skip
     """Add or change the mapping of one target attribute. The result is the whole list."""
     changes = body.model_dump(exclude_unset=True)
     if len({"source", "expression", "constant"} & {key for key, value in changes.items() if value is not None}) > 1:
@@ -121,7 +121,7 @@ async def set_mapping(
 @router.delete("/applications/{app}/mappings")
 async def remove_mapping(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, kind: Kind = "user"
-) -> Changed[list[dict[str, Any]]]:
+) -> Effects[list[dict[str, Any]]]:
     """Remove the mapping of one target attribute. Values in the application are kept."""
     return await changed(context, consent, _mapping_work(unchanged, app, target, None, kind))
 
@@ -193,7 +193,7 @@ async def show_scope(context: Asked, request: Request, app: AppName, kind: Kind 
 @router.put("/applications/{app}/scope")
 async def set_scope(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: NewScope, kind: Kind = "user"
-) -> Changed[ScopeJson]:
+) -> Effects[ScopeJson]:
     """Replace the scoping filters, the scope, or both. Requires If-Match."""
 
     async def work(inner: Context) -> ScopeJson:
@@ -234,7 +234,7 @@ async def show_settings(context: Asked, request: Request, app: AppName) -> Setti
 @router.patch("/applications/{app}/settings")
 async def change_settings(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: SettingsChange
-) -> Changed[SettingsJson]:
+) -> Effects[SettingsJson]:
     given = body.model_dump(exclude_none=True)
     if "interval" in given:
         try:

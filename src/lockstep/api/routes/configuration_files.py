@@ -25,7 +25,7 @@ from lockstep.actions.rows.configuration import (
     version_json,
 )
 from lockstep.actions.rows.expressions import explained_json, function_json
-from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.changes import Consenting, Effects, changed
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import selected
 from lockstep.api.paging import Asking, Page, page, page_of_rows
@@ -131,7 +131,7 @@ async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
 
 
 @router.post("/configuration/apply")
-async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Changed[ConfigurationPlanJson]:
+async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Effects[ConfigurationPlanJson]:
     """Apply the documents. If one change cannot be made, none is."""
     documents = await _documents(body.yaml)
 

@@ -29,7 +29,7 @@ from lockstep.actions.rows.directory import (
     person_json,
     rule_effect_json,
 )
-from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.changes import Consenting, Effects, changed
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, flag, selected
@@ -138,7 +138,7 @@ async def show_person(context: Asked, request: Request, person: str, deleted: bo
 @router.patch("/people/{person}")
 async def set_person(
     context: Asked, unchanged: Unchanged, consent: Consenting, person: str, body: AttributeChange
-) -> Changed[PersonJson]:
+) -> Effects[PersonJson]:
     """Change attributes by hand. The change lasts until the person's source reports a change."""
 
     async def read(inner: Context) -> list[Any]:
@@ -151,7 +151,7 @@ async def set_person(
 
 
 @router.post("/people/disable")
-async def disable(context: Asked, consent: Consenting, body: People) -> Changed[PeopleJson]:
+async def disable(context: Asked, consent: Consenting, body: People) -> Effects[PeopleJson]:
     """Disable people. Their accounts are disabled in all applications at once."""
 
     async def work(inner: Context) -> PeopleJson:
@@ -161,7 +161,7 @@ async def disable(context: Asked, consent: Consenting, body: People) -> Changed[
 
 
 @router.post("/people/enable")
-async def enable(context: Asked, consent: Consenting, body: People) -> Changed[PeopleJson]:
+async def enable(context: Asked, consent: Consenting, body: People) -> Effects[PeopleJson]:
     async def work(inner: Context) -> PeopleJson:
         return {"people": [person_json(one) for one in await people.set_enabled(inner, body.users, is_enabled=True)]}
 
@@ -169,7 +169,7 @@ async def enable(context: Asked, consent: Consenting, body: People) -> Changed[P
 
 
 @router.post("/people/delete")
-async def delete(context: Asked, consent: Consenting, body: People) -> Changed[PeopleJson]:
+async def delete(context: Asked, consent: Consenting, body: People) -> Effects[PeopleJson]:
     """Move people to the recycle bin."""
 
     async def work(inner: Context) -> PeopleJson:
@@ -185,7 +185,7 @@ async def restore(context: Asked, body: People) -> PeopleJson:
 
 
 @router.post("/people/purge")
-async def purge(context: Asked, consent: Consenting, body: People) -> Changed[PeopleJson]:
+async def purge(context: Asked, consent: Consenting, body: People) -> Effects[PeopleJson]:
     """Permanently delete people who are in the recycle bin. This cannot be undone."""
 
     async def work(inner: Context) -> PeopleJson:
@@ -221,7 +221,7 @@ async def show_group(context: Asked, request: Request, group: str) -> GroupDetai
 
 
 @router.delete("/groups/{group}")
-async def delete_group(context: Asked, unchanged: Unchanged, consent: Consenting, group: str) -> Changed[GroupJson]:
+async def delete_group(context: Asked, unchanged: Unchanged, consent: Consenting, group: str) -> Effects[GroupJson]:
     """Move a group to the recycle bin. Its members lose the access that it gave them."""
 
     async def work(inner: Context) -> GroupJson:
@@ -231,7 +231,7 @@ async def delete_group(context: Asked, unchanged: Unchanged, consent: Consenting
 
 
 @router.post("/groups/{group}/restore")
-async def restore_group(context: Asked, consent: Consenting, group: str) -> Changed[GroupJson]:
+async def restore_group(context: Asked, consent: Consenting, group: str) -> Effects[GroupJson]:
     async def work(inner: Context) -> GroupJson:
         return group_json(await groups.restore_group(inner, group))
 
@@ -239,7 +239,7 @@ async def restore_group(context: Asked, consent: Consenting, group: str) -> Chan
 
 
 @router.post("/groups/{group}/members")
-async def change_members(context: Asked, consent: Consenting, group: str, body: MembersBody) -> Changed[MembersJson]:
+async def change_members(context: Asked, consent: Consenting, group: str, body: MembersBody) -> Effects[MembersJson]:
     """Add and remove direct members."""
 
     async def work(inner: Context) -> MembersJson:
@@ -259,7 +259,7 @@ async def show_rule(context: Asked, request: Request, group: str) -> RuleJson:
 @router.put("/groups/{group}/rule")
 async def set_rule(
     context: Asked, unchanged: Unchanged, consent: Consenting, group: str, body: NewRule
-) -> Changed[RuleEffectJson]:
+) -> Effects[RuleEffectJson]:
     """Set the rule that decides the members. Null removes the rule; the members are kept."""
 
     async def work(inner: Context) -> RuleEffectJson:

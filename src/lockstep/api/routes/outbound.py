@@ -31,7 +31,7 @@ class PlaceChangedJson(TypedDict):
     changed: bool
 
 
-class Place(Body):
+class NewPlace(Body):
     entry: Name = Field(examples=["https://app.internal:8443"])
     reason: Text = Field("", examples=["Documo in our own network"])
 
@@ -44,7 +44,7 @@ async def list_outbound(context: Asked, request: Request, query: Asking) -> Page
 
 
 @router.post("/outbound")
-async def add_outbound(context: Asked, body: Place) -> PlaceChangedJson:
+async def add_outbound(context: Asked, body: NewPlace) -> PlaceChangedJson:
     entry, is_new = await outbound.add_place(context, body.entry, reason=body.reason)
     return {"entry": entry, "changed": is_new}
 

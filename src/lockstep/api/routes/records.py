@@ -26,7 +26,7 @@ from lockstep.actions.rows.records import (
     source_json,
 )
 from lockstep.api.background import OperationJson, accepted
-from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.changes import Consenting, Effects, changed
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, number, selected, time, words
@@ -179,7 +179,7 @@ async def import_source(
 @router.post("/sources/{source}/confirm", tags=["Sources"])
 async def confirm_source(
     context: Asked, consent: Consenting, source: str, body: Confirmation
-) -> Changed[SourceDecidedJson]:  # fmt: skip
+) -> Effects[SourceDecidedJson]:  # fmt: skip
     """Confirm the pending decision: people missing from the source leave; people with a new key keep their accounts.
 
     Send the value of `shown` that you read with the source. The request is refused if the pending decision has changed since then.
@@ -214,7 +214,7 @@ async def reject_source(context: Asked, source: str) -> SourceDecidedJson:
 @router.delete("/sources/{source}", tags=["Sources"])
 async def remove_source(
     context: Asked, unchanged: Unchanged, consent: Consenting, source: str, withObjects: bool = False
-) -> Changed[int]:
+) -> Effects[int]:
     """Remove a source. With *withObjects*, its people and groups are moved to the recycle bin, and the result is their number."""
 
     async def work(inner: Context) -> int:

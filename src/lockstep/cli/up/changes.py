@@ -16,7 +16,7 @@ from lockstep.actions import assignments, people
 from lockstep.actions.context import Context
 from lockstep.cli.up import stage
 from lockstep.cli.up.expectations import Contoso, Expectation
-from lockstep.cli.up.verification import Reader, expected_values, observed
+from lockstep.cli.up.verification import ScimAccountReader, expected_values, observed
 from lockstep.errors import Kind, LockstepError
 from lockstep.sources import demo
 
@@ -28,7 +28,9 @@ LOOK_EVERY_SECONDS = 0.02
 class Changes:
     """The five changes, each to a different person."""
 
-    def __init__(self, context: Context, reader: Reader, contoso: Contoso, expected: dict[str, Expectation]) -> None:
+    def __init__(
+        self, context: Context, reader: ScimAccountReader, contoso: Contoso, expected: dict[str, Expectation]
+    ) -> None:
         self._context = context
         self._reader = reader
         self._contoso = contoso

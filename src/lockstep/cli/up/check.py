@@ -28,7 +28,7 @@ from lockstep.cli.up import stage
 from lockstep.cli.up.changes import Changes
 from lockstep.cli.up.expectations import Contoso, DemoAssignment, expect_accounts
 from lockstep.cli.up.running import RunningProducts, running
-from lockstep.cli.up.verification import Reader, Verified, compare_everybody
+from lockstep.cli.up.verification import ScimAccountReader, VerificationResult, compare_everybody
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres import embedded
 from lockstep.settings import load_settings
@@ -105,13 +105,15 @@ class CheckRun:
         cycle = await stage.provision(context, on_progress=lambda _: None)
         self._seconds["initialCycle"] = _since(began)
         contoso = Contoso.read(imported.files.people, imported.files.members)
-        reader = Reader(both.documo.base_url, (await stage.make_key(self._folder, "Check")).reveal())
+        reader = ScimAccountReader(both.documo.base_url, (await stage.make_key(self._folder, "Check")).reveal())
         try:
             await self._verify(context, reader, contoso, cycle, groups=imported.groups)
         finally:
             await reader.close()
 
-    async def _verify(self, context: Context, reader: Reader, contoso: Contoso, cycle: Cycle, *, groups: int) -> None:
+    async def _verify(
+        self, context: Context, reader: ScimAccountReader, contoso: Contoso, cycle: Cycle, *, groups: int
+    ) -> None:
         assignments = [DemoAssignment(one.principal, one.is_group, one.role) for one in demo.demo_assignments()]
         expected = expect_accounts(contoso, assignments, stage.ROLE_ORDER)
         to_create = sum(one.active is True for one in expected.values())
@@ -148,7 +150,7 @@ class CheckRun:
         return await stage.follow(context, cycle, on_progress=lambda _: None)
 
 
-def _both(first: Verified, again: Verified) -> dict[str, Any]:
+def _both(first: VerificationResult, again: VerificationResult) -> dict[str, Any]:
     """Return the number of values compared after the initial cycle, and the differences found then and after the changes."""
     return {
         "accounts": first.accounts,

@@ -105,20 +105,20 @@ async def add_documo(context: Context) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectionResult:
     """The result of testing the connection. *made_key* is true if a new key was created for it."""
 
     probes: tuple[Probe, ...]
     made_key: bool
 
 
-async def connect(context: Context, documo: DocumoProcess) -> Connected:
+async def connect(context: Context, documo: DocumoProcess) -> ConnectionResult:
     """Set the tenant URL in Lockstep, and a key if none is stored for this URL. Then test the connection."""
     view = await credentials.set_credentials(context, APP, tenant_url=documo.base_url)
     has_key = bool(view.secret_token)
     if not has_key:
         await credentials.set_credentials(context, APP, secret_token=await make_key(documo.data))
-    return Connected(tuple(await connection_actions.test_connection(context, APP)), not has_key)
+    return ConnectionResult(tuple(await connection_actions.test_connection(context, APP)), not has_key)
 
 
 async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) -> tuple[int, int]:

@@ -19,7 +19,7 @@ PAGE = 200
 
 
 @dataclass(slots=True)
-class Verified:
+class VerificationResult:
     """The number of compared attributes, and the differences: one sentence each, with path, expected and observed value."""
 
     accounts: int = 0
@@ -27,7 +27,7 @@ class Verified:
     mismatches: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Reader:
+class ScimAccountReader:
     """Documo's SCIM API, read only."""
 
     def __init__(self, base_url: str, token: str) -> None:
@@ -93,9 +93,9 @@ def expected_values(expectation: Expectation) -> dict[str, Any]:
 
 def compare_everybody(
     expected: Mapping[str, Expectation], accounts: Mapping[str, Mapping[str, Any]], *, unmanaged: frozenset[str]
-) -> Verified:
+) -> VerificationResult:
     """Find missing accounts, and accounts that should not exist. *unmanaged* are Documo's own accounts."""
-    verified = Verified()
+    verified = VerificationResult()
     for name, expectation in expected.items():
         account = accounts.get(name)
         if expectation.active is None:

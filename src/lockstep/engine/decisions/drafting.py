@@ -17,7 +17,7 @@ from lockstep.engine.decisions.prepare import Observed, PreparedObject
 from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
 from lockstep.engine.decisions.steps import decision_step, import_step, reference_steps, scoping_step
 from lockstep.engine.expressions import ExpressionError
-from lockstep.engine.plans import NOT_MAPPED, Draft, Mapped, Plan
+from lockstep.engine.plans import NOT_MAPPED, Draft, MappedAccount, Plan
 from lockstep.engine.records import Account, Action, Change, LinkState, Reason, Value, Values
 from lockstep.engine.rules.conditions import earliest, next_day
 from lockstep.engine.rules.mappings import Drift, ObjectMapping
@@ -59,7 +59,7 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
     )
 
 
-def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues | None = None) -> Mapped:
+def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues | None = None) -> MappedAccount:
     """Map the desired account. If access should end, only the mappings that decide about access are used, so that no other value can
     prevent it.
     """
@@ -89,7 +89,9 @@ def held_by(prepared: PreparedObject, observed: Observed) -> Values:
     return base
 
 
-def difference(prepared: PreparedObject, mapped: Mapped, held: Values, *, is_read: bool = False) -> ValueDifference:
+def difference(
+    prepared: PreparedObject, mapped: MappedAccount, held: Values, *, is_read: bool = False
+) -> ValueDifference:
     """Return the changes to write, and the differences that are not written. *is_read* is true if *held* was just read from the
     application.
     """

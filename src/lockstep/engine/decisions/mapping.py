@@ -14,7 +14,7 @@ from typing import Any, Final
 from lockstep.engine.decisions.source_record import IS_SOFT_DELETED, source_record
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
 from lockstep.engine.moment import Moment
-from lockstep.engine.plans import Mapped
+from lockstep.engine.plans import MappedAccount
 from lockstep.engine.records import Reason, SourceObject, Value, Values
 from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.engine.rules.generated import is_kept, label_of, reusable
@@ -47,7 +47,7 @@ def map_account(
     taken: TakenValues | None = None,
     record: Values | None = None,
     only: frozenset[str] | None = None,
-) -> Mapped:
+) -> MappedAccount:
     """Map *obj*. *account_ids* maps the directory ids of referenced objects to their accounts. Never raises, whatever the person's data.
 
     *generated* are values that were generated earlier and are used again. *only* restricts the run to mappings that read one of these
@@ -82,11 +82,11 @@ def map_account(
             work = _Work(obj.id, record, context, generated, account_ids, creating, taken or {}, values)
         problem = work.add(attribute)
         if problem is not None:
-            return Mapped({}, problem=problem, redacted=frozenset(work.redacted), is_excluded=work.is_excluded)
+            return MappedAccount({}, problem=problem, redacted=frozenset(work.redacted), is_excluded=work.is_excluded)
     return _complete(mapping, values, work, creating=creating)
 
 
-def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | None, *, creating: bool) -> Mapped:
+def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | None, *, creating: bool) -> MappedAccount:
     """Complete a run over all mappings: remove elements that contain only constant values, and report missing required values."""
     for labels, given in mapping.labels:
         # Drop elements filled only by constants: {"type": "work", "primary": true} is not an e-mail address.
@@ -95,7 +95,7 @@ def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | No
                 values.pop(label, None)
     problem = _missing_required(mapping, values) if creating else None
     if work is None:
-        return Mapped(values, _NO_NAMES, _NO_NAMES, (), _NO_VALUES, _NO_NAMES, problem, _NO_VALUES)
+        return MappedAccount(values, _NO_NAMES, _NO_NAMES, (), _NO_VALUES, _NO_NAMES, problem, _NO_VALUES)
     return work.done(problem)
 
 
@@ -203,8 +203,8 @@ class _Work:
         if found:
             self.values[mapping.target] = tuple(found) if several else found[0]
 
-    def done(self, problem: Reason | None) -> Mapped:
-        return Mapped(
+    def done(self, problem: Reason | None) -> MappedAccount:
+        return MappedAccount(
             self.values,
             frozenset(self.cleared),
             frozenset(self.dropped),

@@ -1,6 +1,6 @@
 """Decide how long to wait before a failed request is repeated. All repeated requests follow this one rule. Pure.
 
-Every failed request is counted for its object, and for its kind (`Asked`) in the whole job. Each failure doubles the pause, and only a
+Every failed request is counted for its object, and for its `RequestKind` in the whole job. Each failure doubles the pause, and only a
 success of the same kind resets it, because a successful probe says nothing about writes. All code that repeats a request takes the pause
 from here, so no loop repeats requests at a constant rate.
 """
@@ -19,7 +19,7 @@ MOST_PAUSES = 6  # consecutive unanswered probes before the job is quarantined: 
 MOST_DOUBLINGS = 20
 
 
-class Asked(StrEnum):
+class RequestKind(StrEnum):
     """The kind of a request. An answer to one kind proves nothing about the others."""
 
     PROBE = "probe"

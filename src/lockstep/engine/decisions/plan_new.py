@@ -14,7 +14,7 @@ from lockstep.engine.decisions.matching import ManyMatches, Match, NoMatch, OneM
 from lockstep.engine.decisions.prepare import PreparedObject
 from lockstep.engine.decisions.steps import matching_step
 from lockstep.engine.decisions.unique_values import all_taken, unique_steps
-from lockstep.engine.plans import BlockedBy, Draft, Mapped, Step
+from lockstep.engine.plans import BlockedBy, Draft, MappedAccount, Step
 from lockstep.engine.records import Action, Change, LinkState, Reason
 
 UNDER_WAY = "AccountUnderWay"
@@ -42,7 +42,7 @@ def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues |
     return Draft(Action.REFUSE, (reason,), steps=(matching_step(match, prepared.queries),), blocked_by=blocked)
 
 
-def refused(mapped: Mapped) -> Draft | None:
+def refused(mapped: MappedAccount) -> Draft | None:
     """Return the draft of a refusal if the object cannot be mapped, otherwise None. An object that a mapping excludes on purpose is not
     a failure.
     """

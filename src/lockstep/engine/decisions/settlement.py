@@ -20,7 +20,7 @@ from lockstep.scim.target_values import MISSING, read_path
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentOperation:
     """An operation from the journal. A None in *after* means that the operation cleared the value. Redacted values are left out.
 
     *queries* find the account of a create. *target_id* is the account that was written, or the one that a late response named.
@@ -44,7 +44,7 @@ def sent(
     after: Mapping[str, Any] | None,
     queries: Sequence[Mapping[str, str]] | None,
     mapping: ObjectMapping | None,
-) -> Sent:
+) -> SentOperation:
     """Build the operation from a journal row. Rows written by older versions have no queries; for them, queries are built from the sent
     values.
     """
@@ -54,10 +54,10 @@ def sent(
         matching = [attribute.target for attribute in mapping.matching]
         asked = [(path, text_of(values[path])) for path in matching if values.get(path) not in (None, "")]
     numbered = tuple(MatchQuery(attribute, value, number) for number, (attribute, value) in enumerate(asked, 1))
-    return Sent(id, action, target_id, values, numbered)
+    return SentOperation(id, action, target_id, values, numbered)
 
 
-def may_be_made_by(operation: Sent, account: Account, found_by: MatchQuery) -> bool:
+def may_be_made_by(operation: SentOperation, account: Account, found_by: MatchQuery) -> bool:
     """Whether the create *operation* may have made *account*, which the query *found_by* returned.
 
     The create cannot have made an account with a different value in a matching attribute of higher precedence.
@@ -80,14 +80,14 @@ def answers_to(queries: Sequence[MatchQuery], account: Account) -> bool:
     return True
 
 
-def resembles(operation: Sent, account: Account, mapping: ObjectMapping) -> bool:
+def resembles(operation: SentOperation, account: Account, mapping: ObjectMapping) -> bool:
     """Whether *account* has the values that the create sent. Matching values are not compared, because some applications rewrite them."""
     matching = {attribute.target for attribute in mapping.matching}
     shown = {path: value for path, value in _shown(operation.after, account).items() if path not in matching}
     return bool(shown) and all(_is_same(mapping, path, value, operation.after[path]) for path, value in shown.items())
 
 
-def took_effect(operation: Sent, account: Account | None, mapping: ObjectMapping | None) -> bool:
+def took_effect(operation: SentOperation, account: Account | None, mapping: ObjectMapping | None) -> bool:
     """Whether the account shows that a change or deletion took effect. Attributes that it does not show are ignored."""
     if operation.is_delete or account is None:
         return operation.is_delete and account is None
@@ -100,7 +100,7 @@ def took_effect(operation: Sent, account: Account | None, mapping: ObjectMapping
     )
 
 
-def base_of_made(operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
+def base_of_made(operation: SentOperation, account: Account, mapping: ObjectMapping | None) -> Values:
     """Return the agreed values of an account that our create made: the values sent, in the spelling that the application returned.
 
     For mappings that tolerate drift, the sent value is used instead of the returned one; otherwise a change by the application would count
@@ -117,7 +117,9 @@ def base_of_made(operation: Sent, account: Account, mapping: ObjectMapping | Non
     }
 
 
-def base_after_change(base: Values, operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
+def base_after_change(
+    base: Values, operation: SentOperation, account: Account, mapping: ObjectMapping | None
+) -> Values:
     """Update *base* from *account*, read after a change with unknown outcome. Sent values that the account shows count as agreed.
 
     Other sent values are removed from *base*, so that they are written again.

@@ -15,7 +15,7 @@ from lockstep.engine.expressions.converting import converted
 from lockstep.engine.expressions.values import Record, Value, parse_integer
 
 if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import Compiled, Evaluate
+    from lockstep.engine.expressions.compiler import CompiledClosure, Evaluate
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -30,7 +30,7 @@ _SHORT = 18  # digits that always fit into 64 bits
 _LONGEST = 1_000  # converting a longer number takes too long
 
 
-def compile_comparison(sign: str, left: Compiled, right: Compiled) -> Evaluate:
+def compile_comparison(sign: str, left: CompiledClosure, right: CompiledClosure) -> Evaluate:
     read_left, read_right = converted(left, ValueKind.TEXT, ""), converted(right, ValueKind.TEXT, "")
     compare = _OPERATORS[sign]
     if right.is_constant and sign in ("=", "<>"):

@@ -52,7 +52,7 @@ NOWHERE = EvaluationContext(_NO_MOMENT)
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledClosure:
     """A closure, with the properties of its value that are known at compile time."""
 
     evaluate: Evaluate
@@ -75,7 +75,7 @@ class Form:
     """The argument of a lazy function: its compiled, unevaluated arguments, and methods to report errors in them."""
 
     call: CallNode
-    arguments: tuple[Compiled, ...]
+    arguments: tuple[CompiledClosure, ...]
     function: Function
     text: str
 
@@ -138,38 +138,38 @@ class Compiler:
     folding_context: EvaluationContext = field(default_factory=lambda: EvaluationContext(_NO_MOMENT))
     is_in_branch: bool = False  # the part being compiled may never be evaluated
 
-    def compile(self, node: Expression, *, is_root: bool = False) -> Compiled:
+    def compile(self, node: Expression, *, is_root: bool = False) -> CompiledClosure:
         compiled = self._compile(node, is_root=is_root)
         if self.observe is None:
             return compiled
         return replace(compiled, evaluate=self.observe(node, compiled.evaluate), is_observed=True)
 
-    def _compile(self, node: Expression, *, is_root: bool) -> Compiled:
+    def _compile(self, node: Expression, *, is_root: bool) -> CompiledClosure:
         match node:
             case AttributeNode(name):
-                return Compiled(read_attribute(name), ValueKind.ANY, node)
+                return CompiledClosure(read_attribute(name), ValueKind.ANY, node)
             case TextNode(value):
                 return constant(value, ValueKind.TEXT, node)
             case NumberNode(value):
                 return constant(value, ValueKind.INTEGER, node)
             case EmptySlot():
-                return Compiled(_nothing, ValueKind.ANY, node, is_constant=True, is_empty=True)
+                return CompiledClosure(_nothing, ValueKind.ANY, node, is_constant=True, is_empty=True)
             case KeywordNode(word):
                 return _keyword(word, node)
             case ComparisonNode():
                 left, right = self.compile(node.left), self.compile(node.right)
-                return Compiled(self._comparison(node, left, right), ValueKind.CONDITION, node)
+                return CompiledClosure(self._comparison(node, left, right), ValueKind.CONDITION, node)
             case CallNode():
                 return self._call(node, is_root=is_root)
 
-    def _comparison(self, node: ComparisonNode, left: Compiled, right: Compiled) -> Evaluate:
+    def _comparison(self, node: ComparisonNode, left: CompiledClosure, right: CompiledClosure) -> Evaluate:
         try:
             return compile_comparison(node.operator, left, right)
         except ExpressionTrouble as trouble:
             message = f"the comparison {trouble.message}"
             raise ExpressionError(self.text, node.position, message, expected=trouble.expected) from None
 
-    def _call(self, node: CallNode, *, is_root: bool) -> Compiled:
+    def _call(self, node: CallNode, *, is_root: bool) -> CompiledClosure:
         function = link(node, self.text, is_root=is_root)
         arguments = tuple(self._branch(function, index, argument) for index, argument in enumerate(node.arguments))
         form = Form(node, arguments, function, self.text)
@@ -181,13 +181,13 @@ class Compiler:
             if not self.is_in_branch or function.name == "Replace":
                 raise
             self.folded_errors.append(error)
-            return Compiled(_failing(error), function.returns, node)
+            return CompiledClosure(_failing(error), function.returns, node)
         wrapped = (made if makes_long_results(function) else located)(evaluate, form)
-        compiled = Compiled(wrapped, function.returns, node)
+        compiled = CompiledClosure(wrapped, function.returns, node)
         constant_arguments = all(argument.is_constant for argument in arguments)
         return self._folded(compiled, function) if constant_arguments else compiled
 
-    def _branch(self, function: Function, index: int, argument: Expression) -> Compiled:
+    def _branch(self, function: Function, index: int, argument: Expression) -> CompiledClosure:
         outside, self.is_in_branch = (
             self.is_in_branch,
             self.is_in_branch or index >= _BRANCHES.get(function.name, index + 1),
@@ -196,7 +196,7 @@ class Compiler:
         self.is_in_branch = outside
         return compiled
 
-    def _folded(self, compiled: Compiled, function: Function) -> Compiled:
+    def _folded(self, compiled: CompiledClosure, function: Function) -> CompiledClosure:
         if self.observe is not None or not function.pure or function.wants_context:
             return compiled
         try:
@@ -212,8 +212,8 @@ class Compiler:
         return constant(value, compiled.kind, compiled.node)
 
 
-def constant(value: Value, kind: ValueKind, node: Expression) -> Compiled:
-    return Compiled(lambda record, context: value, kind, node, is_constant=True, value=value)
+def constant(value: Value, kind: ValueKind, node: Expression) -> CompiledClosure:
+    return CompiledClosure(lambda record, context: value, kind, node, is_constant=True, value=value)
 
 
 def read_attribute(name: str) -> Evaluate:
@@ -231,7 +231,7 @@ def _failing(error: ExpressionError) -> Evaluate:
     return fail
 
 
-def _keyword(word: str, node: KeywordNode) -> Compiled:
+def _keyword(word: str, node: KeywordNode) -> CompiledClosure:
     flow = FLOWS.get(word)
     if flow is None:
         # Truth values may be written as bare words. All other words were already checked against the parameter's list.
@@ -240,7 +240,7 @@ def _keyword(word: str, node: KeywordNode) -> Compiled:
     def divert(record: Record, context: EvaluationContext) -> Value:
         raise Diverted(flow)
 
-    return Compiled(divert, ValueKind.ANY, node)
+    return CompiledClosure(divert, ValueKind.ANY, node)
 
 
 def _plain(form: Form) -> Evaluate:

@@ -23,7 +23,7 @@ from lockstep.engine.expressions.values import (
 )
 
 if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import Compiled, Evaluate
+    from lockstep.engine.expressions.compiler import CompiledClosure, Evaluate
 
 _CONVERSIONS: dict[ValueKind, Callable[[Value, str], Value]] = {
     ValueKind.TEXT: to_text,
@@ -36,7 +36,7 @@ _CONVERSIONS: dict[ValueKind, Callable[[Value, str], Value]] = {
 _GIVES_TEXT = frozenset({ValueKind.TEXT, ValueKind.BOOLEAN, ValueKind.WORD, ValueKind.DATE})
 
 
-def converted(argument: Compiled, kind: ValueKind, name: str, *, needed: bool = False) -> Evaluate:
+def converted(argument: CompiledClosure, kind: ValueKind, name: str, *, needed: bool = False) -> Evaluate:
     """Return a closure that gives *argument* as *kind*. Raises ExpressionTrouble immediately if a constant cannot be converted."""
     convert = needed_integer if needed else _CONVERSIONS.get(kind)
     if convert is None:
@@ -53,7 +53,7 @@ def converted(argument: Compiled, kind: ValueKind, name: str, *, needed: bool = 
     return _converting(argument, convert, name)
 
 
-def _reading_text(argument: Compiled, name: str) -> Evaluate:
+def _reading_text(argument: CompiledClosure, name: str) -> Evaluate:
     attribute = argument.attribute
     evaluate = argument.evaluate
 
@@ -68,7 +68,7 @@ def _reading_text(argument: Compiled, name: str) -> Evaluate:
     return read if attribute is not None else convert
 
 
-def _converting(argument: Compiled, convert: Callable[[Value, str], Value], name: str) -> Evaluate:
+def _converting(argument: CompiledClosure, convert: Callable[[Value, str], Value], name: str) -> Evaluate:
     evaluate = argument.evaluate
     if convert is not to_values:
         return lambda record, context: convert(evaluate(record, context), name)

@@ -29,7 +29,7 @@ _CLASSES: dict[str, tuple[tuple[str, str], frozenset[str], str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Translated:
+class TranslatedPattern:
     """A translated pattern. *groups* maps the .NET name of a group (or its number as text) to RE2's group number.
 
     *depends_on_text* is true if the pattern has a class that must be expanded to the non-ASCII characters of the text.
@@ -49,12 +49,12 @@ class Untranslatable(Exception):
         self.offset = offset
 
 
-def translate(pattern: str, beyond_ascii: str = "") -> Translated:
+def translate(pattern: str, beyond_ascii: str = "") -> TranslatedPattern:
     """Translate *pattern* for texts whose non-ASCII characters are all in *beyond_ascii*. Raises Untranslatable."""
     if len(pattern) > MAX_PATTERN:
         raise Untranslatable(f"can have at most {MAX_PATTERN:,} characters; this one has {len(pattern):,}", MAX_PATTERN)
     translator = _Translator(pattern, beyond_ascii)
-    return Translated(translator.run(), translator.numbering(), translator.depends_on_text)
+    return TranslatedPattern(translator.run(), translator.numbering(), translator.depends_on_text)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import re2
 
-from lockstep.engine.expressions.dotnet_regex import Translated, Untranslatable, translate
+from lockstep.engine.expressions.dotnet_regex import TranslatedPattern, Untranslatable, translate
 from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 from lockstep.engine.expressions.values import MAX_TEXT, check_size
 from lockstep.engine.expressions.work import Work
@@ -103,7 +103,7 @@ def compile_pattern(source: str) -> Pattern:
 
 
 @lru_cache(maxsize=256)
-def _compiled(source: str, beyond_ascii: str) -> tuple[re2._Regexp, Translated]:
+def _compiled(source: str, beyond_ascii: str) -> tuple[re2._Regexp, TranslatedPattern]:
     try:
         translated = translate(source, beyond_ascii)
         options = re2.Options()

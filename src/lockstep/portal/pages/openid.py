@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lockstep.actions.openid_sign_in import answering, leaving
-from lockstep.actions.openid_sign_in.answering import Answered, OpenidSignInFirst, Outcome
+from lockstep.actions.openid_sign_in.answering import OpenidSignInFirst, Outcome, ResponseToApplication
 from lockstep.actions.saml_sign_in import leaving as way_out
 from lockstep.kit.cookies import origin_of
 from lockstep.kit.pages import Answer, PageView, Redirect, address
@@ -47,7 +47,7 @@ async def go_on(context: PortalContext, request: Request) -> Answer:
         context.actions, request.query_params.get("request", ""), context.caller, visitor=visitor_of(request),
         origin=origin_of(request), browser=browser_secret(request),
     )  # fmt: skip
-    if isinstance(found, Answered) and not found.fields:
+    if isinstance(found, ResponseToApplication) and not found.fields:
         return _by_page(f"Signing in to {found.app}", found.url)
     return _shown(request, found)
 
@@ -90,7 +90,7 @@ def _shown(request: Request, found: Outcome) -> Answer:
             response = _redirected(address(SIGN_IN, next=back, again="yes" if again else "", name=hint))
             set_browser_secret(response, request, browser, path=COOKIE_PATH)
             return response
-        case Answered(app, url, fields):
+        case ResponseToApplication(app, url, fields):
             if not fields:
                 return _redirected(url)
             return PageView("portal/sending.html", f"Signing in to {app}", {"url": url, "fields": fields}, sends_to=url)

@@ -13,8 +13,15 @@ from starlette.responses import RedirectResponse, Response
 
 from lockstep.actions.context import Context
 from lockstep.actions.openid_sign_in import opening
-from lockstep.actions.saml_sign_in.answering import NotAssigned, Opened, Posted, SignInFirst, answer_request, launch
-from lockstep.actions.saml_sign_in.asking import Received, receive_form, receive_query
+from lockstep.actions.saml_sign_in.answering import (
+    ApplicationStart,
+    NotAssigned,
+    ResponseForm,
+    SignInFirst,
+    answer_request,
+    launch,
+)
+from lockstep.actions.saml_sign_in.asking import SealedRequest, receive_form, receive_query
 from lockstep.actions.saml_sign_in.describing import metadata_of
 from lockstep.actions.saml_sign_in.leaving import receive_logout
 from lockstep.actions.saml_sign_in.noting import did_not_work
@@ -138,7 +145,7 @@ async def take_logout(context: PortalContext, request: Request) -> Answer:
     return Redirect(address or SIGNED_OUT)
 
 
-def _on_to_answer(request: Request, app: str, received: Received) -> Response:
+def _on_to_answer(request: Request, app: str, received: SealedRequest) -> Response:
     response = RedirectResponse(_continue(app, received.sealed), status_code=303)
     set_browser_secret(response, request, received.browser, path="/saml2")
     return response
@@ -148,11 +155,11 @@ def _continue(app: str, sealed: str) -> str:
     return f"/saml2/{quote(app, safe='')}/continue?request={sealed}"
 
 
-def _shown(found: Posted | Opened | NotAssigned) -> PageView:
+def _shown(found: ResponseForm | ApplicationStart | NotAssigned) -> PageView:
     match found:
-        case Posted(app, url, fields):
+        case ResponseForm(app, url, fields):
             return PageView("portal/sending.html", f"Signing in to {app}", {"url": url, "fields": fields}, sends_to=url)
-        case Opened(app, url):
+        case ApplicationStart(app, url):
             return PageView("portal/sending.html", f"Opening {app}", {"url": url, "fields": {}})
         case NotAssigned(app, contact, is_off):
             model = {"app": app, "contact": contact, "is_off": is_off}

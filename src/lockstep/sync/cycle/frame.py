@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 
 from lockstep.configuration.rules import ObjectMapping, Scope
-from lockstep.engine.decisions.patience import MOST_PAUSES, Asked
+from lockstep.engine.decisions.patience import MOST_PAUSES, RequestKind
 from lockstep.engine.decisions.quarantine import QuarantineReason
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.errors import LockstepError
@@ -113,22 +113,22 @@ async def _read_list(services: Services, job: Job, mapping: ObjectMapping, targe
         async with services.pool.connection() as connection:
             await cycles.count(connection, cycle, requests=requests)
         if requests:
-            await application_health.answered(services, job, Asked.LISTING)
+            await application_health.answered(services, job, RequestKind.LISTING)
         return True
     async with services.pool.connection() as connection:
-        streak = (await target_state.read_state(connection, job.id)).streak(Asked.LISTING)
+        streak = (await target_state.read_state(connection, job.id)).streak(RequestKind.LISTING)
         was_unusable = await target_index.was_unusable(connection, job.id, mapping.source.value)
     log.warning("list_not_read", job=job.id, kind=mapping.source.value, tries=streak.breaks + 1, detail=answer.detail)
     most = MOST_PAUSES if answer.verdict in MAY_PASS else 1 if was_unusable else MOST_LISTING_TRIES
     # A refusal is final: the application does not list its accounts.
     if answer.verdict is not Verdict.REFUSED and streak.breaks + 1 < most:
-        await application_health.notice(services, job, answer, Asked.LISTING)
+        await application_health.notice(services, job, answer, RequestKind.LISTING)
         return False
     async with transaction(services.pool) as connection:
         await application_health.log_listing_given_up(connection, job, mapping.source, answer)
         await cycles.note_trouble(connection, cycle, application_health.error_row(answer))
         await target_index.give_up(connection, job.id, mapping.source.value, cycle=cycle, is_unusable=True)
-        await target_state.note_answered(connection, job.id, Asked.LISTING)
+        await target_state.note_answered(connection, job.id, RequestKind.LISTING)
     return True
 
 
@@ -270,13 +270,13 @@ async def probe(services: Services, job: Job, target: TargetReader, *, in_quaran
         if is_no_scim or (in_quarantine and answer.verdict is not Verdict.THROTTLED):
             await application_health.quarantine(services, job, QuarantineReason.EXCEPTION, answer)
         else:
-            await application_health.notice(services, job, answer, Asked.PROBE)
+            await application_health.notice(services, job, answer, RequestKind.PROBE)
         return False
     except LockstepError as refused:
         blocked = Answer(Verdict.BLOCKED, detail=refused.detail, next_step=refused.next_step)
-        await application_health.notice(services, job, blocked, Asked.PROBE)
+        await application_health.notice(services, job, blocked, RequestKind.PROBE)
         return False
-    await application_health.answered(services, job, Asked.PROBE)
+    await application_health.answered(services, job, RequestKind.PROBE)
     async with services.pool.connection() as connection:
         await jobs.note_probe(connection, job.id)
     return True

@@ -15,7 +15,7 @@ from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import dirty_marks, failing, jobs
 from lockstep.storage.cycles import Cycle
-from lockstep.storage.failing import Failing
+from lockstep.storage.failing import FailureCounts
 from lockstep.sync import application_health
 from lockstep.sync.services import Job, Services
 from lockstep.wording import counted
@@ -82,7 +82,7 @@ async def judge(connection: Connection, services: Services, job: Job, ended: Cyc
     return False
 
 
-async def _reason(connection: Connection, job: Job, found: Failing) -> QuarantineReason | None:
+async def _reason(connection: Connection, job: Job, found: FailureCounts) -> QuarantineReason | None:
     if found.total < FEWEST:
         return None
     working = await failing.count_working(connection, job.id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lockstep.engine.decisions.plan import PreparedObject
-from lockstep.engine.decisions.settlement import Sent, answers_to, resembles
+from lockstep.engine.decisions.settlement import SentOperation, answers_to, resembles
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, Verdict
@@ -211,7 +211,9 @@ def _is_answer_to(planned: PlanResult, answer: Answer) -> bool:
     queries = planned.prepared.queries
     if answers_to(queries, account):
         return True
-    return resembles(Sent("", Action.CREATE, account.id, planned.plan.mapped.values, queries), account, mapping)
+    return resembles(
+        SentOperation("", Action.CREATE, account.id, planned.plan.mapped.values, queries), account, mapping
+    )
 
 
 def failed_look(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from lockstep.engine.decisions.patience import Asked
+from lockstep.engine.decisions.patience import RequestKind
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetSettings, Verdict
 from lockstep.storage import dirty
@@ -59,7 +59,7 @@ async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
             answer = Answer(
                 Verdict.UNAUTHORIZED, code="Unauthorized", detail=refused.detail, next_step=refused.next_step
             )
-            await application_health.notice(services, job, answer, Asked.PROBE)
+            await application_health.notice(services, job, answer, RequestKind.PROBE)
     finally:
         if services.drains.get(job_id) is poked:
             del services.drains[job_id]

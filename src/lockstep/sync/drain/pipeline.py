@@ -16,7 +16,7 @@ from datetime import timedelta
 import psycopg
 import structlog
 
-from lockstep.engine.decisions.patience import Asked
+from lockstep.engine.decisions.patience import RequestKind
 from lockstep.engine.records import Action
 from lockstep.http.deadline import deadline
 from lockstep.ports import Answer, Target, TargetSettings
@@ -196,9 +196,9 @@ class Pipeline:
         outcome, answer = await run.outcome()
         self.done(outcome)
         if run.result.added or run.result.removed:
-            await self._reports.answered(Asked.MEMBERS)
+            await self._reports.answered(RequestKind.MEMBERS)
         if answer is not None:
-            await self._notice(answer, Asked.MEMBERS)
+            await self._notice(answer, RequestKind.MEMBERS)
 
     async def _look(self, work: Look | Settle) -> None:
         try:
@@ -251,7 +251,7 @@ class Pipeline:
         log.error("object_fault", kind=claim.kind, object=claim.source_id, trace=traceback.format_exc())
         self.done(outcomes.refused(claim, None, answers.INTERNAL_ERROR, moment=self.services.moment()))
 
-    async def _notice(self, answer: Answer, asked: Asked) -> None:
+    async def _notice(self, answer: Answer, asked: RequestKind) -> None:
         """Handle what a response means for the whole application rather than for one object."""
         if stop := await self._reports.notice(answer, asked):
             self.stop_claiming = stop

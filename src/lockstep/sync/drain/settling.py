@@ -18,7 +18,7 @@ from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.decisions.matching import differs_in_case, match_key
 from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.settlement import (
-    Sent,
+    SentOperation,
     base_after_change,
     base_of_made,
     is_switched_off,
@@ -193,7 +193,7 @@ class _Run:
                 self.found.settled.append(SettledOperation(operation.id, "ambiguous", account.id))
             self.found.stray = account
 
-    async def _made_by(self, operation: OpenOperation, what: Sent) -> list[Account] | None:
+    async def _made_by(self, operation: OpenOperation, what: SentOperation) -> list[Account] | None:
         """Return the accounts that the open create *operation* may have made, the best match first. Returns None if another object has an
         older claim or an open operation on one of them.
         """
@@ -216,7 +216,7 @@ class _Run:
             return None
         return free
 
-    async def _search(self, what: Sent) -> dict[str, Account]:
+    async def _search(self, what: SentOperation) -> dict[str, Account]:
         kind, mapping = self.prepared.obj.kind, self.prepared.mapping
         found: dict[str, Account] = {}
         for query in what.queries:
@@ -235,7 +235,7 @@ class _Run:
             found = {what.target_id: found[what.target_id]}
         return found
 
-    async def _not_found(self, operation: OpenOperation, what: Sent) -> None:
+    async def _not_found(self, operation: OpenOperation, what: SentOperation) -> None:
         """Handle a search that found no matching account. Its result is accepted only if the request can no longer arrive at the
         application, and if a second search finds none either.
         """
@@ -260,10 +260,12 @@ class _Run:
 
     # -- shared by both
 
-    def _link_to(self, account: Account, *, base: Values, made_by: Sent | None = None, matched_by: str = "") -> None:
+    def _link_to(
+        self, account: Account, *, base: Values, made_by: SentOperation | None = None, matched_by: str = ""
+    ) -> None:
         self.found.relink(made_link(self.prepared, account, base, made_by, matched_by=matched_by), is_new=True)
 
-    async def _account(self, what: Sent) -> Account | None:
+    async def _account(self, what: SentOperation) -> Account | None:
         if what.target_id not in self._read:
             mapping, link = self.prepared.mapping, self.found.link
             base: Values = link.base if link is not None and link.target_id == what.target_id else {}
@@ -280,15 +282,8 @@ class _Run:
             held = await links.holders(connection, self.job.id, self.prepared.obj.kind.value, accounts)
         return {key: one for key, one in held.items() if one.source_id != self.prepared.obj.id}
 
-    def _sent(self, operation: OpenOperation) -> Sent:
-        return sent(
-            operation.id,
-            operation.action,
-            operation.target_id,
-            operation.after,
-            operation.queries,
-            self.prepared.mapping,
-        )
+    def _sent(self, one: OpenOperation) -> SentOperation:
+        return sent(one.id, one.action, one.target_id, one.after, one.queries, self.prepared.mapping)
 
 
 def _holds_account(link: Link | None) -> bool:

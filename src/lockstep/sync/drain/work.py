@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
-from lockstep.engine.decisions.patience import Asked
+from lockstep.engine.decisions.patience import RequestKind
 from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.records import Action
 from lockstep.storage.dirty import Claim
@@ -61,16 +61,16 @@ class Members:
 Work: TypeAlias = Look | Settle | Write | Members
 
 
-def asks(work: Work) -> Asked:
+def asks(work: Work) -> RequestKind:
     """Return the kind of request that *work* sends to the application."""
     match work:
         case Look() | Settle():
-            return Asked.GET if work.prepared.is_linked else Asked.SEARCH
+            return RequestKind.GET if work.prepared.is_linked else RequestKind.SEARCH
         case Members():
-            return Asked.MEMBERS
+            return RequestKind.MEMBERS
         case Write():
-            return {Action.CREATE: Asked.CREATE, Action.DELETE: Asked.DELETE}.get(
-                work.planned.plan.action, Asked.UPDATE
+            return {Action.CREATE: RequestKind.CREATE, Action.DELETE: RequestKind.DELETE}.get(
+                work.planned.plan.action, RequestKind.UPDATE
             )
 
 

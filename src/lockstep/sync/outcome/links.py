@@ -12,7 +12,7 @@ from typing import Any
 from lockstep.engine.decisions.diff import same_value
 from lockstep.engine.decisions.mapping import base_after, held_values
 from lockstep.engine.decisions.plan import PreparedObject
-from lockstep.engine.decisions.settlement import Sent
+from lockstep.engine.decisions.settlement import SentOperation
 from lockstep.engine.plans import Plan
 from lockstep.engine.records import Account, Link, LinkState, Values
 from lockstep.engine.rules.mappings import Drift, Expression, ObjectMapping
@@ -76,7 +76,7 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
 
 
 def made_link(
-    prepared: PreparedObject, account: Account, base: Values, made_by: Sent | None, *, matched_by: str = ""
+    prepared: PreparedObject, account: Account, base: Values, made_by: SentOperation | None, *, matched_by: str = ""
 ) -> Link:
     """Return the link to an account that an operation with unknown outcome has created or adopted. The next plan starts from *base*."""
     return Link(
@@ -94,7 +94,7 @@ def made_link(
     )
 
 
-def _generated(mapping: ObjectMapping, made_by: Sent) -> Values:
+def _generated(mapping: ObjectMapping, made_by: SentOperation) -> Values:
     """Return the values that were generated for the account and must not change later."""
     return {
         one.target: {"value": made_by.after[one.target], "expression": one.source.compiled.text}

@@ -15,12 +15,11 @@ from lockstep.engine.records import Account, ObjectKind, Values
 from lockstep.engine.rules.mappings import ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.ports import AccountReader, Answer, TargetError, Verdict
+from lockstep.sync.services import SEARCH_LAG_SECONDS
 from lockstep.wording import counted
 
 # Returns a few random accounts of other objects, which the application should show.
 Witnesses = Callable[[], Awaitable[Sequence[str]]]
-
-SEARCH_LAG_SECONDS = 0.5  # some applications find a new account only after a moment
 
 
 async def read_account(

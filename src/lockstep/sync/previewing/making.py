@@ -155,7 +155,7 @@ async def _report(services: Services, claimed: ClaimedPreview, *, phase: str, to
 
 @asynccontextmanager
 async def _beating(services: Services, claimed: ClaimedPreview) -> AsyncIterator[None]:
-    """Show during the block that the preview is being made. If it was stopped or taken over, end the block with `PreviewEnded`."""
+    """Report regularly that the preview is still being made. If it was stopped or taken over, the block ends with `PreviewEnded`."""
     task = asyncio.current_task()
     is_over = is_made = False
 

@@ -180,7 +180,7 @@ def _shown(obj: SourceObject, found: PlanResult, checked: Plan, *, is_due: bool)
 
 
 def _is_privileged(found: PlanResult) -> bool:
-    """Whether the account has a privileged value, as it was read, or else as both sides last agreed."""
+    """Whether the account has a privileged value. A value that was not read is taken from the link's base."""
     mapping, link = found.prepared.mapping, found.prepared.link
     if mapping is None:
         return False

@@ -83,7 +83,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchanged:
+class RepeatableExchange:
     """A request and its response, in a form that a person can repeat.
 
     *token* is the text to send after `Bearer`; it is never the real token. *received* is redacted.
@@ -115,7 +115,7 @@ class Conversation:
         seconds: float,
         authorizer: Authorizer | None = None,
     ) -> None:
-        self.exchanges: list[Exchanged] = []
+        self.exchanges: list[RepeatableExchange] = []
         self.made = made
         self.tenant = tenant
         self._client = client
@@ -138,7 +138,7 @@ class Conversation:
         if token != "":
             headers["Authorization"] = f"Bearer {token}" if token else await self._authorized(method, url)
         shown = "$SCIM_TOKEN" if token is None else token
-        sent = Exchanged(method, url, shown, content or b"", None, "", 0.0)
+        sent = RepeatableExchange(method, url, shown, content or b"", None, "", 0.0)
         got = await self._answered(sent, headers, content)
         parsed, is_json = _object(got.body)
         bare = path.partition("?")[0]
@@ -164,7 +164,7 @@ class Conversation:
             wanted = quote(f"{attribute} eq {json_quote(sent[attribute])}", safe="")
             self.made.append(f"{collection}?filter={wanted}")
 
-    async def _answered(self, sent: Exchanged, headers: Mapping[str, str], content: bytes | None) -> Response:
+    async def _answered(self, sent: RepeatableExchange, headers: Mapping[str, str], content: bytes | None) -> Response:
         """Send a request and return the response. A request that the server's rate limit refuses is sent again."""
         for attempt in range(MOST_ATTEMPTS):
             deadline = asyncio.get_running_loop().time() + self._seconds
@@ -219,7 +219,7 @@ class Conversation:
         """Return an unused user name, mail address or group name. People can recognise it if it is left behind."""
         return f"lockstep-check-{secrets.token_hex(6)}@example.com"
 
-    def _remember(self, sent: Exchanged, status: int | None, seconds: float, received: bytes) -> None:
+    def _remember(self, sent: RepeatableExchange, status: int | None, seconds: float, received: bytes) -> None:
         shown = self._redactor.body(received)
         self.exchanges.append(
             replace(sent, url=self._redactor.text(sent.url), status=status, seconds=seconds, received=shown)

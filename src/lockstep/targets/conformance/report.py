@@ -10,14 +10,14 @@ import shlex
 from typing import Any
 from xml.etree import ElementTree
 
-from lockstep.targets.conformance.conversation import JSON, Exchanged
+from lockstep.targets.conformance.conversation import JSON, RepeatableExchange
 from lockstep.targets.conformance.run import CheckReport, CheckResult, CheckVerdict
 
 # XML 1.0 cannot contain these characters, not even escaped.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def as_curl(exchange: Exchanged) -> str:
+def as_curl(exchange: RepeatableExchange) -> str:
     """A POSIX shell command that sends the same request."""
     parts = ["curl -sS"]
     if exchange.method != "GET":

@@ -25,7 +25,7 @@ from lockstep.targets.conformance.catalogue import (
     UnsupportedByServer,
     checks_of,
 )
-from lockstep.targets.conformance.conversation import Conversation, Exchanged
+from lockstep.targets.conformance.conversation import Conversation, RepeatableExchange
 from lockstep.targets.scim_answers import id_in
 from lockstep.targets.scim_requests import read_tenant_url
 
@@ -47,7 +47,7 @@ class CheckResult:
     verdict: CheckVerdict
     seconds: float
     sentence: str = ""
-    exchange: Exchanged | None = None
+    exchange: RepeatableExchange | None = None
 
 
 @dataclass(frozen=True, slots=True)

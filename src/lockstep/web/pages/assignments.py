@@ -25,14 +25,14 @@ DEFAULT_ACCESS = "Default Access"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AssignmentInput:
     """The input of the form that adds assignments. *picked* are ids, each with its kind: `User:0190...`."""
 
     picked: Sequence[str]
     role: str
 
     @classmethod
-    def of(cls, form: FormData) -> Wanted:
+    def of(cls, form: FormData) -> AssignmentInput:
         picked = [str(one) for one in form.getlist("principal")]
         return cls(list(dict.fromkeys(picked)), str(form.get("role", "")))
 
@@ -75,7 +75,7 @@ async def list_assigned(context: Context, request: Request) -> View:
 @pages.get("/apps/{app}/users-groups/add")
 async def choose(context: Context, request: Request) -> View:
     app = await applications.show_application(context, request.path_params["app"])
-    wanted = Wanted(
+    wanted = AssignmentInput(
         [str(one) for one in request.query_params.getlist("principal")], request.query_params.get("role", "")
     )
     return await _chooser(context, request, app, wanted)
@@ -88,7 +88,7 @@ async def add(context: Context, request: Request) -> Answer:
     """
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()
-    wanted = Wanted.of(form)
+    wanted = AssignmentInput.of(form)
     name = app.application.name
 
     async def work(inner: Context) -> Sequence[assignments.AssignmentRow]:
@@ -115,12 +115,12 @@ async def add(context: Context, request: Request) -> Answer:
 @pages.post("/apps/{app}/users-groups/add/look-up")
 async def look_up(context: Context, request: Request) -> Fragment:
     """Look up who of the selected people already has an account in the application. Nothing is written."""
-    wanted = Wanted.of(await request.form())
+    wanted = AssignmentInput.of(await request.form())
     forecast = await _forecast(context, request.path_params["app"], wanted, looks_up=True)
     return Fragment("assignments/forecast.html", {"forecast": forecast})
 
 
-async def _forecast(context: Context, app: str, wanted: Wanted, *, looks_up: bool) -> AssignmentForecast:
+async def _forecast(context: Context, app: str, wanted: AssignmentInput, *, looks_up: bool) -> AssignmentForecast:
     return await assignment_forecast.forecast_assignment(
         context, app, users=wanted.ids("User"), groups=wanted.ids("Group"), role=wanted.role or None, looks_up=looks_up
     )
@@ -158,7 +158,7 @@ async def _chooser(
     context: Context,
     request: Request,
     app: ApplicationView,
-    wanted: Wanted,
+    wanted: AssignmentInput,
     *,
     lines: Sequence[str] = (),
     forecast: AssignmentForecast | None = None,

@@ -23,13 +23,13 @@ pages = Pages()
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
+class PickedMembers:
     """People and groups that were ticked. *keys* are kind and id: `User:0190...`."""
 
     keys: Sequence[str]
 
     @classmethod
-    def of(cls, form: FormData) -> Picked:
+    def of(cls, form: FormData) -> PickedMembers:
         return cls(list(dict.fromkeys(str(one) for one in form.getlist("principal"))))
 
     @property
@@ -44,7 +44,7 @@ class Picked:
 async def choose(context: Context, request: Request) -> View:
     page = await page_of_group(context, request.path_params["group"])
     query = request.query_params
-    return await _chooser(context, page, Picked(query.getlist("principal")), query.get("search", ""))
+    return await _chooser(context, page, PickedMembers(query.getlist("principal")), query.get("search", ""))
 
 
 @pages.post(f"{HERE}/{{group}}/members/add")
@@ -61,7 +61,7 @@ async def _change(context: Context, request: Request, *, is_adding: bool) -> Ans
     """Change the members. The first click shows the effects on accounts, the second makes the change."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
-    picked = Picked.of(form)
+    picked = PickedMembers.of(form)
 
     async def work(inner: Context) -> tuple[int, int]:
         pairs = picked.pairs
@@ -105,7 +105,12 @@ def _review(
 
 
 async def _chooser(
-    context: Context, page: GroupPage, picked: Picked, search_text: str = "", *, refused: LockstepError | None = None
+    context: Context,
+    page: GroupPage,
+    picked: PickedMembers,
+    search_text: str = "",
+    *,
+    refused: LockstepError | None = None,
 ) -> View:
     text = search_text.strip()
     chosen = await assignment_pages.candidates_of(context, picked.ids("User"), picked.ids("Group"))

@@ -27,7 +27,7 @@ MOST_TRIED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TrialResult:
     """The result of a test with people: the position of an error, another problem, or the values."""
 
     rows: Sequence[TriedValue] = ()
@@ -83,7 +83,12 @@ async def save(context: Context, request: Request) -> Answer:
         return await _dialog(context, request, form, error=(where, problem), names=_names(data))
     if form.type == "expression" and (wrong := error_of(form.expression)) is not None:
         return await _dialog(
-            context, request, form, tried=Tried(error=wrong), error=("expression", wrong.message), names=_names(data)
+            context,
+            request,
+            form,
+            tried=TrialResult(error=wrong),
+            error=("expression", wrong.message),
+            names=_names(data),
         )
 
     async def work(inner: Context) -> None:
@@ -107,18 +112,18 @@ async def try_it(context: Context, request: Request) -> Fragment:
     return Fragment("mappings/tried.html", {"tried": tried})
 
 
-async def _try(context: Context, app: str, kind: ObjectKind, form: AttributeForm, names: Sequence[str]) -> Tried:
+async def _try(context: Context, app: str, kind: ObjectKind, form: AttributeForm, names: Sequence[str]) -> TrialResult:
     if replace(form, target=form.target or "displayName").problem()[0]:
-        return Tried()
+        return TrialResult()
     if form.type == "expression" and (wrong := error_of(form.expression)) is not None:
-        return Tried(error=wrong)
+        return TrialResult(error=wrong)
     try:
         rows = await mapping_pages.try_mapping(
             context, app, kind, form.target or "displayName", form.changes(), names[:MOST_TRIED]
         )
     except LockstepError as refused:
-        return Tried(problem=f"{on_the_form(refused).detail} {STEPS.on_page(refused.next_step)}".strip())
-    return Tried([replace(one, value=shown(one.value)) for one in rows])
+        return TrialResult(problem=f"{on_the_form(refused).detail} {STEPS.on_page(refused.next_step)}".strip())
+    return TrialResult([replace(one, value=shown(one.value)) for one in rows])
 
 
 async def _dialog(
@@ -126,7 +131,7 @@ async def _dialog(
     request: Request,
     form: AttributeForm,
     *,
-    tried: Tried | None = None,
+    tried: TrialResult | None = None,
     error: tuple[str, str] = ("", ""),
     refused: LockstepError | None = None,
     names: Sequence[str] = (),

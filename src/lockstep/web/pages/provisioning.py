@@ -11,7 +11,7 @@ from lockstep.actions import provisioning, provisioning_pages
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.provisioning import USUAL_RESTART, ResetScope
-from lockstep.actions.provisioning_pages import Setup
+from lockstep.actions.provisioning_pages import SetupProgress
 from lockstep.actions.throughput import show_throughput
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.cycle_words import CycleRow
@@ -50,7 +50,7 @@ class SetupStep:
     is_done: bool
 
 
-def setup_steps(setup: Setup, place: AppPlace) -> Sequence[SetupStep]:
+def setup_steps(setup: SetupProgress, place: AppPlace) -> Sequence[SetupStep]:
     """Return the steps Connect, Map, Scope, Preview and Start. Preview may be skipped. Whether a step is done is derived from what is
     stored, so the setup can be interrupted and continued.
     """
@@ -88,7 +88,7 @@ def setup_steps(setup: Setup, place: AppPlace) -> Sequence[SetupStep]:
     )
 
 
-def _scope_text(setup: Setup) -> str:
+def _scope_text(setup: SetupProgress) -> str:
     if setup.syncs_all:
         return f"All {setup.everybody:,} people are in scope."
     if setup.assigned:

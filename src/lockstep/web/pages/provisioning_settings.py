@@ -15,7 +15,7 @@ from lockstep.actions.change_preview import ChangePreview, preview_change
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import Authentication
 from lockstep.actions.permissions import Permission
-from lockstep.actions.provisioning_pages import Setup
+from lockstep.actions.provisioning_pages import SetupProgress
 from lockstep.actions.settings_view import SettingsView
 from lockstep.actions.setup_announcements import Announcement, announce_settings
 from lockstep.actions.tenant_urls import advise_on_url
@@ -68,12 +68,12 @@ class TestResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredSettings:
     """The stored data about the application."""
 
     app: ApplicationView
     view: SettingsView
-    setup: Setup
+    setup: SetupProgress
 
     @property
     def tenant_url(self) -> str:
@@ -160,16 +160,16 @@ async def _preview(context: Context, app: str, changes: Mapping[str, Any]) -> Ch
     return await preview_change(context, app, work)
 
 
-async def _read(context: Context, request: Request) -> Stored:
+async def _read(context: Context, request: Request) -> StoredSettings:
     name = request.path_params["app"]
-    return Stored(
+    return StoredSettings(
         await applications.show_application(context, name),
         await settings.show_settings(context, name),
         await provisioning_pages.show_setup(context, name),
     )
 
 
-def _is_typed(stored: Stored, form: SettingsForm) -> bool:
+def _is_typed(stored: StoredSettings, form: SettingsForm) -> bool:
     """Whether the form contains credentials that differ from the stored ones."""
     is_other_way = form.authentication != stored.authentication
     return bool(form.token) or form.tenant_url.rstrip("/") != stored.tenant_url or is_other_way
@@ -179,7 +179,7 @@ def _needs_typing(announced: Announcement | None, form: SettingsForm) -> bool:
     return announced is not None and announced.confirm > 0 and form.confirmation != str(announced.confirm)
 
 
-async def _save_credentials(context: Context, stored: Stored, form: SettingsForm, *, is_forced: bool) -> None:
+async def _save_credentials(context: Context, stored: StoredSettings, form: SettingsForm, *, is_forced: bool) -> None:
     if not _is_typed(stored, form) or form.mode == "manual":
         return
     url = form.tenant_url if form.tenant_url.rstrip("/") != stored.tenant_url else None
@@ -210,7 +210,7 @@ def _put_beside(form: SettingsForm, refused: LockstepError) -> None:
         form.errors["notificationEmail"] = text
 
 
-async def _test(context: Context, stored: Stored, form: SettingsForm) -> TestResult:
+async def _test(context: Context, stored: StoredSettings, form: SettingsForm) -> TestResult:
     name = stored.place.name
     is_stored = not _is_typed(stored, form)
     try:
@@ -232,7 +232,7 @@ async def _test(context: Context, stored: Stored, form: SettingsForm) -> TestRes
     return TestResult(rows, context.now(), is_stored=is_stored)
 
 
-def _kept(stored: Stored) -> TestResult | None:
+def _kept(stored: StoredSettings) -> TestResult | None:
     credential = stored.app.credential
     result: Mapping[str, Any] = (credential.test_result or {}) if credential else {}
     if credential is None or not result.get("probes"):
@@ -246,7 +246,7 @@ def _kept(stored: Stored) -> TestResult | None:
 
 def _page(
     context: Context,
-    stored: Stored,
+    stored: StoredSettings,
     form: SettingsForm,
     *,
     test: TestResult | None,
