@@ -70,7 +70,7 @@ class JobStatus:
 
     @property
     def due_at(self) -> datetime | None:
-        """The time at which provisioning continues by itself: the next attempt of a quarantine, otherwise the next cycle."""
+        """The time at which provisioning continues automatically: the next attempt of a quarantine, otherwise the next cycle."""
         return datetime.fromisoformat(self.quarantine["nextAttempt"]) if self.quarantine else self.next_cycle_at
 
     @property

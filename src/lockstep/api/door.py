@@ -39,7 +39,7 @@ log = structlog.get_logger("lockstep.api")
 
 
 class Desk:
-    """Identifies the caller. A token takes precedence over a cookie, because a browser sends cookies by itself."""
+    """Identifies the caller. A token takes precedence over a cookie, because a browser sends cookies automatically."""
 
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts

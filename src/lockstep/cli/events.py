@@ -23,7 +23,7 @@ def log_to_stderr(*, level: str, form: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("psycopg.pool").setLevel(
         logging.ERROR
-    )  # it retries by itself and would log every retry, twice a second
+    )  # it retries automatically and would log every retry, twice a second
 
 
 @contextmanager

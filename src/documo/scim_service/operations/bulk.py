@@ -1,6 +1,6 @@
 """POST /Bulk: many operations in one request (RFC 7644, section 3.7).
 
-Each operation is independent and durable by itself. An operation that refers to another one by bulkId runs after that one, whatever the
+Each operation is independent and separately durable. An operation that refers to another one by bulkId runs after that one, whatever the
 order in the request. In a reference cycle, members are added after all resources exist.
 """
 

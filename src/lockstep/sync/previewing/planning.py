@@ -200,6 +200,6 @@ def _not_planned(obj: SourceObject, code: str, text: str, next_step: str, *, is_
 
 
 def _display_name(obj: SourceObject) -> str:
-    """Return the display name of a person, unless the object is called so anyway."""
+    """Return the display name of the object, or "" if it is shown under that name already."""
     name = str(obj.attributes.get("displayName") or "")
     return name if name != obj.display else ""
