@@ -68,8 +68,8 @@ async def _seal(store: Store, caller: MemberCaller, opened: str) -> str:
 async def confirm(store: Store, caller: MemberCaller, password: str) -> MemberSession:
     """Confirm the caller's session with the password. The session gets a new secret, which replaces the old one in the cookie.
 
-    Raises LockstepError if the password is wrong, which counts as a failed sign-in, and if the member may not sign in with a password or
-    has not in this session.
+    Raises LockstepError if the password is wrong, which counts as a failed sign-in. Also raises it if the member may not sign in with a
+    password, or signed in to this session without one.
     """
     if caller.is_federated:
         raise LockstepError(
