@@ -1,4 +1,4 @@
-"""SQL of the list of members: a page in the order of names, of those with a part of a name, a state, a role or a source."""
+"""SQL of the list of members: one page in the order of names, filtered by a part of a name, a state, a role or a source."""
 
 from __future__ import annotations
 
