@@ -13,7 +13,7 @@ from documo.audit_log import AccountAuditFilter
 from documo.identifiers import new_id
 from documo.member_records import DIRECTORY_FIELDS
 from documo.scim_health import MAPPING, Rhythm, read_rhythm, rhythm_of
-from documo.scim_self_test import run_self_test
+from documo.scim_self_check import run_self_test
 from lockstep.scim.registry import default_registry
 from tests.support.documo_client import Client, Documo
 from tests.support.documo_pages import signed_in

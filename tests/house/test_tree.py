@@ -59,6 +59,32 @@ def test_one_module_says_how_cookies_are_kept() -> None:
     assert found == {"src/lockstep/kit/cookies.py"}
 
 
+def test_statements_of_lockstep_stand_in_storage() -> None:
+    """The rooms below storage keep their own. Statements without a table may stand anywhere."""
+    rooms = {"storage", "postgres", "credentials"}
+
+    elsewhere = [
+        f"{name}: {ast.unparse(node.args[0])[:80]}"
+        for name, _ in texts()
+        if name.suffix == ".py" and name.parts[:2] == ("src", "lockstep") and name.parts[2] not in rooms
+        for node in nodes_of(ROOT / name)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "execute"
+        and node.args
+        if isinstance(node.args[0], ast.Constant | ast.JoinedStr)
+    ]
+
+    allowed = {"'select 1'", "f'listen {CHANNEL}'"}
+    assert [row for row in elsewhere if row.partition(": ")[2] not in allowed] == []
+
+
+def test_no_module_of_the_product_is_named_like_a_test() -> None:
+    names = [file.name for file in FILES if file.suffix == ".py" and file.is_relative_to(ROOT / "src")]
+
+    assert [name for name in names if name.startswith("test_") or name.endswith("_test.py")] == []
+
+
 def test_no_third_party_built_file_is_committed() -> None:
     assert [str(file.relative_to(ROOT)) for file in FILES if BUILT.search(file.name)] == []
     assert [str(file.relative_to(ROOT)) for file in FILES if file.name in ("uv.lock", "node_modules")] == []

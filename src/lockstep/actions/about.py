@@ -13,7 +13,7 @@ from lockstep import __version__
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.storage.batches import only_row
+from lockstep.storage.instance import read_server
 
 LICENCE = "Apache License 2.0"
 
@@ -40,12 +40,9 @@ class About:
 @needs(Permission.DIRECTORY_READ)
 async def show_about(context: Context) -> About:
     async with context.reading() as connection:
-        cursor = await connection.execute(
-            "select current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))"
-        )
-        postgres, size = await only_row(cursor)
+        server = await read_server(connection)
     parts = await asyncio.to_thread(_parts)
-    return About(__version__, LICENCE, platform.python_version(), str(postgres).partition(" ")[0], str(size), parts)
+    return About(__version__, LICENCE, platform.python_version(), server.version.partition(" ")[0], server.size, parts)
 
 
 def _parts() -> list[InstalledPackage]:

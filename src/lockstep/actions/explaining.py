@@ -119,7 +119,11 @@ async def _failing(connection: Connection, job: Job, obj: SourceObject) -> list[
         return []
     times = f"{counted(found.failures, 'attempt')} failed since {found.since:%Y-%m-%d %H:%M} UTC"
     reason = f", the last one because: {found.reason.rstrip('.')}" if found.reason else ""
-    again = f"It is retried at {found.again_at:%Y-%m-%d %H:%M} UTC." if found.again_at else "It is not retried automatically."
+    again = (
+        f"It is retried at {found.again_at:%Y-%m-%d %H:%M} UTC."
+        if found.again_at
+        else "It is not retried automatically."
+    )
     return [f"{times}{reason}. {'The next attempt is due.' if found.is_due else again}"]
 
 

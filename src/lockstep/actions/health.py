@@ -19,7 +19,7 @@ from lockstep.actions.status import WORKER_SILENT_SECONDS, JobStatus, statuses_o
 from lockstep.engine.decisions.headline import Standing
 from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import applications, credentials, jobs, made_accounts, signing_certificates, sources
+from lockstep.storage import applications, credentials, instance, jobs, made_accounts, signing_certificates, sources
 from lockstep.storage.credentials import CredentialRow
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.made_accounts import MadeAccount
@@ -147,18 +147,15 @@ def _unclaimed(row: JobRow, made: Sequence[MadeAccount]) -> list[HealthFinding]:
 
 
 async def _database(connection: Connection) -> list[HealthFinding]:
-    cursor = await connection.execute(
-        "select current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery()"
-    )
-    row = await cursor.fetchone()
-    version, number, recovering = row or ("", 0, False)
-    if number < _OLDEST_POSTGRES:
+    server = await instance.read_server(connection)
+    version = server.version
+    if server.number < _OLDEST_POSTGRES:
         return [
             HealthFinding(
                 "PostgreSQL", Level.FAIL, f"PostgreSQL {version} is too old", "Upgrade to PostgreSQL 15 or newer"
             )
         ]
-    if recovering:
+    if server.is_in_recovery:
         return [
             HealthFinding("PostgreSQL", Level.FAIL, f"PostgreSQL {version} is in recovery and therefore read-only",
                     "Wait for the recovery, or point DATABASE_URL to the primary server")

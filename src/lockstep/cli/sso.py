@@ -19,7 +19,7 @@ from lockstep.cli.page_address import APPLICATION, CLAIM
 from lockstep.cli.session import run
 from lockstep.cli.sso_certs import certs
 from lockstep.cli.sso_openid import keys, oidc, secrets
-from lockstep.cli.sso_test import test
+from lockstep.cli.sso_trial import test
 from lockstep.cli.sso_view import NO_ADDRESS, print_sign_on, source_text
 from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode
 

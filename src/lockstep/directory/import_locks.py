@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from lockstep.errors import LockstepError, conflict
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.postgres.session_locks import lock_for_transaction, session_lock
+from lockstep.storage.sources import end_pass
 
 
 @asynccontextmanager
@@ -29,12 +30,12 @@ async def alone_with(database: Pool | Connection, source: str) -> AsyncIterator[
             if connection is None:
                 raise _already_running(source)
             yield connection
-            await connection.execute("drop table if exists seen, seen_edge")
+            await end_pass(connection)
     else:
         if not await lock_for_transaction(database, name):
             raise _already_running(source)
         yield database
-        await database.execute("drop table if exists seen, seen_edge")
+        await end_pass(database)
 
 
 def _already_running(source: str) -> LockstepError:

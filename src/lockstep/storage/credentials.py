@@ -58,6 +58,29 @@ async def with_secret(connection: Connection, apps: Sequence[str]) -> frozenset[
     return frozenset(row[0] for row in await cursor.fetchall())
 
 
+@dataclass(frozen=True, slots=True)
+class SealedCredential:
+    """Everything that authenticates requests to an application. *secret* is the envelope of the secret token."""
+
+    tenant_url: str
+    secret: bytes
+    authentication: str
+    client_id: str
+    token_url: str
+    scope: str
+
+
+async def sealed_credential(connection: Connection, app: str) -> SealedCredential | None:
+    """Return the credential, or None if no secret is stored."""
+    async with connection.cursor(row_factory=class_row(SealedCredential)) as cursor:
+        await cursor.execute(
+            """select tenant_url, secret, authentication, client_id, token_url, scope from credential
+            where app = %s and secret is not null""",
+            (app,),
+        )
+        return await cursor.fetchone()
+
+
 async def sealed_secret(connection: Connection, app: str) -> bytes | None:
     """Return the envelope of the secret token, or None if no secret is stored."""
     cursor = await connection.execute("select secret from credential where app = %s", (app,))

@@ -170,6 +170,11 @@ async def begin_pass(connection: Connection, name: str) -> int:
     return int(row[0])
 
 
+async def end_pass(connection: Connection) -> None:
+    """Drop the temporary tables of the passes on this connection."""
+    await connection.execute("drop table if exists seen, seen_edge")
+
+
 async def note_seen(connection: Connection, kind: str, lines: Mapping[str, int]) -> dict[str, int]:
     """Record that *lines* (key to line number) were read. Returns the keys that were read before, with their first line."""
     cursor = await connection.execute(

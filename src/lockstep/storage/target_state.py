@@ -81,8 +81,9 @@ async def count_failure(
     """Count a failed request, and begin a pause if `after_failure` decides so. Returns the new state.
 
     A request that fails during a pause was sent before the pause began and is not counted. It extends the pause only if the application
-    asked for a longer wait (*wanted*).
+    asked for a longer wait (*wanted*). A crash may lose the transaction; the next failure records the pause again.
     """
+    await connection.execute("set local synchronous_commit = off")
     before = await _locked(connection, job)
     if before.seconds_to_wait:
         longest = max(timedelta(seconds=before.seconds_to_wait), wanted or timedelta(0))

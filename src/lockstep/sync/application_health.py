@@ -61,8 +61,6 @@ async def notice(services: Services, job: Job, answer: Answer, asked: RequestKin
     if answer.verdict is Verdict.THROTTLED and answer.wait is not None:
         wanted = max(timedelta(0), answer.wait)
     async with transaction(services.pool) as connection:
-        # A crash may lose the pause; the next failure records it again.
-        await connection.execute("set local synchronous_commit = off")
         state = await target_state.count_failure(
             connection,
             job.id,

@@ -11,6 +11,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import TargetSettings
 from lockstep.postgres.pool import Connection
+from lockstep.storage.credentials import sealed_credential
 from lockstep.storage.jobs import JobRow
 from lockstep.vault import Secret, Vault
 
@@ -21,22 +22,20 @@ async def read_target_settings(
     connection: Connection, job: JobRow, configuration: JobConfiguration, vault: Vault, *, deadline_seconds: float
 ) -> TargetSettings:
     """Return everything needed to open the application. Raises LockstepError if no credentials are stored."""
-    cursor = await connection.execute(
-        "select tenant_url, secret, authentication, client_id, token_url, scope from credential where app = %s",
-        (job.app,),
-    )
-    row = await cursor.fetchone()
-    if row is None or row[1] is None:
+    stored = await sealed_credential(connection, job.app)
+    if stored is None:
         raise LockstepError(
             Kind.UNAUTHORIZED,
             f"{job.app_display_name} has no credentials",
             next_step=f"Set them: lockstep creds set {job.app_name} --tenant-url URL --token-stdin",
             code="NoCredentials",
         )
-    secret = vault.open(row[1], purpose=TOKEN, name=job.app, shown=job.app_name)
-    authentication = Authentication(AuthenticationMethod(row[2]), *row[3:])
+    secret = vault.open(stored.secret, purpose=TOKEN, name=job.app, shown=job.app_name)
+    authentication = Authentication(
+        AuthenticationMethod(stored.authentication), stored.client_id, stored.token_url, stored.scope
+    )
     return target_settings(
-        job, configuration, row[0], secret, deadline_seconds=deadline_seconds, authentication=authentication
+        job, configuration, stored.tenant_url, secret, deadline_seconds=deadline_seconds, authentication=authentication
     )
 
 

@@ -14,7 +14,7 @@ from documo.access.confirming import CONFIRMED
 from documo.accounts import change_account
 from documo.permissions import MemberPermission
 from documo.scim_health import MAPPING, read_rhythm
-from documo.scim_self_test import SelfTestStep, run_self_test
+from documo.scim_self_check import SelfTestStep, run_self_test
 from documo.store import request_log as table
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError
