@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from lockstep.engine.plans import Step, StepStatus, StepType
 from lockstep.engine.records import Change, ObjectKind
 from lockstep.ports import Answer, Verdict
+from lockstep.postgres.ids import new_id
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import JournalEntry
 from lockstep.storage.log_record import LogRecord
 from lockstep.storage.target_members import MemberChange, UnsureMember
-from lockstep.sync.outcome.log_records import new_id, record_of_members
+from lockstep.sync.outcome.log_records import record_of_members
 from lockstep.sync.outcome.outcomes import Failure
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.wording import counted

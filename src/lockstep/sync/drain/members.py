@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Target, TargetError, Verdict
+from lockstep.postgres.ids import new_id
 from lockstep.postgres.pool import transaction
 from lockstep.storage import dirty, journal, links, provisioning_log, references, target_members, unverified
 from lockstep.storage.dirty import Claim
@@ -32,7 +33,6 @@ from lockstep.sync.drain.member_records import (
     unverified_record,
 )
 from lockstep.sync.outcome import giving_back, outcomes
-from lockstep.sync.outcome.log_records import new_id
 from lockstep.sync.outcome.outcomes import Failure, Outcome
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services

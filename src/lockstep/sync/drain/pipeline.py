@@ -20,6 +20,7 @@ from lockstep.engine.decisions.patience import RequestKind
 from lockstep.engine.records import Action
 from lockstep.http.deadline import deadline
 from lockstep.ports import Answer, Target, TargetSettings
+from lockstep.postgres.ids import new_id
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.storage.target_state import TargetState
@@ -32,7 +33,6 @@ from lockstep.sync.drain.sharing import Sharing
 from lockstep.sync.drain.transactions import TAKEN, journal_batch, record_batch
 from lockstep.sync.drain.work import Ahead, Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
 from lockstep.sync.outcome import giving_back, outcomes
-from lockstep.sync.outcome.log_records import new_id
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services

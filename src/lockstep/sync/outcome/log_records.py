@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +11,7 @@ from lockstep.engine.decisions.value_fates import JudgedValue, steps_of
 from lockstep.engine.plans import GuardCode, Plan, Step
 from lockstep.engine.records import Action, Change
 from lockstep.ports import Answer, Exchange
+from lockstep.postgres.ids import new_id
 from lockstep.storage.dirty import Claim
 from lockstep.storage.log_record import LoggedContent, LoggedError, LoggedExchange, LogRecord
 from lockstep.sync.outcome import causes
@@ -28,15 +27,6 @@ _ACTIONS: Mapping[Action, str] = {
     Action.DISABLE: "disable",
     Action.DELETE: "delete",
 }
-
-
-def new_id() -> str:
-    """Return a GUID that begins with the time (RFC 9562, version 7), so that rows written together are stored together."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = secrets.randbits(74)
-    number = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1
-    digits = f"{number:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def record_of(
