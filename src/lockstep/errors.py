@@ -25,7 +25,7 @@ class Kind(StrEnum):
     INTERNAL = "internal"  # a bug in Lockstep
 
 
-# What to do if the operating system refuses access to a file.
+# The next step if the operating system refuses access to a file.
 CHECK_READING = "Check the path, and that you have permission to read it"
 CHECK_WRITING = "Check the path, and that you have permission to write there"
 

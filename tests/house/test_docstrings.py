@@ -60,6 +60,18 @@ def test_members_of_classes_that_docstrings_name_exist() -> None:
     assert not wrong
 
 
+def test_docstrings_begin_with_what_the_thing_is_or_does() -> None:
+    """A class or module is a noun, a function a verb; a clause such as "What it may contain" must be read twice."""
+    clauses = [
+        f"{file.relative_to(SOURCE)}: {docstring[:60]}"
+        for file in SOURCE.rglob("*.py")
+        for docstring in _docstrings(file)
+        if re.match(r"(What|How|Who|Whom|Whose|Whoever)\b", docstring)
+    ]
+
+    assert clauses == []
+
+
 def _docstrings(file: Path) -> Iterator[str]:
     for node in nodes_of(file):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):

@@ -133,7 +133,7 @@ async def world(centre: Centre) -> AsyncIterator[World]:
 
 
 async def outcome(case: Case, world: World) -> str:
-    """What the case returns, and what reached the directory; made-up names are left out."""
+    """Return the result of the case and the entries that reached the directory, without made-up names."""
     await world.set_up()
     try:
         ended = str(await case(world))

@@ -389,7 +389,7 @@ async def test_app_is_set_up_only_with_the_password_whose_failures_count(centre:
 
 
 async def test_new_second_factor_and_new_password_end_the_other_sessions_of_the_person(centre: Centre) -> None:
-    """Whoever signed in with the password alone may be the one against whom the factor was added."""
+    """A session that began with the password alone may belong to the attacker against whom the factor was added."""
     browser, other = await signed_in(centre), await signed_in(centre)
     assert (await browser.get("/myapps")).status == 303  # the new password of the second ended the first
     browser = centre.browser()

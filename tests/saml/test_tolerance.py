@@ -221,5 +221,5 @@ def test_one_bearer_confirmation_of_several_is_enough() -> None:
 
 
 def test_name_that_differs_in_case_is_passed_on_as_it_is() -> None:
-    """Whose name it is, is decided where the members are known."""
+    """The owner of the name is found where the members are known."""
     assert accept(response(name_id="Lee.Wong@Contoso.com"), expected(), now=NOW).name_id == "Lee.Wong@Contoso.com"

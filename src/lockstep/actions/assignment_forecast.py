@@ -1,4 +1,4 @@
-"""How many people would get an account if people and groups were assigned, and which of them already have one in the application.
+"""Forecast how many people would get an account if people and groups were assigned, and which of them already have one in the application.
 
 The assignment is made in a transaction that is rolled back, and the application is only read. At most `MOST_LOOKED_UP` people are looked
 up, by the matching attributes; the result says how many were.

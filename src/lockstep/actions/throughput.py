@@ -1,5 +1,5 @@
-"""How fast an application is provisioned: operations and failures over time, the queue, response times, and how long people wait for access
-or keep it for too long.
+"""Figures about the speed of provisioning: operations and failures over time, the queue, response times, and how long people wait for
+access or keep it for too long.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class LeaverDelays:
-    """How long people kept access that had to end, over the last week, for each day and in all."""
+    """The time for which people kept access that had to end: over the last week, for each day and in all."""
 
     days: Sequence[Percentiles]
     whole: Percentiles

@@ -69,7 +69,7 @@ class RefusalReason(StrEnum):
     WRONG_ID_TOKEN_HINT = "WrongIdTokenHint"  # noqa: S105  # a code
 
 
-# What a reason means to administrators. Reasons that SAML has as well are explained together with SAML's codes.
+# The meaning of a reason, for administrators. Reasons that SAML has as well are explained together with SAML's codes.
 MEANINGS: Mapping[str, str] = {
     RefusalReason.UNKNOWN_CLIENT: "The client id does not belong to an application that uses OpenID Connect",
     RefusalReason.REPEATED_PARAMETER: "A parameter of the request was given more than once",

@@ -1,4 +1,4 @@
-"""What was done for each job and how long it took, by time; and how many objects waited.
+"""Figures over time for each job: operations, their durations, and the number of waiting objects.
 
 Recording adds one row for each batch. `sum_up` replaces these rows by one for each minute and job, and later for each half hour.
 """

@@ -1,4 +1,4 @@
-"""What exists once per installation: the tenant's id, the database server, and the lock that serialises changes of the directory.
+"""The things that exist once per installation: the tenant's id, the database server, and the lock that serialises changes of the directory.
 
 Call `lock_directory` before changing people, groups, members, roles or assignments, before starting a job, and before changing anything
 that a job depends on. Without the lock, one transaction could assign a group while another adds a member. Neither would see the other's

@@ -19,7 +19,7 @@ from lockstep.storage.batches import as_json, only_row
 
 
 class Audience(StrEnum):
-    """Who a message is for: the address of the application, those of the organisation, or the webhook. The values are stored."""
+    """The recipient of a message: the address of the application, those of the organisation, or the webhook. The values are stored."""
 
     APPLICATION = "application"
     ORGANISATION = "organisation"

@@ -20,9 +20,11 @@ _RANKS = ("delete", "disable", "release", "refuse", "create", "enable", "update"
 
 @dataclass(frozen=True, slots=True)
 class PreviewedObject:
-    """What would be done to one person or group, and why. *name* is the user principal name of a person; *display_name* is "" if it is the
-    same. *action* is the value of an `Action`; *is_held* says that Lockstep would keep the write back; *is_due*, that the next incremental
-    cycle looks at the object. *effects* are those that guards limit. *changes* have the form of the provisioning log.
+    """The action that is planned for one person or group, and its reason.
+
+    *name* is the user principal name of a person; *display_name* is "" if it is the same. *action* is the value of an `Action`. *is_held*
+    says that Lockstep would keep the write back; *is_due*, that the next incremental cycle looks at the object. *effects* are those that
+    guards limit. *changes* have the form of the provisioning log.
     """
 
     kind: str

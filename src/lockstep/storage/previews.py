@@ -68,7 +68,7 @@ class PreviewRow:
 
     @property
     def writes(self) -> int:
-        """How many of the planned objects would be written."""
+        """The number of planned objects that would be written."""
         return sum(self.counts.get(action.value, 0) for action in WRITING)
 
     @property

@@ -1,4 +1,4 @@
-"""Who manages a member, where and when members sign in, and their second factors."""
+"""Columns for who manages a member, where and when members sign in, and their second factors."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

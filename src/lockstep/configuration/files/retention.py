@@ -1,4 +1,4 @@
-"""How long each kind of record is kept, in the form of the organisation's settings."""
+"""The retention time of each kind of record, in the form of the organisation's settings."""
 
 from __future__ import annotations
 

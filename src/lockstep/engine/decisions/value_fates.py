@@ -21,7 +21,7 @@ _SAYS_NOTHING = frozenset({"id", "schemas", "meta", "externalid"})
 
 
 class Fate(StrEnum):
-    """How the application treated a value that was sent."""
+    """The ways in which an application can treat a value that was sent."""
 
     KEPT = "kept"
     CHANGED = "changed"  # the application has a different value
@@ -31,7 +31,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JudgedValue:
-    """How the application treated one value. *answered* is the value in its response, or None if the response has none."""
+    """The way in which the application treated one value. *answered* is the value in its response, or None if the response has none."""
 
     path: str
     fate: Fate

@@ -28,7 +28,7 @@ INTERNAL_ERROR = Failure(
 )
 GONE_TEXT = "The application reports that the account does not exist"
 UNKEPT = "The application reported success, but its response shows the account unchanged"
-# How often to read an account again if the response lacks essential values that the application accepted.
+# The number of times that an account is read again if the response lacks essential values that the application accepted.
 LOOKS_AT_SILENCE = 1
 OTHER_TEXT = "The application answered with a different account than the one to be created"
 NOT_DELETED = Failure(

@@ -1,4 +1,4 @@
-"""What is done in an application and how long it takes, and how many objects wait, for the charts of the admin centre."""
+"""Operations in an application, their durations, and the number of waiting objects, for the charts of the admin centre."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
