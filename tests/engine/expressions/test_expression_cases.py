@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from lockstep.engine.expressions.cases import CaseFailure, Malformed, Report, run_cases
+from lockstep.engine.expressions.cases import CaseFailure, MalformedCase, Report, run_cases
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -87,9 +87,9 @@ def test_malformed_lines_are_told_by_number_and_the_rest_runs() -> None:
     assert report.passed == 2
     assert [row.line for row in report.malformed] == [2, 4, 5, 6]
     assert report.malformed[1:] == (
-        Malformed("cases.jsonl", 4, "not a JSON object"),
-        Malformed("cases.jsonl", 5, '"out" is missing'),
-        Malformed("cases.jsonl", 6, '"expr" must be the text of an expression'),
+        MalformedCase("cases.jsonl", 4, "not a JSON object"),
+        MalformedCase("cases.jsonl", 5, '"out" is missing'),
+        MalformedCase("cases.jsonl", 6, '"expr" must be the text of an expression'),
     )
 
 

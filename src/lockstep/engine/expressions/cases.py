@@ -50,7 +50,7 @@ class CaseFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class Malformed:
+class MalformedCase:
     file: str
     line: int
     detail: str
@@ -60,14 +60,14 @@ class Malformed:
 class Report:
     passed: int
     failures: tuple[CaseFailure, ...]
-    malformed: tuple[Malformed, ...]
+    malformed: tuple[MalformedCase, ...]
 
 
 def run_cases(lines: Iterable[str], *, file: str, now: datetime) -> Report:
     """Run every case in *lines*. *now* is the time for cases that give none."""
     passed = 0
     failures: list[CaseFailure] = []
-    malformed: list[Malformed] = []
+    malformed: list[MalformedCase] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -75,7 +75,7 @@ def run_cases(lines: Iterable[str], *, file: str, now: datetime) -> Report:
             case = read_case(line, number, now)
             failure = run_case(case, file)
         except ValueError as error:
-            malformed.append(Malformed(file, number, str(error)))
+            malformed.append(MalformedCase(file, number, str(error)))
             continue
         if failure is None:
             passed += 1
