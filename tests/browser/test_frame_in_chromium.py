@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import Browser, Locator, Route, expect
@@ -341,10 +342,10 @@ async def test_a_page_asks_by_itself_while_a_proxy_holds_its_live_updates_back(c
         visitor.said.clear()
 
 
-async def test_a_page_without_live_updates_says_since_when_and_gets_them_back(visitor: Visitor) -> None:
-    page = visitor.page
+async def test_a_page_without_live_updates_says_since_when_and_gets_them_back_at_once(visitor: Visitor) -> None:
+    page, begun = visitor.page, datetime.now(UTC)
     note = page.get_by_role("status").filter(has_text="Live updates paused")
-    await page.clock.install()
+    await page.clock.install(time=begun)
     await page.route("**/events*", lambda route: route.abort())
     await visitor.go("/apps")
     await page.route("**/apps", lambda route: route.abort())
@@ -353,6 +354,7 @@ async def test_a_page_without_live_updates_says_since_when_and_gets_them_back(vi
     await page.clock.run_for(60_000)
     await expect(note).to_contain_text(re.compile(r"last data \d+:\d\d"))
     await expect(page.get_by_role("heading", name="Enterprise applications")).to_be_visible()
+    await page.clock.pause_at(begun + timedelta(hours=1))  # no timer fires any more
     await page.unroute("**/events*")
     await page.unroute("**/apps")
     async with page.expect_response("**/events*"):

@@ -112,6 +112,14 @@ function check() {
   if (isRefused && now - last < SILENT * 3) connect();
 }
 
+// Somebody waits: read at once, and not after the pause that follows a failure.
+function retry() {
+  connect();
+  readAgain(TOPICS);
+  clearTimeout(timer);
+  refresh();
+}
+
 if (document.body.hasAttribute("data-live-topics") && parts().length) {
   if (!document.hidden) connect();
   setInterval(check, 5000);
@@ -122,7 +130,7 @@ if (document.body.hasAttribute("data-live-topics") && parts().length) {
     told(TOPICS);
   });
   ["focusout", "change"].forEach((name) => document.addEventListener(name, () => later()));
-  document.addEventListener("click", (event) => { if (event.target.closest("[data-live-retry]")) { connect(); readAgain(TOPICS); } });
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-live-retry]")) retry(); });
   window.addEventListener("pagehide", () => source?.close());
   window.addEventListener("pageshow", (event) => { if (event.persisted && !document.hidden) connect(); });
 }
