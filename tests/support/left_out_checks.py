@@ -25,14 +25,22 @@ _WHOLE, _CONDITION = -1, -2  # nothing is left of the statement; the condition a
 
 @dataclass(frozen=True)
 class Check:
-    """A `raise` of *function*, an `if` that ends it early, or one condition, and the code of the function without it. *part* is the text
-    of the condition, "" for a whole statement.
+    """A `raise` of *function*, an `if` that ends it early, or one condition. *part* is the text of the condition, "" for a whole
+    statement. *statement* is the source of the module's statement with the function, at its lines, and *left_out_at* the place in it.
     """
 
     function: FunctionType
     line: int
-    code: CodeType
-    part: str = ""
+    part: str
+    statement: str
+    left_out_at: Place
+
+    @property
+    def code(self) -> CodeType:
+        """The code of the function without the check. Compiled only for the process that runs the test: all processes collect all tests."""
+        tree = _Without(self.left_out_at).visit(ast.parse(self.statement))
+        changed = {one.co_qualname: one for one in _codes(compile(tree, self.function.__code__.co_filename, "exec"))}
+        return changed[self.function.__qualname__]
 
     def leave_out(self, patch: pytest.MonkeyPatch) -> None:
         """Every module that has the function runs it without the check."""
@@ -58,16 +66,12 @@ def checks_of(module: ModuleType, *only: str, parts: bool = False) -> Iterator[C
         places = [*(_place(one.body[0]) for one in ast.walk(tree) if isinstance(one, ast.ExceptHandler) and _ends(one))]
         places += [place for node in ast.walk(tree) for place in _parts(node)]
         places += [_place(node) for node in _unguarded(tree)]
+    functions = [(function, _lines_of(function)) for name, function in _functions(module) if not only or name in only]
     for place in places:
-        without = _Without(place)
-        tree_without = without.visit(ast.parse(text))
-        changed = {code.co_qualname: code for code in _codes(compile(tree_without, module.__file__ or "", "exec"))}
-        for name, function in _functions(module):
-            lines = range(function.__code__.co_firstlineno, _last_line(function) + 1)
-            if place[1] in lines and (not only or name in only):
-                yield Check(
-                    function, place[1] - lines.start, changed[name], "" if place[3] == _WHOLE else without.part_text
-                )
+        for function, lines in functions:
+            if place[1] in lines:
+                statement = _statement_at(tree, text, place[1])
+                yield Check(function, place[1] - lines.start, _part_text(statement, place), statement, place)
 
 
 def outcomes_of(
@@ -148,9 +152,27 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
                 yield function.__qualname__, function
 
 
-def _last_line(function: FunctionType) -> int:
+def _lines_of(function: FunctionType) -> range:
     lines, first = inspect.getsourcelines(function)
-    return first + len(lines) - 1
+    return range(first, first + len(lines))
+
+
+def _statement_at(tree: ast.Module, text: str, line: int) -> str:
+    """Return the source of the module's statement that contains *line*, preceded by as many empty lines as there are lines before it."""
+    lines = text.splitlines(keepends=True)
+    for node in tree.body:
+        first: int = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+        if first <= line <= (node.end_lineno or 0):
+            return "\n" * (first - 1) + "".join(lines[first - 1 : node.end_lineno])
+    raise AssertionError(f"no statement contains line {line}")
+
+
+def _part_text(statement: str, place: Place) -> str:
+    if place[3] == _WHOLE:
+        return ""
+    without = _Without(place)
+    without.visit(ast.parse(statement))
+    return without.part_text
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
