@@ -69,9 +69,7 @@ def test_no_check_can_be_left_out(module: Any, table: str, position: int, monkey
     every = getattr(module, table)
     monkeypatch.setattr(module, table, every[:position] + every[position + 1 :])
 
-    different = [case.name for case in CASES if outcome(case) != case.code]
-
-    assert different
+    assert any(outcome(case) != case.code for case in CASES)
 
 
 def test_signature_is_what_refuses_a_changed_assertion(monkeypatch: pytest.MonkeyPatch) -> None:

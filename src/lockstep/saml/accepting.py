@@ -8,6 +8,7 @@ checks; each has its own fault. The caller must make sure that an assertion is u
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -97,14 +98,12 @@ def is_genuine(response: bytes, certificates: Sequence[Certificate], legacy: Leg
     """Whether the provider signed *response* or its assertion, even if other checks fail. This alone does not make a
     response acceptable.
     """
-    try:
+    with suppress(SamlFault):
         root = parse(response)
         for element in (root, *children(root, "saml", "Assertion")):
             if signature_of(element) is not None:
                 verified(element, certificates, legacy)
                 return True
-    except SamlFault:
-        return False
     return False
 
 

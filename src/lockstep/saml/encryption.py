@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -139,12 +140,10 @@ def _encrypted_keys(holder: Element, data: Element) -> list[Element]:
 def _padding(encrypted_key: Element, legacy: Legacy) -> AsymmetricPadding:
     method = only_child(encrypted_key, "xenc", "EncryptionMethod")
     name = _algorithm(method)
-    if method is None:
-        raise fault(FaultCode.ALGORITHM_REFUSED, expected="RSA-OAEP", received="none")
     if name == RSA_15 and legacy.rsa15:
         return PKCS1v15()
-    if name not in (OAEP_MGF1P, OAEP_11):
-        raise fault(FaultCode.ALGORITHM_REFUSED, expected="RSA-OAEP", received=name)
+    if method is None or name not in (OAEP_MGF1P, OAEP_11):
+        raise fault(FaultCode.ALGORITHM_REFUSED, expected="RSA-OAEP", received=name or "none")
     digest = _algorithm(only_child(method, "ds", "DigestMethod")) or SHA1_DIGEST
     mask = f"{XENC11}mgf1sha1"
     if name == OAEP_11 and (given := method.find(f"{{{XENC11}}}MGF")) is not None:
@@ -173,10 +172,9 @@ def _unwrapped(cipher_text: bytes, key: SigningKey, padding: AsymmetricPadding) 
 def _opened(cipher_text: bytes, key: bytes, method: DataMethod) -> bytes | None:
     key = key if len(key) == method.key_bytes else random_bytes(method.key_bytes)
     if method.is_authenticated:
-        try:
+        with suppress(InvalidTag, ValueError):
             return AESGCM(key).decrypt(cipher_text[:GCM_NONCE], cipher_text[GCM_NONCE:], None)
-        except (InvalidTag, ValueError):
-            return None
+        return None
     if len(cipher_text) < 2 * BLOCK or len(cipher_text) % BLOCK:
         return None
     decryptor = Cipher(algorithms.AES(key), modes.CBC(cipher_text[:BLOCK])).decryptor()

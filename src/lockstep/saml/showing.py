@@ -37,7 +37,7 @@ def without_signatures(message: bytes, certificate: Certificate | None) -> bytes
         if is_element(element, "ds", "SignatureValue"):
             element.text = LEFT_OUT
         if is_element(element, "ds", "X509Certificate"):
-            element.text = LEFT_OUT if certificate is None else _base64_of(certificate)
+            element.text = LEFT_OUT if certificate is None else certificate.base64
     return serialized(root)
 
 
@@ -63,7 +63,3 @@ def _covered(root: Element) -> Element | None:
         if signature_of(element) is not None:
             return element
     return None
-
-
-def _base64_of(certificate: Certificate) -> str:
-    return "".join(line for line in certificate.pem.splitlines() if not line.startswith("-----"))

@@ -25,7 +25,7 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from lockstep.saml.certificates import Certificate, SigningKey, certificates_in
 from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.names import DS, ENVELOPED, EXCLUSIVE_C14N
-from lockstep.saml.xml import Element, children, is_element, only_child, tag, text_of
+from lockstep.saml.xml import Element, children, only_child, tag, text_of
 
 METHODS = frozenset(
     {
@@ -227,7 +227,7 @@ def _not_verified(signature: Element, certificates: Sequence[Certificate]) -> Sa
     trusted.
     """
     expected = ", ".join(one.thumbprint for one in certificates) or "no certificate is configured"
-    named = [node for node in signature.iter(tag("ds", "X509Certificate")) if is_element(node, "ds", "X509Certificate")]
+    named = list(signature.iter(tag("ds", "X509Certificate")))
     try:
         received = certificates_in(text_of(named[0]))[0].thumbprint if named else ""
     except SamlFault:

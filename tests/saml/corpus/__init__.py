@@ -6,7 +6,7 @@ fault (a wrong audience, a weak algorithm), the signature is genuine.
 
 from __future__ import annotations
 
-from tests.saml.corpus import documents, keys, signatures, statements
+from tests.saml.corpus import documents, encryption, keys, signatures, statements
 from tests.saml.corpus.building import CASES, Case
 
-__all__ = ["CASES", "Case", "documents", "keys", "signatures", "statements"]
+__all__ = ["CASES", "Case", "documents", "encryption", "keys", "signatures", "statements"]

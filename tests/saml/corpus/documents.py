@@ -73,6 +73,11 @@ case(
     FaultCode.DTD_REFUSED,
     lambda: b"<!DOCTYPE r [<!ATTLIST x y ID #IMPLIED>]>" + response(),
 )
+case(
+    "entity declared without a document type",
+    FaultCode.DTD_REFUSED,
+    replaced(b"<samlp:Status>", b"<!ENTITY x 'admin'><samlp:Status>"),
+)
 case("entity that is not declared", FaultCode.MALFORMED, replaced(b">lee.wong@", b">&x;@"))
 case(
     "XInclude",

@@ -43,6 +43,16 @@ case("signature with two references", FaultCode.REFERENCE_REFUSED, lambda: signe
 case("signature without a reference", FaultCode.REFERENCE_REFUSED, lambda: signed_after(references=0))
 case("assertion without an ID", FaultCode.REFERENCE_REFUSED, lambda: signed_after(attribute(A, "ID", None), uri=""))
 case(
+    "assertion without an ID, referred to by nothing",
+    FaultCode.REFERENCE_REFUSED,
+    lambda: signed_after(attribute(A, "ID", None), uri="#"),
+)
+case(
+    "signature with an empty KeyInfo",
+    FaultCode.SIGNATURE_SHAPE_REFUSED,
+    lambda: signed_after(change_signature=lambda signature: sub(signature, DS, "KeyInfo")),
+)
+case(
     "two signatures on one assertion",
     FaultCode.MANY_SIGNATURES,
     lambda: changed(lambda root: find(root, A).insert(1, deepcopy(find(root, f"{A}/ds:Signature")))),

@@ -47,6 +47,11 @@ case("no status", FaultCode.MALFORMED, lambda: changed(remove("samlp:Status")))
 case("no assertion", FaultCode.ASSERTION_MISSING, lambda: changed(remove(A)))
 case("version 1.1", FaultCode.NOT_EXPECTED_MESSAGE, lambda: changed(attribute(".", "Version", "1.1")))
 case("version of the assertion 1.1", FaultCode.MALFORMED, lambda: signed_after(attribute(A, "Version", "1.1")))
+case(
+    "assertion without an ID in a signed response",
+    FaultCode.MALFORMED,
+    lambda: signed_after(attribute(A, "ID", None), whole=True),
+)
 case("another message", FaultCode.NOT_EXPECTED_MESSAGE, replaced(b"samlp:Response", b"samlp:LogoutResponse"))
 case(
     "issuer of the response is another",
