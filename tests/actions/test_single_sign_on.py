@@ -343,6 +343,9 @@ async def test_metadata_of_the_application_fills_the_settings_and_ours_names_all
     assert ours.sign_on[Binding.POST] == f"{AT}/saml2/documo/sso"
     with pytest.raises(LockstepError, match="metadata cannot be used"):
         await metadata.upload_metadata(context, "documo", b"<x/>")
+    with pytest.raises(LockstepError, match="The metadata expired on"):
+        ended = replace(theirs, valid_until=datetime.now(UTC) - timedelta(days=1))
+        await metadata.upload_metadata(context, "documo", write_sp_metadata(ended))
 
 
 async def test_metadata_is_public_only_for_applications_that_people_sign_in_to(context: Context) -> None:

@@ -466,6 +466,19 @@ async def test_metadata_that_is_read_again_brings_the_new_certificate_and_no_oth
         providers.read_again(row, Provider(provider.audience, "https://other.example/").metadata(), now=now)
 
 
+async def test_expired_metadata_is_refused_and_leaves_the_certificates_as_they_are(
+    api: Client, provider: Provider
+) -> None:
+    row, now = (await providers.provider_of(api.store, api.account.id)).row, datetime.now(UTC)
+    for ends_at, is_refused in ((now - timedelta(seconds=1), True), (now + timedelta(days=1), False)):
+        ended = Provider(provider.audience, key=key_named("next")).metadata(valid_until=ends_at)
+        if is_refused:
+            with pytest.raises(LockstepError, match="The metadata expired on"):
+                providers.read_again(row, ended, now=now)
+        else:
+            assert providers.read_again(row, ended, now=now).certificates != row.certificates
+
+
 async def test_metadata_of_documo_names_the_custom_domain(api: Client) -> None:
     async with visiting(api) as visitor:
         assert (await visitor.get(f"/saml/metadata?account={api.account.id}"))[0] == 404

@@ -98,9 +98,14 @@ class Provider:
             request.destination, message=write_logout_request(request), field="SAMLRequest", relay_state="r", key=key
         )
 
-    def metadata(self) -> bytes:
+    def metadata(self, *, valid_until: datetime | None = None) -> bytes:
         return write_idp_metadata(
-            IdpMetadata(self.entity_id, {Binding.REDIRECT: SIGN_IN_URL}, certificates=[self.certificate])
+            IdpMetadata(
+                self.entity_id,
+                {Binding.REDIRECT: SIGN_IN_URL},
+                certificates=[self.certificate],
+                valid_until=valid_until,
+            )
         )
 
 

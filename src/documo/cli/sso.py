@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def set_(
     output: DocumoOutput,
 ) -> None:
     """Set up the identity provider, or change the given settings."""
-    said = rules.setup_of_metadata(metadata.read_bytes()) if metadata else None
+    said = rules.setup_of_metadata(metadata.read_bytes(), now=datetime.now(UTC)) if metadata else None
     given = {
         "entity_id": entity_id or (said.entity_id if said else None),
         "sign_in_url": sso_url or (said.sign_in_url if said else None),

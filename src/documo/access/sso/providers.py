@@ -167,11 +167,16 @@ def setup_of(provider: Provider) -> SamlSetup:
     )
 
 
-def setup_of_metadata(xml: bytes) -> SamlSetup:
+def setup_of_metadata(xml: bytes, *, now: datetime) -> SamlSetup:
     """Return the fields that the provider's metadata fills. Raises LockstepError if the document is not the metadata of an identity
-    provider.
+    provider, or has expired (SAML metadata, section 2.3.2).
     """
     said = read_idp_metadata(xml)
+    if said.valid_until is not None and said.valid_until <= now:
+        raise invalid(
+            f"The metadata expired on {said.valid_until:%d %b %Y}",
+            next_step="Use the current metadata of your identity provider",
+        )
     by_post = Binding.REDIRECT not in said.sign_on
     return SamlSetup(
         entity_id=said.entity_id,
@@ -184,8 +189,8 @@ def setup_of_metadata(xml: bytes) -> SamlSetup:
 
 
 def read_again(row: AccountProviderRow, xml: bytes, *, now: datetime) -> AccountProviderRow:
-    """Return *row* updated from its current metadata. Raises LockstepError if the metadata belongs to another provider."""
-    said = setup_of_metadata(xml)
+    """Return *row* updated from its current metadata. Raises LockstepError if the metadata belongs to another provider, or has expired."""
+    said = setup_of_metadata(xml, now=now)
     if said.entity_id != row.entity_id:
         raise conflict(
             f"The metadata belongs to a different provider: {said.entity_id[:200]}", why=f"Expected {row.entity_id}"

@@ -76,7 +76,7 @@ async def read_metadata(context: PageContext, request: Request) -> Answer:
     before = providers.setup_of(provider) if provider else SamlSetup("", "", "")
     try:
         url = str(form.get("url", "")).strip()
-        said = providers.setup_of_metadata(await _metadata_in(context, form, url))
+        said = providers.setup_of_metadata(await _metadata_in(context, form, url), now=datetime.now(UTC))
     except LockstepError as refused:
         return await _setup(
             context, account, before, is_new=provider is None, opened=opened, refused=on_the_form(refused)

@@ -53,7 +53,7 @@ async def federation_metadata(context: Context, app: str, *, origin: str = "") -
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def upload_metadata(context: Context, app: str, xml: bytes) -> SignOnView:
     """Fill in the settings from the metadata of the application. Settings that the metadata does not contain are kept. Raises
-    LockstepError if the metadata cannot be used.
+    LockstepError if the metadata cannot be used or has expired (SAML metadata, section 2.3.2).
     """
     try:
         found = await asyncio.to_thread(read_sp_metadata, xml)
@@ -63,6 +63,11 @@ async def upload_metadata(context: Context, app: str, xml: bytes) -> SignOnView:
             why=unusable.why,
             next_step="Use the application's service provider metadata, or enter the addresses by hand",
         ) from None
+    if found.valid_until is not None and found.valid_until <= context.now():
+        raise invalid(
+            f"The metadata expired on {found.valid_until:%d %b %Y}",
+            next_step="Use the application's current metadata, or enter the addresses by hand",
+        )
     return await change_sign_on(context, app, _changes(found))
 
 
