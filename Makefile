@@ -24,6 +24,9 @@ check: env-dev  ## formatting, lint, types, layering
 	$(BIN)/mypy bench scripts  # apart: these find each other by their folder, tests find them by their whole name
 	$(BIN)/lint-imports
 
+# Where the environment forbids compiled files, each test process of each run would rewrite the assertions of all tests.
+test test-full: export PYTHONDONTWRITEBYTECODE =
+
 test: env-dev  ## the tests (at most 10 minutes on 2 cores); ends with the ten that took longest
 	$(BIN)/python -m pytest -m "not full and not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 1
 

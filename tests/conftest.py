@@ -33,7 +33,13 @@ from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
 MEMORY = Path("/dev/shm")
 # The files that take longest begin first, so that no process works on one of them alone at the end.
-LONGEST = ("test_sync_histories.py", "test_postgres_15.py", "test_documo_scale.py")  # the longest first
+LONGEST = (  # the longest first
+    "test_sync_histories.py",
+    "test_postgres_15.py",
+    "test_statements.py",
+    "test_left_out_sign_on_checks.py",
+    "test_documo_scale.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
