@@ -12,6 +12,7 @@ from lockstep.actions import applications
 from lockstep.actions.context import Actor
 from lockstep.actions.permissions import Role
 from lockstep.actions.sign_in import LONGEST
+from lockstep.actions.throughput import KEPT as CHARTS_KEPT
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.storage import administrator_sessions, administrators
 from lockstep.storage.administrators import RoleGrant
@@ -35,6 +36,40 @@ insert into assignment (app, principal_kind, principal_id)
 select application.id, 'Group', md5('group ' || n)::uuid from application, generate_series(1, 20) as n;
 insert into assignment (app, principal_kind, principal_id)
 select application.id, 'User', md5('person ' || n)::uuid from application, generate_series(1, 1000) as n;
+"""
+# The figures of the charts: sums of half an hour as long as they are kept, then sums of minutes, and the batches of this minute. A changed
+# length of the queue every ten minutes.
+_FIGURES = """
+insert into activity (job, at, minutes, counts, failures, responses, gained, lost)
+select job.id, part.at, part.minutes,
+    jsonb_build_object('created', 3 + n %% 5, 'updated', 20 + n %% 17, 'disabled', n %% 3, 'failed', n %% 2, 'skipped', n %% 4),
+    case when n %% 2 = 1 then jsonb_build_object('DuplicateTargetEntries', 1, 'Timeout', n %% 3) end,
+    (select jsonb_object_agg(length::text, 1 + (length * n) %% 9) from generate_series(30 + n %% 5, 42 + n %% 5) as length),
+    (select jsonb_object_agg(length::text, 1 + (length * n) %% 5) from generate_series(70 + n %% 7, 84 + n %% 7) as length),
+    case when n %% 3 > 0 then
+        (select jsonb_object_agg(length::text, 1 + (length * n) %% 3) from generate_series(72 + n %% 7, 82 + n %% 7) as length) end
+from job, (
+    select date_trunc('hour', now() - interval '2 hours') - n * interval '30 minutes' as at, 30 as minutes, n
+    from generate_series(1, 48 * %(days)s) as n
+    union all
+    select date_trunc('minute', now()) - n * interval '1 minute', 1, n from generate_series(1, 180) as n
+    where date_trunc('minute', now()) - n * interval '1 minute' >= date_trunc('hour', now() - interval '2 hours')
+    union all
+    select date_trunc('minute', now()) + n * interval '1 second', 0, n from generate_series(1, 5) as n
+) as part;
+insert into queue_depth (job, at, waiting)
+select job.id, now() - n * interval '10 minutes', (n * 37) %% 400 from job, generate_series(1, 144 * %(days)s) as n;
+insert into preview (job, state, started_by, ended_at, config_version, phase, done, total, counts)
+select job.id, 'done', 'bench', now(), config_version, 'done', %(people)s, %(people)s,
+    jsonb_build_object('create', %(people)s / 10, 'update', %(people)s - %(people)s / 10)
+from job join application on application.id = job.app where application.name = 'app-1';
+insert into preview_object (preview, rank, sort_name, id, kind, name, display_name, action, is_held, is_due, effects, code, reason,
+    next_step, target_id, changes)
+select preview.id, case when n %% 10 = 0 then 4 else 6 end, 'person ' || n, md5('person ' || n)::uuid, 'User',
+    'person' || n || '@contoso.test', 'Person ' || n, case when n %% 10 = 0 then 'create' else 'update' end, false, true, '{}', '',
+    'The person is in scope', '', 't' || n,
+    '[{"displayName": "department", "oldValue": "A", "newValue": "B"}, {"displayName": "title", "oldValue": null, "newValue": "C"}]'
+from preview, generate_series(1, %(people)s) as n;
 """
 # The first application has everybody, the others a tenth. One object in a hundred fails.
 _WORK = """
@@ -80,10 +115,15 @@ async def fill(house: House, sizes: Sizes) -> None:
         await applications.add_application(
             context, "documo", name=f"app-{number + 1}", display_name=f"App {number + 1}"
         )
-    given = {"people": sizes.people, "rows": sizes.rows, "applications": sizes.applications}
+    given = {
+        "people": sizes.people,
+        "rows": sizes.rows,
+        "applications": sizes.applications,
+        "days": CHARTS_KEPT.days,
+    }
     async with await psycopg.AsyncConnection.connect(str(house.pool.conninfo), autocommit=True) as connection:
         await connection.execute("insert into source (name, kind, display_name) values ('hr', 'csv', 'HR')")
-        for statement in (_PEOPLE + _WORK).split(";\n"):
+        for statement in (_PEOPLE + _WORK + _FIGURES).split(";\n"):
             if statement.strip():
                 await connection.execute(statement, given)
         await connection.execute("analyze")
@@ -112,16 +152,16 @@ async def addresses(house: House) -> dict[str, str]:
                     (select max(seq)::text from audit_log),
                     (select max(id)::text from cycle where cycle.job = max(provisioning_log.job)),
                     (array_agg(change_id::text order by seq desc))[1],
-                    (array_agg(id::text order by seq desc))[1] from provisioning_log where app = (
+                    (array_agg(id::text order by seq desc))[1], (select max(id)::text from preview) from provisioning_log where app = (
                     select id from application where name = 'app-1')"""
             )
         ).fetchone()
     assert found is not None
-    person, group, entry, cycle, change, record = found
+    person, group, entry, cycle, change, record, preview = found
     values = {
         "app": "app-1", "template": "documo", "object": "user", "email": ADMIN, "person": person, "group": group, "source": "hr",
         "name": "hr", "number": entry, "cycle": cycle, "change": change, "change_id": change, "record": record,
-        "id": record,
+        "id": record, "preview": preview,
     }  # fmt: skip
     routes = [page.path for page in all_pages() if page.method == "GET" and not page.is_public]
     return {path: path.format(**values) for path in routes if set(re.findall(r"\{(\w+)\}", path)) <= set(values)}

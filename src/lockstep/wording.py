@@ -1,4 +1,4 @@
-"""Wording shared by all messages and options: numbers with nouns, suggestions for misspelt words, durations."""
+"""Wording shared by all messages and options: numbers with nouns, suggestions for misspelt words, durations, text in files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 
+# A cell that begins with one of these may be a formula for a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PLURALS = {"person": "people", "entry": "entries"}
 _LIKENESS = 0.6  # from 0 to 1; suggestions below this mislead more often than they help
 _MOST_COMPARED = 100  # characters; comparing takes time quadratic in the length
@@ -40,6 +42,26 @@ def read_length(text: str) -> timedelta | None:
     """Parse a duration such as `30s`, `40m`, `2h`, `7d` or `1w`; None for anything else, including a number without a unit."""
     found = _LENGTH.fullmatch(text.strip())
     return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+
+
+def duration(length: timedelta | float) -> str:
+    """Format a duration in one or two units: "412 ms", "48 s", "3 min 20 s", "2 h 5 min"."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def spreadsheet_text(value: object) -> str:
+    """Return *value* as a cell of a CSV file. Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def in_markdown(text: str) -> str:

@@ -88,19 +88,44 @@ async def test_half_hour_that_was_summed_stays_as_it_is(connection: Connection) 
         assert await before.fetchall() == await after.fetchall()
 
 
+async def test_half_hours_become_days_from_the_day_before_yesterday_on(connection: Connection) -> None:
+    async with connection.transaction():
+        today = await start_of(connection, "day")
+        for hours in (-49, -48, -25, -24, -23):
+            await row(connection, today + HOUR * hours, minutes=30)
+
+        await activity.sum_up(connection)
+
+        assert await rows(connection) == [
+            (today - 3 * DAY, 1440, 1),
+            (today - 2 * DAY, 1440, 2),
+            (today - DAY, 30, 1),
+            (today - DAY + HOUR, 30, 1),
+        ]
+
+
 async def test_work_and_waiting_times_are_those_of_one_job_since_a_time(connection: Connection) -> None:
     since = datetime(2026, 3, 1, tzinfo=UTC)
     await row(connection, since - timedelta(seconds=1), lost={5: 1})
     await row(connection, since, lost={6: 1})
     await row(connection, since + DAY, lost={7: 2})
+    await row(connection, since + 3 * DAY)
     await row(connection, since, job=OTHER, lost={8: 1})
 
-    work = await activity.work_by_time(connection, JOB, since=since, step=DAY)
-    waits = await activity.waits_by_day(connection, JOB, since=since)
+    figures = await activity.figures_of(
+        connection, JOB, since=since + HOUR, step=DAY, recent_since=since + 2 * DAY, days_since=since
+    )
     losses = await activity.losses_by_day(connection, [JOB], since=since)
 
-    assert sorted(work) == [(0, "counts", "created", 1), (1, "counts", "created", 1)]
-    assert sorted(waits) == [(0, "gained", "6", 1), (0, "lost", "6", 1), (1, "gained", "7", 2), (1, "lost", "7", 2)]
+    assert figures == {
+        ("counts", 0): {"created": 1},
+        ("counts", 2): {"created": 1},
+        ("recent", 0): {"created": 1},
+        ("gained", 0): {"6": 1},
+        ("lost", 0): {"6": 1},
+        ("gained", 1): {"7": 2},
+        ("lost", 1): {"7": 2},
+    }
     assert sorted(losses) == [(0, "6", 1), (1, "7", 2)]
 
 

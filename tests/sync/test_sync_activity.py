@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -114,15 +113,19 @@ async def test_queue_is_noted_when_its_length_has_changed(world: World, target: 
 
 
 async def _work(world: World) -> dict[str, dict[str, int]]:
-    async with transaction(world.pool) as connection:
-        rows = await activity.work_by_time(connection, world.job, since=datetime.now(UTC) - DAY, step=DAY * 2)
-    found: dict[str, dict[str, int]] = {"counts": {}, "failures": {}, "responses": {}}
-    for _, part, name, number in rows:
-        found[part][name] = number
-    return found
+    found = await _figures(world)
+    return {part: found.get((part, 0), {}) for part in ("counts", "failures", "responses")}
 
 
 async def _waits(world: World, wanted: str) -> Counter[int]:
+    found = await _figures(world)
+    return Counter({int(length): number for length, number in found.get((wanted, 0), {}).items()})
+
+
+async def _figures(world: World) -> dict[tuple[str, int], dict[str, int]]:
+    """Everything that was done since yesterday, in one step and one day."""
+    since = datetime.now(UTC) - DAY / 2
     async with transaction(world.pool) as connection:
-        rows: list[Any] = await activity.waits_by_day(connection, world.job, since=datetime.now(UTC) - DAY)
-    return Counter({int(length): number for _, part, length, number in rows if part == wanted})
+        return await activity.figures_of(
+            connection, world.job, since=since, step=DAY, recent_since=since, days_since=since
+        )

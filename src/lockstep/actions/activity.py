@@ -13,8 +13,8 @@ from lockstep.storage import daily_counts as store
 from lockstep.storage import jobs
 
 DAYS = 14
-_CHANGED = ("updated", "enabled", "linked")
-_REMOVED = ("disabled", "deleted")
+CHANGED = ("updated", "enabled", "linked")
+REMOVED = ("disabled", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ async def activity_of_each(context: Context, *, days: int = DAYS) -> Mapping[str
             row for row in await jobs.read_jobs(connection) if context.actor.may(Permission.APPLICATIONS_READ, row.app)
         ]
         written = await store.daily_writes(
-            connection, [row.id for row in rows], ("created", *_CHANGED, *_REMOVED), since=first
+            connection, [row.id for row in rows], ("created", *CHANGED, *REMOVED), since=first
         )
     numbers = {(job, day): number for job, day, number in written}
     dates = [first + timedelta(days=place) for place in range(days)]
@@ -72,4 +72,4 @@ def _day(day: date, known: Mapping[date, Mapping[str, int]]) -> DayActivity:
     def of(*names: str) -> int:
         return sum(counts.get(name, 0) for name in names)
 
-    return DayActivity(day, of("created"), of(*_CHANGED), of(*_REMOVED), of("failed"))
+    return DayActivity(day, of("created"), of(*CHANGED), of(*REMOVED), of("failed"))

@@ -4,20 +4,23 @@ failures, one cycle, and the progress of the setup.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
-from lockstep.actions.jobs import job_row, read_job
+from lockstep.actions.jobs import read_job
 from lockstep.actions.permissions import Permission
 from lockstep.actions.status import Cycle, JobStatus, status_of
 from lockstep.configuration.rules import Scope
 from lockstep.configuration.source_names import ROLES
 from lockstep.engine.decisions.retry import GIVE_UP_AFTER
+from lockstep.postgres.pool import Connection, pipeline
 from lockstep.storage import assignments, credentials, failure_groups, people, previews
 from lockstep.storage.failure_groups import FailureGroup as FailureGroup
 from lockstep.storage.people import PersonFilter
+from lockstep.sync.services import Job
 
 _ENOUGH_DONE = 20  # objects; with fewer, the remaining time would be a guess
 _SPREAD = 0.35  # of the expected time, in both directions
@@ -46,10 +49,11 @@ class MappedKind:
 
 @dataclass(frozen=True, slots=True)
 class SetupProgress:
-    """The progress of an application's setup. *assigned* and *everybody* are the numbers of people in scope if the scope is "assigned" or
-    "all".
+    """The progress of the setup of the application with the name *app*. *assigned* and *everybody* are the numbers of people in scope if
+    the scope is "assigned" or "all".
     """
 
+    id: str
     app: str
     display_name: str
     is_connected: bool
@@ -84,42 +88,60 @@ class ProvisioningOverview:
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def show_setup(context: Context, app: str) -> SetupProgress:
-    """Return how far the setup of the application has progressed."""
+async def show_setup(context: Context, app: str, *, with_people: bool = True) -> SetupProgress:
+    """Return how far the setup of the application has progressed. Without *with_people*, people are not counted, and the numbers of people
+    are 0.
+    """
     async with context.reading() as connection:
-        job = await read_job(context, connection, app)
-        credential = await credentials.read_credential(connection, job.row.app)
-        probes = (credential.test_result or {}).get("probes", []) if credential else []
-        _, assigned = await assignments.count_assigned(connection, job.row.app)
-        return SetupProgress(
-            app=job.row.app_name,
-            display_name=job.row.app_display_name,
-            is_connected=credential is not None and credential.has_secret,
-            is_tested=bool(probes) and all(one.get("passed") for one in probes if one.get("tried", True)),
-            syncs_all=job.configuration.scope is Scope.ALL,
-            assigned=assigned,
-            everybody=await people.count_people(connection, PersonFilter()),
-            is_started=job.row.started,
-            is_on=job.row.is_on,
-            mappings=tuple(
-                MappedKind(one.source.value, one.name, one.enabled, len(one.attributes), len(one.scoping_filters))
-                for one in job.configuration.objects
-            ),
-            is_previewed=await previews.has_complete_preview(connection, job.id),
-            maps_roles=any(
-                ROLES in attribute.dependencies for one in job.configuration.objects for attribute in one.attributes
-            ),
+        return await _setup(connection, await read_job(context, connection, app), with_people=with_people)
+
+
+async def _setup(connection: Connection, job: Job, *, with_people: bool) -> SetupProgress:
+    async with pipeline(connection):
+        credential, is_previewed = await asyncio.gather(
+            credentials.read_credential(connection, job.row.app), previews.has_complete_preview(connection, job.id)
         )
+        assigned, everybody = await _numbers_of_people(connection, job) if with_people else (0, 0)
+    probes = (credential.test_result or {}).get("probes", []) if credential else []
+    return SetupProgress(
+        id=job.row.app,
+        app=job.row.app_name,
+        display_name=job.row.app_display_name,
+        is_connected=credential is not None and credential.has_secret,
+        is_tested=bool(probes) and all(one.get("passed") for one in probes if one.get("tried", True)),
+        syncs_all=job.configuration.scope is Scope.ALL,
+        assigned=assigned,
+        everybody=everybody,
+        is_started=job.row.started,
+        is_on=job.row.is_on,
+        mappings=tuple(
+            MappedKind(one.source.value, one.name, one.enabled, len(one.attributes), len(one.scoping_filters))
+            for one in job.configuration.objects
+        ),
+        is_previewed=is_previewed,
+        maps_roles=any(
+            ROLES in attribute.dependencies for one in job.configuration.objects for attribute in one.attributes
+        ),
+    )
+
+
+async def _numbers_of_people(connection: Connection, job: Job) -> tuple[int, int]:
+    (_, assigned), everybody = await asyncio.gather(
+        assignments.count_assigned(connection, job.row.app), people.count_people(connection, PersonFilter())
+    )
+    return assigned, everybody
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def provisioning_overview(context: Context, app: str) -> ProvisioningOverview:
-    """Return what the overview shows, read in one transaction."""
-    setup = await show_setup(context, app)
+    """Return what the overview shows, read in one transaction. People are counted only for an application that was never started, whose
+    overview shows the setup.
+    """
     async with context.reading() as connection:
-        row = await job_row(connection, app)
-        status = await status_of(connection, row)
-        groups = await failure_groups.failure_groups(connection, [row.id])
+        job = await read_job(context, connection, app)
+        setup = await _setup(connection, job, with_people=not job.row.started and not job.row.is_on)
+        status = await status_of(connection, job.row)
+        groups = await failure_groups.failure_groups(connection, [job.id])
     began = (status.quarantine or {}).get("currentBegan")
     return ProvisioningOverview(
         status=status,

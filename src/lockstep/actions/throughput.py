@@ -4,10 +4,12 @@ access or keep it for too long.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
@@ -15,6 +17,7 @@ from lockstep.actions.jobs import job_row
 from lockstep.actions.permissions import Permission
 from lockstep.actions.status import Cycle
 from lockstep.engine.durations import percentile
+from lockstep.postgres.pool import pipeline
 from lockstep.storage import activity as store
 from lockstep.storage import cycles, jobs
 from lockstep.storage.backlog import backlogs
@@ -25,14 +28,22 @@ WAIT_DAYS = 7
 MOST_CYCLES = 20
 _RATE_OVER = timedelta(minutes=10)
 _DAY = timedelta(days=1)
+Figures = Mapping[tuple[str, int], Mapping[str, int]]  # numbers by name, for each part and place
 
 
-@dataclass(frozen=True, slots=True)
-class ChartSpan:
+class ChartSpan(StrEnum):
     """A period up to now, in steps of equal length."""
 
-    length: timedelta
-    step: timedelta
+    HOUR = "1h"
+    DAY = "24h"
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(hours=1) if self is ChartSpan.HOUR else timedelta(hours=24)
+
+    @property
+    def step(self) -> timedelta:
+        return timedelta(minutes=1) if self is ChartSpan.HOUR else timedelta(minutes=30)
 
     @property
     def steps(self) -> int:
@@ -43,10 +54,6 @@ class ChartSpan:
         seconds = self.step.total_seconds()
         last = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
         return last + self.step - self.length
-
-
-HOUR = ChartSpan(timedelta(hours=1), timedelta(minutes=1))
-DAY = ChartSpan(timedelta(hours=24), timedelta(minutes=30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,7 @@ class Throughput:
     percentiles of the last week.
     """
 
+    app: str
     span: ChartSpan
     steps: Sequence[WorkStep]
     waiting: int
@@ -115,35 +123,40 @@ class LeaverDelays:
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def show_throughput(context: Context, app: str, *, span: ChartSpan = HOUR) -> Throughput:
+async def show_throughput(context: Context, app: str, *, span: ChartSpan = ChartSpan.HOUR) -> Throughput:
     now = context.now()
     since = span.start(now)
     days_since = _first_day(now)
     async with context.reading() as connection:
         row = await job_row(connection, app)
-        work = await store.work_by_time(connection, row.id, since=since, step=span.step)
-        recent = await store.work_by_time(connection, row.id, since=now - _RATE_OVER, step=_RATE_OVER)
-        waits = await store.waits_by_day(connection, row.id, since=days_since)
-        noted = await store.queue_by_time(connection, row.id, since=since)
-        waiting = (await backlogs(connection, [row.id]))[row.id].waiting
-        newest = await cycles.latest_cycles(connection, row.id, limit=MOST_CYCLES + 1)
-    lengths = _lengths((part, day, length, number) for day, part, length, number in waits)
-    return Throughput(
-        span=span,
-        steps=_steps(span, since, work, _queue(span, since, noted, waiting)),
-        waiting=waiting,
-        per_minute=sum(number for _, part, _, number in recent if part == "counts")
-        / (_RATE_OVER / timedelta(minutes=1)),
-        days=[
-            WaitDay(
-                days_since + _DAY * day,
-                Percentiles.of(lengths.get(("gained", day), {})),
-                Percentiles.of(lengths.get(("lost", day), {})),
+        async with pipeline(connection):
+            figures, noted, waits, newest = await asyncio.gather(
+                store.figures_of(
+                    connection,
+                    row.id,
+                    since=since,
+                    step=span.step,
+                    recent_since=now - _RATE_OVER,
+                    days_since=days_since,
+                ),
+                store.queue_by_time(connection, row.id, since=since),
+                backlogs(connection, [row.id]),
+                cycles.latest_cycles(connection, row.id, limit=MOST_CYCLES + 1),
             )
+    waiting = waits[row.id].waiting
+    gained, lost = (_by_day(figures, part) for part in ("gained", "lost"))
+    return Throughput(
+        app=row.app_name,
+        span=span,
+        steps=_steps(span, since, figures, _queue(span, since, noted, waiting)),
+        waiting=waiting,
+        per_minute=sum(figures.get(("recent", 0), {}).values()) / (_RATE_OVER / timedelta(minutes=1)),
+        days=[
+            WaitDay(days_since + _DAY * day, Percentiles.of(gained[day]), Percentiles.of(lost[day]))
             for day in range(WAIT_DAYS)
         ],
-        gained=_whole(lengths, "gained"),
-        lost=_whole(lengths, "lost"),
+        gained=_whole(gained),
+        lost=_whole(lost),
         cycles=[one for one in reversed(newest) if one.ended_at is not None and one.kind != "onDemand"][-MOST_CYCLES:],
     )
 
@@ -159,9 +172,10 @@ async def show_leaving(context: Context) -> LeaverDelays:
             if context.actor.may(Permission.APPLICATIONS_READ, row.app)
         ]
         found = await store.losses_by_day(connection, visible, since=since)
-    lengths = _lengths(("lost", *one) for one in found)
-    days = [Percentiles.of(lengths.get(("lost", day), {})) for day in range(WAIT_DAYS)]
-    return LeaverDelays(days, _whole(lengths, "lost"))
+    lengths: list[Counter[int]] = [Counter() for _ in range(WAIT_DAYS)]
+    for day, length, number in found:
+        lengths[day][int(length)] += number
+    return LeaverDelays([Percentiles.of(one) for one in lengths], _whole(lengths))
 
 
 def _first_day(now: datetime) -> datetime:
@@ -169,30 +183,23 @@ def _first_day(now: datetime) -> datetime:
     return today - _DAY * (WAIT_DAYS - 1)
 
 
-def _lengths(found: Iterable[tuple[str, int, str, int]]) -> dict[tuple[str, int], Counter[int]]:
-    """Return the counts of lengths by part and step of time."""
-    lengths: dict[tuple[str, int], Counter[int]] = {}
-    for part, step, length, number in found:
-        lengths.setdefault((part, step), Counter())[int(length)] += number
-    return lengths
+def _by_day(figures: Figures, part: str) -> list[Counter[int]]:
+    """Return how many waits of *part* had each length, for each day."""
+    days = [figures.get((part, day), {}) for day in range(WAIT_DAYS)]
+    return [Counter({int(length): number for length, number in one.items()}) for one in days]
 
 
-def _whole(lengths: Mapping[tuple[str, int], Counter[int]], part: str) -> Percentiles:
-    return Percentiles.of(sum((counts for (of, _), counts in lengths.items() if of == part), Counter()))
+def _whole(days: Sequence[Counter[int]]) -> Percentiles:
+    return Percentiles.of(sum(days, Counter()))
 
 
-def _steps(
-    span: ChartSpan, since: datetime, work: Sequence[tuple[int, str, str, int]], queue: Sequence[int | None]
-) -> list[WorkStep]:
-    numbers: dict[tuple[str, int], dict[str, int]] = {}
-    for step, part, name, number in work:
-        numbers.setdefault((part, step), {})[name] = number
+def _steps(span: ChartSpan, since: datetime, figures: Figures, queue: Sequence[int | None]) -> list[WorkStep]:
     return [
         WorkStep(
             since + span.step * step,
-            numbers.get(("counts", step), {}),
-            numbers.get(("failures", step), {}),
-            Percentiles.of({int(length): number for length, number in numbers.get(("responses", step), {}).items()}),
+            figures.get(("counts", step), {}),
+            figures.get(("failures", step), {}),
+            Percentiles.of({int(length): number for length, number in figures.get(("responses", step), {}).items()}),
             queue[step],
         )
         for step in range(span.steps)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lockstep.kit.templating import duration
+from lockstep.wording import duration
 
 HEIGHT = 100.0
 _BAR = 0.62  # as a share of the column width

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from types import CodeType
 from typing import Any
@@ -19,10 +19,11 @@ from jinja2.filters import do_xmlattr
 from jinja2.nodes import EvalContext
 from markupsafe import Markup, escape
 
+from lockstep.kit.chart_markup import CHARTS
 from lockstep.kit.devices import device_name
 from lockstep.kit.icons import icon
 from lockstep.kit.page_steps import PageEnvironment, PageSteps
-from lockstep.wording import counted
+from lockstep.wording import counted, duration
 
 _TIME_IN_TEXT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 _SIZES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
@@ -43,7 +44,7 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
         bytecode_cache=_compiled(package, steps),
     )
     environment.steps = steps
-    environment.globals |= {"icon": icon, **extra}
+    environment.globals |= {"icon": icon, **CHARTS, **extra}
     environment.filters |= {
         "number": number,
         "counted": counted,
@@ -140,20 +141,6 @@ def with_times(text: str) -> Markup:
         for one in found
     ]
     return Markup("").join(part for pair in zip(parts[::2], [*times, ""], strict=True) for part in pair)
-
-
-def duration(length: timedelta | float) -> str:
-    """Format a duration in one or two units: "412 ms", "48 s", "3 min 20 s", "2 h 5 min"."""
-    seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def initials(name: str) -> str:

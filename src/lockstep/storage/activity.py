@@ -1,6 +1,7 @@
 """Figures over time for each job: operations, their durations, and the number of waiting objects.
 
-Recording adds one row for each batch. `sum_up` replaces these rows by one for each minute and job, and later for each half hour.
+Recording adds one row for each batch. `sum_up` replaces these rows by one for each minute and job, later for each half hour, and for each
+day once no chart shows its half hours.
 """
 
 from __future__ import annotations
@@ -56,11 +57,12 @@ def _document(numbers: Mapping[str, int] | Mapping[int, int]) -> str | None:
 
 
 async def sum_up(connection: Connection) -> None:
-    """Replace the rows of past minutes by their sums, and the sums of minutes by those of half hours after two hours. A row that is
-    committed later is summed by the next call.
+    """Replace the rows of past minutes by their sums, the sums of minutes by those of half hours after two hours, and these by the sums of
+    days (in UTC) from the day before yesterday on. A row that is committed later is summed by the next call.
     """
     await _sum(connection, "minutes = 0 and at < date_trunc('minute', now())", minutes=1)
     await _sum(connection, "minutes < 30 and at < date_trunc('hour', now() - interval '2 hours')", minutes=30)
+    await _sum(connection, "minutes = 30 and at < date_trunc('day', now() - interval '1 day', 'UTC')", minutes=1440)
 
 
 async def _sum(connection: Connection, which: LiteralString, *, minutes: int) -> None:
@@ -95,38 +97,44 @@ async def note_queues(connection: Connection) -> None:
     )
 
 
-async def work_by_time(
-    connection: Connection, job: str, *, since: datetime, step: timedelta
-) -> list[tuple[int, str, str, int]]:
-    """Return the work of *job* from *since* on as (step, part, name, number). Steps count from 0; the part is the name of a field of
-    `WorkDone`.
+async def figures_of(
+    connection: Connection, job: str, *, since: datetime, step: timedelta, recent_since: datetime, days_since: datetime
+) -> dict[tuple[str, int], dict[str, int]]:
+    """Return the work of *job*, by part and place, from one pass over its rows.
+
+    The parts `counts`, `failures` and `responses` are fields of `WorkDone`, in steps that count from *since*. The part `recent` has the
+    counts from *recent_since* on, with place 0. The parts `gained` and `lost` are those of the days that count from *days_since*, which is
+    the earliest of the times.
     """
     cursor = await connection.execute(
-        """select step, part, name, sum(number::bigint)::bigint
+        """select part, place, jsonb_object_agg(name, number)
         from (
-            select floor(extract(epoch from at - %(since)s) / %(seconds)s)::int as step, part, document
-            from activity, lateral (values ('counts', counts), ('failures', failures), ('responses', responses)) as parts (part, document)
-            where job = %(job)s and at >= %(since)s
-        ) as parted, jsonb_each_text(document) as each (name, number)
-        group by 1, 2, 3""",
-        {"job": job, "since": since, "seconds": step.total_seconds()},
+            select part, place, name, sum(number::bigint)::bigint as number
+            from (
+                select part, place, document
+                from activity,
+                    lateral (select floor(extract(epoch from at - %(since)s) / %(seconds)s)::int as step,
+                        floor(extract(epoch from at - %(days_since)s) / 86400)::int as day) as places,
+                    lateral (values
+                        ('counts', step, case when at >= %(since)s then counts end),
+                        ('failures', step, case when at >= %(since)s then failures end),
+                        ('responses', step, case when at >= %(since)s then responses end),
+                        ('recent', 0, case when at >= %(recent_since)s then counts end),
+                        ('gained', day, gained), ('lost', day, lost)) as parts (part, place, document)
+                where job = %(job)s and at >= %(days_since)s and document is not null
+            ) as parted, jsonb_each_text(document) as each (name, number)
+            group by 1, 2, 3
+        ) as summed
+        group by 1, 2""",
+        {
+            "job": job,
+            "since": since,
+            "seconds": step.total_seconds(),
+            "recent_since": recent_since,
+            "days_since": days_since,
+        },
     )
-    return await cursor.fetchall()
-
-
-async def waits_by_day(connection: Connection, job: str, *, since: datetime) -> list[tuple[int, str, str, int]]:
-    """Return how long people of *job* waited to gain and to lose access as (day, part, length, number). Days count from *since*."""
-    cursor = await connection.execute(
-        """select day, part, length, sum(number::bigint)::bigint
-        from (
-            select floor(extract(epoch from at - %(since)s) / 86400)::int as day, part, document
-            from activity, lateral (values ('gained', gained), ('lost', lost)) as parts (part, document)
-            where job = %(job)s and at >= %(since)s and (gained is not null or lost is not null)
-        ) as parted, jsonb_each_text(document) as each (length, number)
-        group by 1, 2, 3""",
-        {"job": job, "since": since},
-    )
-    return await cursor.fetchall()
+    return {(part, place): numbers for part, place, numbers in await cursor.fetchall()}
 
 
 async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: datetime) -> list[tuple[int, str, int]]:

@@ -6,18 +6,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from urllib.parse import quote_plus, urlencode
 
-from lockstep.actions.throughput import DAY, HOUR, MOST_CYCLES, TARGET, ChartSpan, Throughput, WaitDay
+from lockstep.actions.activity import CHANGED, REMOVED
+from lockstep.actions.throughput import MOST_CYCLES, TARGET, ChartSpan, Throughput, WaitDay
 from lockstep.kit.charts import LineChart, LineSeries, Series, StackedChart, length_bars, lines, stacked
 from lockstep.web.log_form import time_text
 from lockstep.web.page import address
 
-SPANS: Mapping[str, tuple[str, ChartSpan]] = {"": ("Last hour", HOUR), "24h": ("Last 24 hours", DAY)}
+SPANS: Mapping[str, tuple[str, ChartSpan]] = {
+    "": ("Last hour", ChartSpan.HOUR),
+    "24h": ("Last 24 hours", ChartSpan.DAY),
+}
 _LOG = "/logs/provisioning"
 _ACTIONS: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ("Created", "accent", ("created",)),
-    ("Updated", "ok", ("updated", "enabled", "linked")),
-    ("Disabled or deleted", "neutral", ("disabled", "deleted")),
+    ("Updated", "ok", CHANGED),
+    ("Disabled or deleted", "neutral", REMOVED),
     ("Failed", "error", ("failed",)),
 )
 _CODE_TONES = ("error", "warn", "quarantine", "info")  # the most frequent codes; all others are one series
@@ -63,7 +69,12 @@ def provisioning_charts(found: Throughput, app: str) -> ProvisioningCharts:
 
 
 def _hrefs(found: Throughput, app: str, **more: str) -> list[str]:
-    return [_between(app, one.at, one.at + found.span.step, **more) for one in found.steps]
+    """Return the address of the records of each step. All of them are the same but for the times."""
+    times = [
+        quote_plus(time_text(found.steps[0].at + found.span.step * place)) for place in range(found.span.steps + 1)
+    ]
+    lead, rest = address(_LOG, app=app), "".join(f"&{part}" for part in [urlencode(more)] if part)
+    return [f"{lead}&start={start}&end={end}{rest}" for start, end in pairwise(times)]
 
 
 def _between(app: str, start: datetime, end: datetime, **more: str) -> str:

@@ -11,7 +11,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from lockstep.actions import applications, job_previews, provisioning_pages
+from lockstep.actions import job_previews, provisioning_pages
 from lockstep.actions.context import Context
 from lockstep.actions.job_previews import KEPT, PreviewedObject, PreviewFilter, PreviewRow
 from lockstep.actions.permissions import Permission
@@ -25,10 +25,9 @@ from lockstep.actions.rows.previews import (
     preview_json,
 )
 from lockstep.errors import LockstepError, not_found
-from lockstep.kit.spreadsheets import spreadsheet_text
 from lockstep.web.command_pages import STEPS
 from lockstep.web.page import Answer, AppPlace, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
-from lockstep.web.pages.app_overview import place_of
+from lockstep.wording import spreadsheet_text
 
 pages = Pages()
 HERE = "/apps/{app}/provisioning/preview"
@@ -142,23 +141,24 @@ async def _markdown(context: Context, app: str, row: PreviewRow, wanted: Preview
 async def _page(
     context: Context, request: Request, *, number: int | None = None, refused: LockstepError | None = None
 ) -> View:
-    app = await applications.show_application(context, request.path_params["app"])
-    place = place_of(app)
+    setup = await provisioning_pages.show_setup(context, request.path_params["app"], with_people=False)
+    place = AppPlace(setup.app, setup.display_name)
     kept = await job_previews.list_previews(context, place.name, limit=KEPT + 1)
-    if number is not None:
-        row: PreviewRow | None = await job_previews.show_preview(context, place.name, number)
-    else:
-        row = kept[0] if kept else None
-    may_control = context.actor.may(Permission.PROVISIONING_CONTROL, app.application.id)
+    row: PreviewRow | None = next((one for one in kept if number in (None, one.id)), None)
+    if row is None and number is not None:
+        row = await job_previews.show_preview(context, place.name, number)
+    may_control = context.actor.may(Permission.PROVISIONING_CONTROL, setup.id)
     here = f"{place.href}/provisioning/preview"
     model = {
         "here": here,
-        "setup": await provisioning_pages.show_setup(context, place.name),
+        "setup": setup,
         "row": row,
         "kept": kept,
         "refused": refused,
         "may_control": may_control,
-        "is_without_worker": row is not None and await job_previews.is_without_worker(context, place.name, row.id),
+        "is_without_worker": row is not None
+        and row.is_under_way
+        and await job_previews.is_without_worker(context, place.name, row.id),
     }
     if row is not None:
         model |= await _objects(context, request, place, row, kept)
@@ -195,7 +195,8 @@ async def _objects(
     matching = 0
     if not row.is_under_way:
         found = await job_previews.list_objects(context, place.name, row.id, wanted, after=after, limit=SIZE + 1)
-        matching = await job_previews.count_objects(context, place.name, row.id, wanted)
+        known = _known_count(row, wanted)
+        matching = await job_previews.count_objects(context, place.name, row.id, wanted) if known is None else known
     shown = found[:SIZE]
     return {
         "this": here,
@@ -213,6 +214,15 @@ async def _objects(
         "first": address(here, **given) if after else None,
         "downloads": [(label, address(f"{here}/download/{file}", **given)) for label, file in _DOWNLOADS],
     }
+
+
+def _known_count(row: PreviewRow, wanted: PreviewFilter) -> int | None:
+    """Return how many objects match, or None if they must be counted."""
+    if wanted.search or wanted.effect or wanted.kind or wanted.differs_from:
+        return None
+    if not wanted.action:
+        return row.done
+    return row.counts.get(wanted.action, 0) if wanted.action in (*ACTIONS, "held") else None
 
 
 def _chips(row: PreviewRow, here: str, wanted: PreviewFilter) -> list[Chip]:
