@@ -18,6 +18,7 @@ from click.core import ParameterSource
 
 from lockstep.cli import FORMS, Globals
 from lockstep.errors import invalid
+from lockstep.wording import spreadsheet_text
 
 SIGN_COLOURS = {"+ ": "green", "~ ": "yellow", "o ": "yellow", "- ": "red", "! ": "red"}
 FORMAT_VERSION = "1.0"
@@ -207,7 +208,7 @@ def _print_table(form: str, columns: Sequence[Column], rows: Sequence[Sequence[s
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([column.key for column in columns])
-        writer.writerows([_no_formula(cell) for cell in row] for row in rows)
+        writer.writerows([spreadsheet_text(cell) for cell in row] for row in rows)
         click.echo(text.getvalue(), nl=False)
     elif form == "markdown":
         click.echo("| " + " | ".join(titles) + " |\n|" + "---|" * len(titles))
@@ -261,11 +262,6 @@ def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     with console.capture() as captured:
         console.print(table)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
-
-
-def _no_formula(cell: str) -> str:
-    # A spreadsheet would evaluate it as a formula.
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t")) and not cell.lstrip("+-").isdigit() else cell
 
 
 def _line(value: Any) -> str:

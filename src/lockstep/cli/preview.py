@@ -45,12 +45,18 @@ _QUIET = frozenset({"none", "skip"})  # listed only with -o wide
 @click.option("--list", "lists", is_flag=True, help="List the kept previews.")
 @click.option("--stop", is_flag=True, help="Stop the preview that is being made.")
 @click.option("--only", type=click.Choice([*ACTIONS, "held"]), help="Show only the objects with this action.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=20, show_default=True, help="Number of objects in a text (0 = all)."
+)
 @exitcode_option
 @output_option
 def preview(
-    app: str, last: bool, lists: bool, stop: bool, only: str | None, detailed_exitcode: bool, output: Output
+    app: str, last: bool, lists: bool, stop: bool, only: str | None, limit: int, detailed_exitcode: bool, output: Output
 ) -> None:
     """Show what provisioning would do to everyone; nothing is written.
+
+    A text has the first objects, losses of access before everything else, and the number of objects for each action. JSON, CSV and
+    Markdown have all objects.
 
     \b
     lockstep preview documo
@@ -65,10 +71,13 @@ def preview(
         row = run(lambda context: _stop(context, app))
         hint(f"Preview {row.id} was stopped. Nothing was written.")
         return
-    row, objects = run(lambda context: _shown(context, app, only, is_last=last))
+    most = limit if limit and _is_text(output) else None
+    row, objects = run(lambda context: _shown(context, app, only, most, is_last=last))
     if row.state == PreviewState.FAILED:
         raise _failure(row)
     _show(app, row, objects, output)
+    if most is not None:
+        _tell_rest(row, objects, only, is_wide=output.form == "wide")
     if row.is_stale:
         hint("The configuration was changed since this preview was made.")
     if detailed_exitcode and row.writes:
@@ -76,8 +85,9 @@ def preview(
 
 
 async def _shown(
-    context: Context, app: str, only: str | None, *, is_last: bool
+    context: Context, app: str, only: str | None, most: int | None, *, is_last: bool
 ) -> tuple[PreviewRow, list[PreviewedObject]]:
+    """Return the preview and its objects, at most *most* if it is given."""
     if is_last:
         row = await _newest(context, app)
     else:
@@ -92,7 +102,24 @@ async def _shown(
     if not row.is_under_way:
         async for page in job_previews.pages_of_objects(context, app, row.id, wanted):
             objects += page
-    return row, objects
+            if most is not None and len(objects) >= most:
+                break
+    return row, objects[:most]
+
+
+def _is_text(output: Output) -> bool:
+    return output.form in ("table", "wide") and not output.quiet and not output.query
+
+
+def _tell_rest(row: PreviewRow, objects: Sequence[PreviewedObject], only: str | None, *, is_wide: bool) -> None:
+    """Say how many objects were left out of the text, and how to see them."""
+    listed = sum(is_wide or one.action not in _QUIET for one in objects)
+    actions = [only] if only else [one for one in ACTIONS if is_wide or one not in _QUIET]
+    total = sum(row.counts.get(one, 0) for one in actions if is_wide or one not in _QUIET)
+    if listed < total:
+        hint(
+            f"Listed: {listed:,} of {counted(total, 'object')}, losses of access first. List all: --limit 0, -o csv or -o json"
+        )
 
 
 async def _newest(context: Context, app: str) -> PreviewRow:

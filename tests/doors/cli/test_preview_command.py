@@ -20,6 +20,19 @@ def test_preview_without_a_worker_is_made_by_the_command_and_writes_nothing(
     assert documo.users() == {}
 
 
+def test_text_lists_the_first_objects_and_says_how_to_list_all_of_them(
+    connected: Lockstep, documo: DocumoThere
+) -> None:
+    first = connected("preview", "documo", "--limit", "1")
+    whole = connected("preview", "documo", "--last", "--limit", "0")
+    as_json = connected("preview", "documo", "--last", "--limit", "1", "-o", "json").json
+
+    assert (first.out.count("+ create "), "2 to create" in first.out) == (1, True)
+    assert "Listed: 1 of 2 objects" in first.err and "--limit 0" in first.err
+    assert (whole.out.count("+ create "), "Listed:" in whole.err) == (2, False)
+    assert len(as_json["objects"]) == 2
+
+
 def test_detailed_exit_code_says_whether_something_would_be_written(connected: Lockstep, documo: DocumoThere) -> None:
     before = connected("preview", "documo", "--detailed-exitcode")
     connected("start", "documo")

@@ -17,7 +17,7 @@ from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import not_found
 from lockstep.kit.pages import Answer, Crumb, PageView, address
-from lockstep.kit.spreadsheets import spreadsheet_text
+from lockstep.wording import spreadsheet_text
 
 pages = DocumoPages()
 HERE = "/settings/audit"

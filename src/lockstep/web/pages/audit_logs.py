@@ -16,10 +16,10 @@ from lockstep.actions.audit import AuditFilter, AuditRow
 from lockstep.actions.context import Context
 from lockstep.actions.rows.records import AuditJson, audit_json
 from lockstep.errors import not_found
-from lockstep.kit.spreadsheets import spreadsheet_text
 from lockstep.web.copied import api_list, command_with
 from lockstep.web.log_form import RANGES, day_after, days_in, number_in, span_flags, time_terms
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, View, address
+from lockstep.wording import spreadsheet_text
 
 pages = Pages()
 HERE = "/logs/audit"

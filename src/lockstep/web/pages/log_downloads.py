@@ -15,9 +15,9 @@ from lockstep.actions import logs
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogFilter
 from lockstep.errors import not_found
-from lockstep.kit.spreadsheets import spreadsheet_text
 from lockstep.web.log_form import LogQuery
 from lockstep.web.page import Answer, Pages
+from lockstep.wording import spreadsheet_text
 
 pages = Pages()
 Record = Mapping[str, Any]

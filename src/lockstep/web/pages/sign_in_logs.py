@@ -16,10 +16,10 @@ from lockstep.actions.context import Context
 from lockstep.actions.rows.sign_ins import sign_in_json
 from lockstep.actions.sign_in_logs import SignInFilter
 from lockstep.errors import not_found
-from lockstep.kit.spreadsheets import spreadsheet_text
 from lockstep.web.log_form import RANGES, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, View, address
 from lockstep.web.sign_in_form import RESULTS, SignInLine, SignInQuery, reasons
+from lockstep.wording import spreadsheet_text
 
 pages = Pages()
 HERE = "/logs/sign-ins"

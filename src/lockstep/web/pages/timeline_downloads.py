@@ -16,10 +16,10 @@ from lockstep.actions.context import Context
 from lockstep.actions.group_pages import page_of_group
 from lockstep.actions.timeline import Event, pages_of_timeline, show_timeline
 from lockstep.errors import not_found
-from lockstep.kit.spreadsheets import spreadsheet_text
 from lockstep.web.page import Answer, Pages
 from lockstep.web.pages.people import person_of
 from lockstep.web.timeline import TIMELINE_FILES, TimelineQuery, timeline_entry
+from lockstep.wording import spreadsheet_text
 
 pages = Pages()
 Record = Mapping[str, Any]
