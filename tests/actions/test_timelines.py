@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from lockstep.actions import applications, timeline
+from lockstep.actions import applications, groups, people, sources, timeline
 from lockstep.actions.context import Actor
 from lockstep.actions.permissions import Permission
+from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import transaction
 from lockstep.storage import provisioning_log, sign_in_log
 from lockstep.storage.log_record import LogRecord
 from lockstep.storage.sign_in_log import SignInRecord
-from tests.support.hub import Hub, guid, upn
+from tests.support.hub import Hub, guid, person, upn, write_csv
 
 ANNA = guid("anna")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -103,9 +105,11 @@ async def test_owner_of_an_application_sees_neither_records_of_others_nor_sign_i
 
 
 @pytest.mark.parametrize("only", ["", "directory", "sign-ins", "documo"])
-async def test_pages_together_have_every_event_once(history: Hub, only: str) -> None:
+@pytest.mark.parametrize("size", [1, 2, 5])
+async def test_pages_together_have_every_event_once_even_if_one_moment_has_more_than_a_page(
+    history: Hub, only: str, size: int
+) -> None:
     everything = await timeline.show_timeline(history.context, ANNA, only=only, limit=100)
-    size = 5 if not only else 2 if only == "sign-ins" else 1
 
     pages = [page.events async for page in timeline.pages_of_timeline(history.context, ANNA, only=only, size=size)]
 
@@ -114,7 +118,22 @@ async def test_pages_together_have_every_event_once(history: Hub, only: str) -> 
     assert max(len(page) for page in pages) <= size
 
 
-async def test_moment_with_more_events_than_a_page_does_not_stop_the_list(history: Hub) -> None:
-    pages = [page.events async for page in timeline.pages_of_timeline(history.context, ANNA, size=2)]
+async def test_timeline_of_an_application_that_does_not_exist_is_refused(history: Hub) -> None:
+    with pytest.raises(LockstepError) as refused:
+        await timeline.show_timeline(history.context, ANNA, only="documa")
 
-    assert [{one.at for one in page} for page in pages if page] == [{NOON + HOUR}, {NOON}, {NOON - HOUR}]
+    assert (refused.value.kind, refused.value.next_step) == (Kind.NOT_FOUND, "Did you mean documo?")
+
+
+async def test_subject_is_a_person_or_a_group_even_in_the_recycle_bin(hub: Hub, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "people.csv", [person("anna"), person("bo")])
+    await sources.import_source(hub.context, "hr", config={"files": [{"path": str(file)}]})
+    await people.delete(hub.context, [upn("bo")])
+    group = await groups.create_group(hub.context, "all-sales")
+
+    found = [(await timeline.find_subject(hub.context, name)).id for name in (upn("anna"), upn("bo"), "all-sales")]
+
+    assert found == [guid("anna"), guid("bo"), group.id]
+    for name, kind in (("all-sales", "person"), (upn("anna"), "group")):
+        with pytest.raises(LockstepError):
+            await timeline.find_subject(hub.context, name, kind=kind)  # type: ignore[arg-type]

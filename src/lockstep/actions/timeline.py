@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
+from lockstep.actions.lookup import find_deleted_person, find_group, find_person
 from lockstep.actions.permissions import Permission
 from lockstep.directory.people import MANAGER
+from lockstep.errors import Kind, LockstepError, not_found
+from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, changes, provisioning_log, sign_in_log
 from lockstep.storage.changes import ChangeRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 from lockstep.storage.sign_in_log import SignInFilter, SignInRow
+from lockstep.wording import did_you_mean
 
 PAGE = 30
 EXPORTED = 500  # events of one page of an export
+MOST_SKIPPED = 10_000  # events of one moment, which pages skip
 MOST_NAMED = 10  # the most members that are listed for a change
 DIRECTORY, SIGN_INS = "directory", "sign-ins"  # shown in place of an application
+SubjectKind = Literal["person", "group"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineSubject:
+    """The person or group whose timeline is shown."""
+
+    id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +50,49 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class TimelinePosition:
+    """Where a page of a timeline begins: with the newest event before *before*, after the first *skip* of them."""
+
+    before: datetime
+    skip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
-    """One page of a timeline. *names* contains the names of managers and members that the changes mention, by id. *next* is the value of
-    *before* for the following page.
+    """One page of a timeline. *names* contains the names of managers and members that the changes mention, by id. *apps* contains the
+    display names of the applications that the caller may read, by name. *next* is where the following page begins.
     """
 
     events: Sequence[Event]
     names: dict[str, str]
-    next: datetime | None = None
+    apps: dict[str, str]
+    next: TimelinePosition | None = None
+
+
+@needs(Permission.DIRECTORY_READ)
+async def find_subject(context: Context, name: str, *, kind: SubjectKind | None = None) -> TimelineSubject:
+    """Return the person or group with *name*, who may be in the recycle bin. If *kind* is None, a person is looked for first, then a
+    group. Raises LockstepError if there is neither.
+    """
+    async with context.reading() as connection:
+        missing: LockstepError | None = None
+        for is_deleted in (False, True):
+            for one in (kind,) if kind else ("person", "group"):
+                try:
+                    return await _subject(connection, name, is_group=one == "group", is_deleted=is_deleted)
+                except LockstepError as unknown:
+                    if unknown.kind is not Kind.NOT_FOUND:
+                        raise
+                    missing = missing or unknown
+    raise missing or not_found(f"There is no person or group {name}")
+
+
+async def _subject(connection: Connection, name: str, *, is_group: bool, is_deleted: bool) -> TimelineSubject:
+    if is_group:
+        group = await find_group(connection, name, is_deleted=is_deleted)
+        return TimelineSubject(group.id, group.display_name)
+    person = await (find_deleted_person if is_deleted else find_person)(connection, name)
+    return TimelineSubject(person.id, person.user_principal_name)
 
 
 @needs(Permission.DIRECTORY_READ)
@@ -53,34 +103,39 @@ async def show_timeline(
     only: str = "",
     after: datetime | None = None,
     before: datetime | None = None,
+    skip: int = 0,
     limit: int = PAGE,
 ) -> Timeline:
-    """Return the newest events at *after* or later and before the position *before*. *only* is `directory`, `sign-ins`, or the name of one
-    application.
+    """Return the newest events at *after* or later and before the position (*before*, *skip*). *only* is `directory`, `sign-ins`, or the
+    name of one application; raises LockstepError for an unknown one.
 
     Records of applications whose log the caller may not read are left out.
     """
+    most = skip + limit + 1
     async with context.reading() as connection:
-        apps = {
-            one.id: one
-            for one in await applications.list_applications(connection)
-            if context.actor.may(Permission.LOGS_READ, one.id)
-        }
+        rows = await applications.list_applications(connection)
+        names = {one.name: one.display_name for one in rows if context.actor.may(Permission.APPLICATIONS_READ, one.id)}
+        if only not in ("", DIRECTORY, SIGN_INS, *names):
+            raise not_found(
+                f'Unknown application "{only}"',
+                next_step=did_you_mean(only, (DIRECTORY, SIGN_INS, *names), otherwise="List them: lockstep apps list"),
+            )
+        apps = {one.id: one for one in rows if context.actor.may(Permission.LOGS_READ, one.id)}
         events: list[Event] = []
         if only in ("", DIRECTORY):
-            rows = await changes.history_of(connection, object_id, limit=limit + 1, after=after, before=before)
-            events += [Event(row.at, change=row) for row in rows]
+            changed = await changes.history_of(connection, object_id, limit=most, after=after, before=before)
+            events += [Event(row.at, change=row) for row in changed]
         if only in ("", SIGN_INS):
             signed_in = SignInFilter(person=object_id, after=after, before=before)
             if not context.actor.everywhere(Permission.LOGS_READ):
                 signed_in = replace(signed_in, apps=sorted(apps))
-            rows_of_log = await sign_in_log.read_log(connection, signed_in, limit=limit + 1)
+            rows_of_log = await sign_in_log.read_log(connection, signed_in, limit=most)
             events += [Event(row.at, app=row.app_display or "My Apps", sign_in=row) for row in rows_of_log]
         if only not in (DIRECTORY, SIGN_INS):
             wanted = LogFilter(source_id=object_id, after=after, before=before)
             if only or not context.actor.everywhere(Permission.LOGS_READ):
                 wanted = replace(wanted, apps=[one.id for one in apps.values() if only in ("", one.name)])
-            records = await provisioning_log.read_log(connection, wanted, limit=limit + 1)
+            records = await provisioning_log.read_log(connection, wanted, limit=most)
             events += [
                 Event(
                     row.at, record=row, app=apps[row.app].display_name if row.app in apps else "a deleted application"
@@ -88,14 +143,8 @@ async def show_timeline(
                 for row in records
             ]
         events.sort(key=lambda one: one.at, reverse=True)
-        shown = _whole_moments(events, limit)
-        names: dict[str, str] = {}
-        if mentioned := sorted(
-            {one for event in shown if event.change is not None for one in _mentioned(event.change)}
-        ):
-            for kind in ("User", "Group"):
-                names |= await provisioning_log.source_names(connection, kind, mentioned)
-    return Timeline(shown, names, shown[-1].at if len(events) > limit else None)
+        shown, following = _page(events[skip:], skip, limit)
+        return Timeline(shown, await _names(connection, shown), names, following)
 
 
 @needs(Permission.DIRECTORY_READ)
@@ -109,22 +158,42 @@ async def pages_of_timeline(
     size: int = EXPORTED,
 ) -> AsyncIterator[Timeline]:
     """Yield all events of the period, newest first, in pages of at most *size* events."""
-    position = before
+    position = TimelinePosition(before) if before is not None else None
     while True:
-        page = await show_timeline(context, object_id, only=only, after=after, before=position, limit=size)
+        page = await show_timeline(
+            context,
+            object_id,
+            only=only,
+            after=after,
+            before=position.before if position else None,
+            skip=position.skip if position else 0,
+            limit=size,
+        )
         yield page
-        if page.next is None:
-            return
         position = page.next
+        if position is None:
+            return
 
 
-def _whole_moments(events: Sequence[Event], limit: int) -> Sequence[Event]:
-    """Return up to *limit* of the sorted *events*, without the last moment if some of its events would be left out: the next page begins
-    with it.
+def _page(events: Sequence[Event], skipped: int, limit: int) -> tuple[Sequence[Event], TimelinePosition | None]:
+    """Return up to *limit* of the sorted *events*, and where the next page begins.
+
+    A page ends between two moments, unless one moment alone has more events than a page; then the next page skips those that were shown.
     """
     if len(events) <= limit:
-        return events
-    return [one for one in events[:limit] if one.at != events[limit].at] or events[:limit]
+        return events, None
+    whole = [one for one in events[:limit] if one.at != events[limit].at]
+    if whole:
+        return whole, TimelinePosition(whole[-1].at)
+    return events[:limit], TimelinePosition(events[0].at + timedelta(microseconds=1), skipped + limit)
+
+
+async def _names(connection: Connection, events: Sequence[Event]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    if mentioned := sorted({one for event in events if event.change is not None for one in _mentioned(event.change)}):
+        for kind in ("User", "Group"):
+            names |= await provisioning_log.source_names(connection, kind, mentioned)
+    return names
 
 
 def _mentioned(change: ChangeRow) -> Iterator[str]:

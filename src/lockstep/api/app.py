@@ -37,6 +37,7 @@ from lockstep.api.routes import (
     secrets,
     sign_ins,
     single_sign_on,
+    timelines,
     uploads,
     webhook,
 )
@@ -46,8 +47,9 @@ ROOT = "/api/v1"
 _ROUTERS = (
     applications.router, app_roles.router, organisation.router, outbound.router, configuration.router,
     configuration_files.router, provisioning.router, previews.router, links.router, operations.router,
-    directory.router, records.router, uploads.router, uploads.files, administration.router, administration.front, actions.router,
-    identity_providers.router, mail.router, webhook.router, secrets.router, single_sign_on.router, sign_ins.router, events.router,
+    directory.router, timelines.router, records.router, uploads.router, uploads.files, administration.router,
+    administration.front, actions.router, identity_providers.router, mail.router, webhook.router, secrets.router,
+    single_sign_on.router, sign_ins.router, events.router,
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from lockstep.api.problem_types import PROBLEM_TYPES, ProblemType
 from lockstep.api.problems import MEDIA_TYPE, Problem
 
-INTRODUCTION = """Everything that the admin centre and the `lockstep` command do, over HTTP.
+INTRODUCTION = """What the admin centre and the `lockstep` command do, over HTTP.
 
 Send a token as `Authorization: Bearer lockstep_pat_...`. Errors are RFC 9457 problems. Lists take `limit`, `cursor`, `filter`,
 `sort` and `fields`.

@@ -105,8 +105,13 @@ def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None
     The caller reads one more item than the limit, which shows whether another page follows.
     """
     shown, has_more = list(items[: query.limit]), len(items) > query.limit
-    cursor = query.cursor_after(key(shown[-1])) if has_more else None
-    found: Page[Item] = {"items": shown, "nextCursor": cursor}
+    return page_until(query, shown, key(shown[-1]) if has_more else None, count=count)
+
+
+def page_until(query: ListQuery, items: Sequence[Item], following: Any, *, count: int | None = None) -> Page[Item]:
+    """Build a page of all *items*. *following* is the key with which the next page begins, None on the last page."""
+    cursor = query.cursor_after(following) if following is not None else None
+    found: Page[Item] = {"items": list(items), "nextCursor": cursor}
     if count is not None and query.count:
         found["count"] = count
     if cursor:

@@ -25,6 +25,7 @@ FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")  #
 
 # Every command with its module and attribute. One line each.
 COMMANDS: dict[str, str] = {
+    "activity": "lockstep.cli.activity:activity",
     "admins": "lockstep.cli.admins:admins",
     "apply": "lockstep.cli.config:apply",
     "apps": "lockstep.cli.apps:apps",
@@ -77,6 +78,7 @@ COMMANDS: dict[str, str] = {
     "sso": "lockstep.cli.sso:sso",
     "start": "lockstep.cli.provision:start",
     "status": "lockstep.cli.status:status",
+    "timeline": "lockstep.cli.timeline:timeline",
     "token": "lockstep.cli.token:token",
     "up": "lockstep.cli.up.command:up",
     "version": "lockstep.cli.version:version",
@@ -101,7 +103,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Configuration files": ("export", "plan", "apply", "diff", "fmt", "import", "config"),
     "Provisioning": ("preview", "start", "pause", "run", "push", "retry", "restart", "deletes", "quarantine", "links"),
-    "What happened, and why": ("status", "explain", "logs", "cycles", "audit", "secrets"),
+    "What happened, and why": ("status", "activity", "timeline", "explain", "logs", "cycles", "audit", "secrets"),
     "Operation": ("up", "serve", "worker", "doctor", "backup", "restore", "migrate", "key", "admins", "token"),
     "Other machines": ("login", "logout", "context", "whoami"),
     "Tools": ("scim", "completion", "help", "version"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SHORT_HELP: dict[str, str] = {
+    "activity": "Show how much was provisioned, how fast, and how long people waited: of all applications, or of one.",
     "admins": "The administrators of Lockstep: who may use the admin centre, and with which roles.",
     "apply": "Apply configuration files, or a saved plan.",
     "apps": "Applications and their roles.",
@@ -54,6 +55,7 @@ SHORT_HELP: dict[str, str] = {
     "sso": "Manage how people sign in to applications through Lockstep (SAML 2.0).",
     "start": "Switch provisioning on.",
     "status": "Show all applications, one per line, or one application in detail.",
+    "timeline": "Show what happened to a person or a group, newest first.",
     "token": "Manage access tokens for the API.",
     "up": "Start Lockstep and Documo with demo people; Ctrl-C stops.",
     "version": "Print the version.",

@@ -41,10 +41,14 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyAs:
-    """Ways to get the same content outside the pages: a command, and a path of the API."""
+    """Ways to get the same content outside the pages: a command, and a path of the API. *more* are the ways to get parts of the page that
+    need other commands; each has a *title*.
+    """
 
     command: str = ""
     api: str = ""
+    title: str = ""
+    more: Sequence[CopyAs] = ()
 
 
 @dataclass(frozen=True, slots=True)

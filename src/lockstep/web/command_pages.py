@@ -9,6 +9,7 @@ _PROVISIONING = f"{_APP}Provisioning > "
 STEPS = PageSteps(
     "lockstep",
     {
+        "activity": f"{_PROVISIONING}Overview > Charts",
         "admins": "Settings > Administrators",
         "admins sso": "Settings > Single sign-on",
         "apply": "Settings > Configuration",
@@ -54,6 +55,7 @@ STEPS = PageSteps(
         "sso": f"{_APP}Single sign-on",
         "start": f"{_PROVISIONING}Overview > Start",
         "status": "Home",
+        "timeline": "People > the person > Timeline",
         "token": "Settings > Access tokens",
         "webhook": "Settings > Webhook",
     },

@@ -24,5 +24,10 @@ def command_with(words: str, **flags: str | bool) -> str:
 
 def api_list(path: str, *terms: tuple[str, str, str | bool]) -> str:
     """Return the address of the list at *path* with all *terms* (attribute, operator, value). Terms with the value "" are left out."""
+    return address(path, filter=filter_of(*terms))
+
+
+def filter_of(*terms: tuple[str, str, str | bool]) -> str:
+    """Return the filter with all *terms*, "" without any."""
     given = [f"{name} {op} {json.dumps(value, ensure_ascii=False)}" for name, op, value in terms if value != ""]
-    return address(path, filter=" and ".join(given))
+    return " and ".join(given)

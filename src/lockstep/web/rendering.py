@@ -62,8 +62,9 @@ class AdminRenderer(Renderer):
         return View("", problem.title)
 
     def ways_to_copy(self, request: Request, wanted: CopyAs) -> list[tuple[str, str]]:
-        ways = [("Lockstep CLI", wanted.command)] if wanted.command else []
+        lead = f"{wanted.title}: " if wanted.title else ""
+        ways = [(f"{lead}Lockstep CLI", wanted.command)] if wanted.command else []
         if wanted.api and self._site.has_api:
             url = f"{request.url.scheme}://{request.url.netloc}{wanted.api}"
-            ways.append(("curl", f'curl -H "Authorization: Bearer $TOKEN" \\\n  "{url}"'))
-        return ways
+            ways.append((f"{lead}curl", f'curl -H "Authorization: Bearer $TOKEN" \\\n  "{url}"'))
+        return ways + [way for part in wanted.more for way in self.ways_to_copy(request, part)]

@@ -10,19 +10,16 @@ from typing import Any
 from starlette.requests import Request
 
 from lockstep.actions.context import Context
-from lockstep.actions.logs import ChangeRow, LogRow
-from lockstep.actions.sign_in_logs import SignInRow
-from lockstep.actions.timeline import DIRECTORY, MOST_NAMED, SIGN_INS, Event, show_timeline
-from lockstep.web.log_form import RANGES, day_after, days_in
-from lockstep.web.page import Chip, address
-from lockstep.web.record_sentence import sentence_of
+from lockstep.actions.rows.timeline import event_json
+from lockstep.actions.timeline import DIRECTORY, MOST_SKIPPED, SIGN_INS, Event, show_timeline
+from lockstep.web.copied import command_with, filter_of
+from lockstep.web.log_form import RANGES, day_after, days_in, number_in, span_flags, time_terms
+from lockstep.web.page import Chip, CopyAs, address
 from lockstep.web.sign_in_form import SignInLine
 from lockstep.web.status_look import result_look
 
 TIMELINE_FILES: Mapping[str, str] = {"timeline.csv": "Timeline (CSV)", "timeline.json": "Timeline (JSON)"}
 _MOST_LISTED = 4  # attributes of a change that are shown without opening it
-_CHANGED: Mapping[str, str] = {"memberAdded": "Members added", "memberRemoved": "Members removed"}
-_ASSIGNMENTS: Mapping[str, str] = {"assigned": "Assigned to", "unassigned": "No longer assigned to"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +74,15 @@ class TimelineQuery:
     def before(self) -> datetime | None:
         return day_after(self.until, days=1)
 
+    def copied(self, name: str, api: str, now: datetime) -> CopyAs:
+        """Return the ways to get the same events. *name* names the person or group in a command, *api* is their address in the API."""
+        flags = span_flags(self.range, self.since, self.until)
+        return CopyAs(
+            title="Timeline",
+            command=command_with(f"lockstep timeline {name}", only=self.only, **flags),
+            api=address(f"{api}/timeline", only=self.only, filter=filter_of(*time_terms(self.after(now), self.before))),
+        )
+
 
 async def timeline_of(
     context: Context, request: Request, here: str, object_id: str, apps: Mapping[str, str], *, signs_in: bool = False
@@ -87,8 +93,14 @@ async def timeline_of(
     query = TimelineQuery.of(request.query_params, apps)
     given, before = query.as_query(), _as_moment(request.query_params.get("before", ""))
     found = await show_timeline(
-        context, object_id, only=query.only, after=query.after(context.now()), before=before or query.before
+        context,
+        object_id,
+        only=query.only,
+        after=query.after(context.now()),
+        before=before or query.before,
+        skip=min(number_in(request.query_params, "skip") or 0, MOST_SKIPPED),
     )
+    rest = {"before": found.next.before.isoformat(), "skip": str(found.next.skip or "")} if found.next else {}
     chips = [("", "All"), (DIRECTORY, "Directory"), *([(SIGN_INS, "Sign-ins")] if signs_in else []), *apps.items()]
     return {
         "moments": [timeline_entry(one, found.names, apps) for one in found.events],
@@ -108,7 +120,7 @@ async def timeline_of(
         "timeline_chips": [
             Chip(label, address(here, **{**given, "only": key}), key == query.only) for key, label in chips
         ],
-        "timeline_next": address(here, **given, before=found.next.isoformat()) if found.next else None,
+        "timeline_next": address(here, **given, **rest) if rest else None,
         "timeline_first": address(here, **given) if before else None,
     }
 
@@ -122,42 +134,16 @@ def _as_moment(text: str) -> datetime | None:
 
 
 def timeline_entry(event: Event, names: Mapping[str, str], apps: Mapping[str, str]) -> TimelineEntry:
+    shown = event_json(event, names, apps)
+    tone, href = _look_of(event)
+    pairs = [(one["attribute"], one["before"], one["after"]) for one in shown["changes"]]
+    return TimelineEntry(event.at, shown["event"], shown["by"], shown["detail"], tone, href, pairs)
+
+
+def _look_of(event: Event) -> tuple[str, str]:
+    """Return the tone of an event, and the page of its record, or "" without one."""
     if event.sign_in is not None:
-        return _of_sign_in(event, event.sign_in)
-    return _of_change(event.change, names, apps) if event.change is not None else _of_record(event)
-
-
-def _of_sign_in(event: Event, row: SignInRow) -> TimelineEntry:
-    line = SignInLine(row)
-    title = f"Signed in to {event.app}" if row.result == "success" else f"Could not sign in to {event.app}"
-    detail = ", ".join(part for part in (line.reason, f"from {row.address}" if row.address else "") if part)
-    return TimelineEntry(event.at, title, "", detail, line.look.tone, f"/logs/sign-ins/{row.id}", ())
-
-
-def _of_change(change: ChangeRow, names: Mapping[str, str], apps: Mapping[str, str]) -> TimelineEntry:
-    before, after = change.before or {}, change.after or {}
-    app = apps.get(str({**before, **after}.get("application")))
-    if app is not None and change.what in _ASSIGNMENTS:
-        return TimelineEntry(change.at, f"{_ASSIGNMENTS[change.what]} {app}", change.actor, "", "neutral", "", ())
-    pairs = [(name, _shown(before.get(name), names), _shown(after.get(name), names)) for name in change.changed]
-    title = _CHANGED.get(change.what, f"{change.what.capitalize()} in the directory")
-    return TimelineEntry(change.at, title, change.actor, "", "neutral", "", pairs)
-
-
-def _of_record(event: Event) -> TimelineEntry:
-    row = event.record
-    assert isinstance(row, LogRow)  # noqa: S101  # an event is a change or a record
-    look = result_look(row.status)
-    sentence = sentence_of(row, event.app)
-    title = sentence[0].upper() + sentence[1:]
-    changed = row.record.get("modifiedProperties", [])
-    pairs = [(one["displayName"], one.get("oldValue"), one.get("newValue")) for one in changed]
-    by = "" if row.initiated_by == "system" else row.initiated_by
-    return TimelineEntry(row.at, title, by, row.reason, look.tone, f"/logs/provisioning/{row.change_id}", pairs)
-
-
-def _shown(value: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(value, list):
-        some = ", ".join(names.get(str(one), str(one)) for one in value[:MOST_NAMED])
-        return some + (f" and {len(value) - MOST_NAMED:,} more" if len(value) > MOST_NAMED else "")
-    return names.get(value, value) if isinstance(value, str) else value
+        return SignInLine(event.sign_in).look.tone, f"/logs/sign-ins/{event.sign_in.id}"
+    if event.record is not None:
+        return result_look(event.record.status).tone, f"/logs/provisioning/{event.record.change_id}"
+    return "neutral", ""

@@ -43,6 +43,10 @@ config history documo
 config diff documo 0 1
 config restore documo 1 --dry-run
 creds show documo
+activity
+activity documo --span 24h -o json
+timeline anna@contoso.test
+timeline sales --only directory -o json
 cycles documo
 deletes list documo
 diff {folder}/documo.yaml

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lockstep.actions import (
+    activity,
     administrators,
     applications,
     assignment_forecast,
@@ -51,6 +52,8 @@ from lockstep.actions import (
     sources,
     status,
     stored_secrets,
+    throughput,
+    timeline,
     unkept,
     webhook,
 )
@@ -152,6 +155,8 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     sources: ("list_sources", "remove_source", "show_source"),
     stored_secrets: ("list_secrets",),
     status: ("list_cycles", "list_status", "show_cycle", "show_status"),
+    throughput: ("show_leaving", "show_throughput"),
+    timeline: ("find_subject",),
     unkept: ("unkept_attributes",),
 }  # fmt: skip
 EXPOSED: Mapping[str, RemoteAction] = {
@@ -167,6 +172,10 @@ EXPOSED: Mapping[str, RemoteAction] = {
     # Records may be long; `pages_of_log` reads all of them in pages.
     "logs.list_log": RemoteAction(most=1_000),
     "sign_in_logs.list_sign_ins": RemoteAction(most=1_000),
+    # The response is as long as these say.
+    "activity.activity_of_each": RemoteAction(here={"days": activity.DAYS}),
+    "activity.daily_activity": RemoteAction(here={"days": activity.DAYS}),
+    "timeline.pages_of_timeline": RemoteAction(here={"size": timeline.EXPORTED}),
     # These do a worker's work, which a request must not do.
     f"{_noun(following)}.follow_cycle": RemoteAction(here={"helps": False}),
     f"{_noun(job_previews)}.follow_preview": RemoteAction(here={"helps": False}),

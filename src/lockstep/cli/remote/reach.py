@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 # These commands call actions, which run on the server. They print the same output.
 WORK_ANYWHERE = frozenset(
     {
-        "admins list", "apply", "apps add", "apps delete", "apps list", "apps roles add", "apps roles disable", "apps roles enable",
+        "activity", "admins list", "apply", "apps add", "apps delete", "apps list", "apps roles add", "apps roles disable",
+        "apps roles enable",
         "apps roles list", "apps roles manifest", "apps roles move", "apps roles remove", "apps show", "assign add", "assign list",
         "assign remove", "assign set", "audit", "audit show", "audit verify", "config diff", "config history", "config restore",
         "creds set", "creds show", "creds test", "cycles", "deletes approve", "deletes list", "deletes reject", "diff", "explain", "export",
@@ -31,7 +32,7 @@ WORK_ANYWHERE = frozenset(
         "sources import", "sources list", "sources reject", "sources rekey", "sources remove", "sources rename", "sources show",
         "sources status", "sso address", "sso certs activate", "sso certs download", "sso certs list", "sso certs new",
         "sso certs remove", "sso claims list", "sso claims remove", "sso claims set", "sso import", "sso keys list", "sso keys roll",
-        "sso oidc", "sso secrets list", "sso secrets remove", "sso set", "sso show", "sso test", "start", "status",
+        "sso oidc", "sso secrets list", "sso secrets remove", "sso set", "sso show", "sso test", "start", "status", "timeline",
     }
 )  # fmt: skip
 # These commands need no server: they use files on this machine, or information built into Lockstep.

@@ -86,16 +86,20 @@ async def show_group(context: Context, request: Request) -> View:
         "may_restore": may_write and not is_live,
         "next": address(here, search=search, after=page.next) if page.next else None,
         "first": address(here, search=search) if after else None,
-        **await timeline_of(context, request, here, group.id, names),
     }
+    moments = await timeline_of(context, request, here, group.id, names)
     return View(
         "groups/group.html",
         group.display_name,
-        model,
+        model | moments,
         section="Groups",
         parents=[Crumb("Groups", HERE)],
         lead=str(group.attributes.get("description") or ""),
-        copy_as=CopyAs(command=f"lockstep groups show {group.id}", api=f"/api/v1/groups/{group.id}"),
+        copy_as=CopyAs(
+            command=f"lockstep groups show {group.id}",
+            api=f"/api/v1/groups/{group.id}",
+            more=[moments["timeline_query"].copied(group.id, f"/api/v1/groups/{group.id}", context.now())],
+        ),
         live="change progress",
     )
 

@@ -13,11 +13,11 @@ from lockstep.actions.context import Context
 from lockstep.actions.logs import LogRow
 from lockstep.actions.overview import AppOverview, Overview
 from lockstep.actions.permissions import Permission
+from lockstep.actions.record_sentence import sentence_of
 from lockstep.actions.status_labels import StatusLabel
 from lockstep.web.activity_chart import activity_chart
 from lockstep.web.page import CopyAs, Pages, View
 from lockstep.web.pages.apps import row_of
-from lockstep.web.record_sentence import sentence_of
 from lockstep.web.status_look import StatusLook, result_look
 from lockstep.wording import counted
 
@@ -62,7 +62,11 @@ async def show_home(context: Context, request: Request) -> View:
         _heading(found),
         model,
         section="Home",
-        copy_as=CopyAs(command="lockstep status", api="/api/v1/status"),
+        copy_as=CopyAs(
+            command="lockstep status",
+            api="/api/v1/status",
+            more=[CopyAs(title="Figures", command="lockstep activity", api="/api/v1/activity")],
+        ),
         live="status cycle progress source change",
     )
 

@@ -179,8 +179,8 @@ async def _page(
         "edit_href": f"{here}/edit" if may_write and person.source == LOCAL_SOURCE and not is_deleted else "",
         "asked": asked,
         "here": here,
-        **await timeline_of(context, request, here, person.id, names, signs_in=True),
     }
+    moments = await timeline_of(context, request, here, person.id, names, signs_in=True)
     lead = [
         person.user_principal_name if person.display != person.user_principal_name else "",
         person.attributes.get("jobTitle"),
@@ -189,12 +189,18 @@ async def _page(
     return View(
         "people/person.html",
         person.display,
-        model,
+        model | moments,
         section="People",
         parents=[Crumb("People", HERE)],
         lead=" · ".join(str(part) for part in lead if part),
         copy_as=CopyAs(
-            command=f"lockstep people show {quote(person.user_principal_name)}", api=f"/api/v1/people/{person.id}"
+            command=f"lockstep people show {quote(person.user_principal_name)}",
+            api=f"/api/v1/people/{person.id}",
+            more=[
+                moments["timeline_query"].copied(
+                    quote(person.user_principal_name), f"/api/v1/people/{person.id}", context.now()
+                )
+            ],
         ),
         live="change progress",
     )

@@ -14,6 +14,7 @@ from lockstep.actions.provisioning import USUAL_RESTART, ResetScope
 from lockstep.actions.provisioning_pages import SetupProgress
 from lockstep.actions.throughput import show_throughput
 from lockstep.errors import Kind, LockstepError
+from lockstep.web.copied import command_with
 from lockstep.web.cycle_words import CycleRow
 from lockstep.web.page import Answer, AppPlace, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
 from lockstep.web.provisioning_charts import SPANS, provisioning_charts
@@ -202,7 +203,11 @@ async def _overview(context: Context, name: str, *, refused: LockstepError | Non
         app=place,
         tab=TAB,
         subtab="Overview",
-        copy_as=CopyAs(command=f"lockstep status {name}", api=f"/api/v1/applications/{name}/status"),
+        copy_as=CopyAs(
+            command=f"lockstep status {name}",
+            api=f"/api/v1/applications/{name}/status",
+            more=[] if is_new else [_charts_copied(name, chosen)],
+        ),
         live=LIVE,
         status=400 if refused else 200,
     )
@@ -237,6 +242,14 @@ async def _restart_form(
 
 def _href(name: str) -> str:
     return f"/apps/{name}/provisioning"
+
+
+def _charts_copied(name: str, span: str) -> CopyAs:
+    return CopyAs(
+        title="Charts",
+        command=command_with(f"lockstep activity {name}", span=span),
+        api=address(f"/api/v1/applications/{name}/activity", span=span),
+    )
 
 
 def _app_id(job: str) -> str:

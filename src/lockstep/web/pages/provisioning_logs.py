@@ -13,12 +13,12 @@ from lockstep.actions import activity, logs, provisioning
 from lockstep.actions.applications import list_applications
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogRow
+from lockstep.actions.record_sentence import sentence_of
 from lockstep.engine.plans import StepType
 from lockstep.web.activity_chart import activity_chart
 from lockstep.web.exchange_differences import ComparedExchange, compared_exchanges
 from lockstep.web.log_form import ACTION_SETS, ACTIONS, RANGES, STATUSES, LogQuery, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
-from lockstep.web.record_sentence import sentence_of
 from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
