@@ -37,6 +37,7 @@ _COLUMNS = [Column("id", "Preview"), Column("createdDateTime", "Begun", show=loc
             Column("startedBy", "By"), Column("done", "Objects"), Column("summary", "Result")]  # fmt: skip
 _CSV = [Column(key, key) for key in CSV_HEADER]
 _QUIET = frozenset({"none", "skip"})  # listed only with -o wide
+_CHANGED = "changed"
 
 
 @click.command("preview")
@@ -44,7 +45,11 @@ _QUIET = frozenset({"none", "skip"})  # listed only with -o wide
 @click.option("--last", is_flag=True, help="Show the newest preview again.")
 @click.option("--list", "lists", is_flag=True, help="List the kept previews.")
 @click.option("--stop", is_flag=True, help="Stop the preview that is being made.")
-@click.option("--only", type=click.Choice([*ACTIONS, "held"]), help="Show only the objects with this action.")
+@click.option(
+    "--only",
+    type=click.Choice([*ACTIONS, "held", _CHANGED]),
+    help="Show only the objects with this action; changed: those planned differently than in the preview before.",
+)
 @click.option(
     "--limit", type=click.IntRange(0), default=20, show_default=True, help="Number of objects in a text (0 = all)."
 )
@@ -80,6 +85,12 @@ def preview(
         _tell_rest(row, objects, only, is_wide=output.form == "wide")
     if row.is_stale:
         hint("The configuration was changed since this preview was made.")
+    if row.difference and row.difference["changed"] and only != _CHANGED:
+        changed, earlier = row.difference["changed"], row.difference["earlier"]
+        hint(
+            f"{counted(changed, 'object')} {'is' if changed == 1 else 'are'} planned differently than in preview {earlier}. "
+            f"See: lockstep preview {app} --last --only {_CHANGED}"
+        )
     if detailed_exitcode and row.writes:
         raise click.exceptions.Exit(CHANGES_PRESENT)
 
@@ -97,7 +108,7 @@ async def _shown(
                 row = state
                 fraction = row.done / row.total if row.total else None
                 line.show(row.done, fraction=fraction, label=f"{app} {row.phase or row.state}")
-    wanted = PreviewFilter(action=only) if only else EVERYTHING
+    wanted = _filter(app, row, only)
     objects: list[PreviewedObject] = []
     if not row.is_under_way:
         async for page in job_previews.pages_of_objects(context, app, row.id, wanted):
@@ -105,6 +116,17 @@ async def _shown(
             if most is not None and len(objects) >= most:
                 break
     return row, objects[:most]
+
+
+def _filter(app: str, row: PreviewRow, only: str | None) -> PreviewFilter:
+    if only != _CHANGED:
+        return PreviewFilter(action=only) if only else EVERYTHING
+    if row.difference is None:
+        raise not_found(
+            f"No complete preview of {app} was made before preview {row.id}",
+            next_step=f"Make another one later: lockstep preview {app} --only {_CHANGED}",
+        )
+    return PreviewFilter(differs_from=row.difference["earlier"])
 
 
 def _is_text(output: Output) -> bool:
@@ -115,7 +137,10 @@ def _tell_rest(row: PreviewRow, objects: Sequence[PreviewedObject], only: str | 
     """Say how many objects were left out of the text, and how to see them."""
     listed = sum(is_wide or one.action not in _QUIET for one in objects)
     actions = [only] if only else [one for one in ACTIONS if is_wide or one not in _QUIET]
-    total = sum(row.counts.get(one, 0) for one in actions if is_wide or one not in _QUIET)
+    if only == _CHANGED:
+        total = row.difference["changed"] if row.difference and is_wide else listed
+    else:
+        total = sum(row.counts.get(one, 0) for one in actions if is_wide or one not in _QUIET)
     if listed < total:
         hint(
             f"Listed: {listed:,} of {counted(total, 'object')}, losses of access first. List all: --limit 0, -o csv or -o json"

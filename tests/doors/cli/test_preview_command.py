@@ -33,6 +33,23 @@ def test_text_lists_the_first_objects_and_says_how_to_list_all_of_them(
     assert len(as_json["objects"]) == 2
 
 
+def test_objects_that_changed_since_the_preview_before_are_told_and_listed(
+    connected: Lockstep, documo: DocumoThere
+) -> None:
+    alone = connected("preview", "documo", "--only", "changed")
+    connected("people", "disable", upn("bo"))
+
+    second = connected("preview", "documo")
+    changed = connected("preview", "documo", "--last", "--only", "changed", "-o", "json").json
+
+    assert alone.code == 5 and "No complete preview of documo was made before" in alone.err
+    assert (
+        "1 object is planned differently than in preview 1. See: lockstep preview documo --last --only changed"
+        in second.err
+    )
+    assert [one["name"] for one in changed["objects"]] == [upn("bo")]
+
+
 def test_detailed_exit_code_says_whether_something_would_be_written(connected: Lockstep, documo: DocumoThere) -> None:
     before = connected("preview", "documo", "--detailed-exitcode")
     connected("start", "documo")
