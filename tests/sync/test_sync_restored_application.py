@@ -171,7 +171,8 @@ async def test_all_leavers_are_read_if_the_last_ones_are_active_again(world: Wor
     await scheduled_cycle(world)
 
     assert active(target) == {upn(number) for number in range(8, 100)}
-    assert target.requests["get"] <= 8 + 3
+    # Each of the three that are read first may mark the leavers that have already been read; nobody else is read.
+    assert target.requests["get"] <= 3 + 3 * 8
 
 
 async def test_scheduled_cycle_reads_three_leavers_and_nobody_else(world: World, target: ModelTarget) -> None:
