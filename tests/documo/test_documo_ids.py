@@ -25,3 +25,10 @@ def test_keys_carry_256_random_bits() -> None:
     first, second = new_key(), new_key()
 
     assert first != second and len(first.removeprefix("dk_live_")) == 64
+
+
+def test_beginnings_of_ids_of_one_moment_differ() -> None:
+    """Commands take the beginning of an id, such as `lockstep logs show`."""
+    ids = [new_id() for _ in range(2_000)]
+
+    assert len({one[:30] for one in ids}) == len(ids)
