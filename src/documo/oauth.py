@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from documo.access.api_access import api_refusal
 from documo.access.api_keys import NewKey, hash_of, looks_like_jwt
 from documo.access.scopes import ADMIN, SCOPES, present_names
 from documo.access.sign_ins import RefusedSignIns
 from documo.identifiers import new_id, new_key, read_id
+from documo.request_log import LoggedRequest
 from documo.scim_service.request.failures import Throttled, retry_after, scim_error
 from documo.scim_service.tenant.tenants import TenantCaller, Tenants
 from documo.store import keys as table
@@ -73,16 +75,30 @@ def token_endpoint(
         wanted = present_names(form.get("scope", "").split()) or caller.principal.scopes
         if not wanted <= _largest_grant(caller):
             return _error(400, "invalid_scope")
-        made = NewKey(new_id(), "token", "", new_key(), tuple(sorted(wanted)), datetime.now(UTC) + LIFE)
-        async with store.control() as connection:
-            await table.insert(
-                connection, caller.tenant.id, caller.principal.member_id, made, hash_of(made.secret), kind="token",
-                client_id=caller.principal.key_id,
-            )  # fmt: skip
+        made = await _issue(store, caller, wanted, request.scope)
         answer = {"access_token": made.secret, "token_type": "Bearer", "expires_in": int(LIFE.total_seconds())}
         return JSONResponse({**answer, "scope": " ".join(made.scopes)}, headers=_NO_STORE)
 
     return token
+
+
+async def _issue(store: Store, caller: TenantCaller, scopes: Iterable[str], scope: Scope) -> NewKey:
+    """Issue a token for the key of *caller*. The request, of which *scope* is the ASGI scope, is a use of the key."""
+    key_id, tenant_id = caller.principal.key_id, caller.tenant.id
+    made = NewKey(new_id(), "token", "", new_key(), tuple(sorted(scopes)), datetime.now(UTC) + LIFE)
+    use = LoggedRequest.of(scope, tenant_id=tenant_id, key_id=key_id, status=200).use
+    async with store.control() as connection:
+        await table.insert(
+            connection,
+            tenant_id,
+            caller.principal.member_id,
+            made,
+            hash_of(made.secret),
+            kind="token",
+            client_id=key_id,
+        )
+        await table.note_use(connection, [use])
+    return made
 
 
 def _largest_grant(caller: TenantCaller) -> frozenset[str]:

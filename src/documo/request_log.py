@@ -117,6 +117,11 @@ class LoggedRequest:
         texts = (self.request_body, self.response_body, self.path, self.user_agent, self.request_type)
         return ENTRY_BYTES + sum(map(len, texts))
 
+    @property
+    def use(self) -> tuple[str, datetime, str, str]:
+        """The use of the key: its id, the time, the address and the user agent."""
+        return self.key_id, self.at, self.address, self.user_agent[:200]
+
     def without_bodies(self) -> LoggedRequest:
         return replace(self, request_body=b"", response_body=b"", path=self.path.partition("?")[0][:MAX_TYPE])
 
@@ -175,9 +180,9 @@ class RequestLog:
                     async with self._store.tenant(tenant_id) as connection:
                         await table.insert(connection, [_row(entry) for entry in mine[begin : begin + WRITTEN_AT_ONCE]])
             # A refused request does not count as a use of the key.
-            uses = {e.key_id: (e.key_id, e.at, e.address, e.user_agent[:200]) for e in entries if e.status != 401}
+            uses = {e.key_id: e.use for e in sorted(entries, key=lambda one: one.at) if e.status != 401}
             async with self._store.control() as connection:
-                await keys_table.note_use(connection, uses.values())
+                await keys_table.note_use(connection, sorted(uses.values(), key=lambda use: use[1]))
         except (psycopg.Error, OSError) as failed:
             self._lost += len(entries)
             log.warning("request_log_not_written", lost=self._lost, error=type(failed).__name__)

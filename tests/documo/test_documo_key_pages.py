@@ -133,6 +133,28 @@ async def test_key_that_nobody_has_used_is_revoked_without_typing_its_name(api: 
     assert row.revoked_at is not None
 
 
+async def test_fetching_a_token_and_using_it_are_uses_of_its_key(api: Client) -> None:
+    made = await key(api, "Entra")
+
+    async def agent() -> str | None:
+        [row] = [one for one in await api_keys.list_keys(api.store, api.account.id) if one.id == made.id]
+        return row.last_used_agent
+
+    form = {"grant_type": "client_credentials", "client_id": made.id, "client_secret": made.secret}
+    endpoint = f"{api.url.removesuffix('/scim/v2')}/oauth/token"
+    async with api.session.post(endpoint, data=form, headers={"User-Agent": "Fetcher/1"}) as answer:
+        token = (await answer.json())["access_token"]
+    assert await agent() == "Fetcher/1"
+    with_token = Client(api.session, api.url, token, api.account, api.store)
+    await with_token.send("GET", "/Users", headers={"User-Agent": "Reader/1"})
+    async with asyncio.timeout(10):
+        while await agent() != "Reader/1":
+            await asyncio.sleep(0.02)
+    async with signed_in(api) as ada:
+        status, page = await ada.post(f"{HERE}/{made.id}/revoke")
+    assert status == 409 and "Type Entra" in page
+
+
 async def test_revoking_says_how_the_key_was_used_and_refuses_its_requests(api: Client) -> None:
     made = await key(api, "Entra")
     await used_with(api, made).send("GET", "/Users", headers={"User-Agent": "Okta SCIM Client 1.0"})
