@@ -86,13 +86,16 @@ def idp_metadata() -> bytes:
     return write_idp_metadata(IdpMetadata(IDP, {Binding.REDIRECT: f"{IDP}/sso"}, [key_of("idp").certificate]))
 
 
-def federation(*entity_ids: str) -> bytes:
-    entities = b"".join(idp_metadata().replace(f'"{IDP}"'.encode(), f'"{one}"'.encode()) for one in entity_ids)
+def federation(*entities: bytes) -> bytes:
     return (
         b'<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">'
-        + entities
+        + b"".join(entities)
         + b"</md:EntitiesDescriptor>"
     )
+
+
+def two_providers() -> bytes:
+    return federation(*(idp_metadata().replace(f'"{IDP}"'.encode(), b'"https://%c.example"' % name) for name in b"ab"))
 
 
 METADATA: dict[str, tuple[Callable[[], bytes], FaultCode]] = {
@@ -105,7 +108,7 @@ METADATA: dict[str, tuple[Callable[[], bytes], FaultCode]] = {
     "certificate that is none": (lambda: idp_metadata().replace(b"MII", b"AAA", 1), FaultCode.CERTIFICATE_UNREADABLE),
     "no address": (lambda: idp_metadata().replace(b"HTTP-Redirect", b"SOAP"), FaultCode.METADATA_UNUSABLE),
     "provider without a name": (lambda: idp_metadata().replace(f'entityID="{IDP}"'.encode(), b""), FaultCode.METADATA_UNUSABLE),
-    "several providers": (lambda: federation("https://a.example", "https://b.example"), FaultCode.METADATA_UNUSABLE),
+    "several providers": (two_providers, FaultCode.METADATA_UNUSABLE),
     "2 MB": (lambda: idp_metadata() + b" " * 2_000_000, FaultCode.TOO_LARGE),
 }  # fmt: skip
 
@@ -155,6 +158,24 @@ def test_metadata_of_an_application_that_cannot_be_used_is_refused_for_its_own_r
 
 
 def test_provider_of_a_federation_is_found_by_its_name() -> None:
-    xml = federation("https://a.example", "https://b.example")
+    assert read_idp_metadata(two_providers(), entity_id="https://b.example").entity_id == "https://b.example"
 
-    assert read_idp_metadata(xml, entity_id="https://b.example").entity_id == "https://b.example"
+
+ROLES = ("md:IDPSSODescriptor", "md:SPSSODescriptor")
+
+
+@pytest.mark.parametrize("place", ["md:EntitiesDescriptor", "md:EntityDescriptor", "role"])
+@pytest.mark.parametrize("is_application", [False, True])
+def test_metadata_is_valid_until_the_first_end_of_the_group_the_entity_and_the_role(
+    place: str, is_application: bool
+) -> None:
+    entity, role = sp_metadata() if is_application else idp_metadata(), ROLES[is_application]
+    xml = federation(entity)
+    ends = {"md:EntitiesDescriptor": "2027", "md:EntityDescriptor": "2027", role: "2027"}
+    ends[role if place == "role" else place] = "2026"
+    for name, year in ends.items():
+        xml = xml.replace(f"<{name} ".encode(), f'<{name} validUntil="{year}-01-01T00:00:00Z" '.encode())
+
+    read = read_sp_metadata(xml) if is_application else read_idp_metadata(xml)
+
+    assert read.valid_until is not None and read.valid_until.year == 2026

@@ -23,9 +23,9 @@ from tests.saml.test_hostile_logout import (
     RESPONSE,
     RESPONSES,
     SP_METADATA,
-    federation,
     idp_metadata,
     sp_metadata,
+    two_providers,
 )
 from tests.saml.test_hostile_logout import REQUEST as LOGOUT
 from tests.saml.test_tolerance import elliptic_key
@@ -103,7 +103,7 @@ ACCEPTED: dict[str, Callable[[], object]] = {
         idp_metadata().replace(b" entityID", b' validUntil="2027-01-01T00:00:00Z" entityID')
     ),
     "one provider of two": lambda: metadata.read_idp_metadata(
-        federation("https://a.example", "https://b.example"), entity_id="https://b.example"
+        two_providers(), entity_id="https://b.example"
     ),
     "SP metadata": lambda: metadata.read_sp_metadata(sp_metadata()),
     "SP metadata as written": lambda: metadata.write_sp_metadata(metadata.SpMetadata(SP, [ASSERT, f"{ASSERT}/2"])),

@@ -91,7 +91,7 @@ def write_sp_metadata(metadata: SpMetadata) -> bytes:
 
 def read_idp_metadata(xml: bytes, *, entity_id: str = "") -> IdpMetadata:
     """Read the identity provider in *xml*: the only one, or the one named *entity_id*. Raises SamlFault("MetadataUnusable")."""
-    entity, role = _role(xml, "IDPSSODescriptor", entity_id)
+    entity, role, valid_until = _role(xml, "IDPSSODescriptor", entity_id)
     sign_on = _endpoints(role, "SingleSignOnService")
     certificates = _certificates(role, "signing")
     if not sign_on:
@@ -105,13 +105,13 @@ def read_idp_metadata(xml: bytes, *, entity_id: str = "") -> IdpMetadata:
         logout=_endpoints(role, "SingleLogoutService"),
         want_authn_requests_signed=_is_true(role.get("WantAuthnRequestsSigned")),
         name_id_formats=_formats(role),
-        valid_until=_valid_until(entity, role),
+        valid_until=valid_until,
     )
 
 
 def read_sp_metadata(xml: bytes, *, entity_id: str = "") -> SpMetadata:
     """Read the service provider in *xml*: the only one, or the one named *entity_id*. Raises SamlFault("MetadataUnusable")."""
-    entity, role = _role(xml, "SPSSODescriptor", entity_id)
+    entity, role, valid_until = _role(xml, "SPSSODescriptor", entity_id)
     services = [one for one in children(role, "md", "AssertionConsumerService") if one.get("Binding") == Binding.POST]
     services.sort(key=_rank)
     urls = [_address(one.get("Location")) for one in services]
@@ -126,7 +126,7 @@ def read_sp_metadata(xml: bytes, *, entity_id: str = "") -> SpMetadata:
         authn_requests_signed=_is_true(role.get("AuthnRequestsSigned")),
         want_assertions_signed=_is_true(role.get("WantAssertionsSigned")),
         name_id_formats=_formats(role),
-        valid_until=_valid_until(entity, role),
+        valid_until=valid_until,
     )
 
 
@@ -140,7 +140,8 @@ def _entity(entity_id: str, role: str, valid_until: datetime | None) -> tuple[El
     return root, add(root, "md", role, protocolSupportEnumeration=SAMLP)
 
 
-def _role(xml: bytes, name: str, entity_id: str) -> tuple[Element, Element]:
+def _role(xml: bytes, name: str, entity_id: str) -> tuple[Element, Element, datetime | None]:
+    """Return the entity, its role *name*, and the time until which both and the group that they are in are valid."""
     root = parse(xml, max_bytes=MAX_METADATA)
     if is_element(root, "md", "EntitiesDescriptor"):
         entities = children(root, "md", "EntityDescriptor")[:MAX_ENTITIES]
@@ -160,7 +161,8 @@ def _role(xml: bytes, name: str, entity_id: str) -> tuple[Element, Element]:
             expected=f"one {name} of SAML 2.0" + (f" of {entity_id}" if entity_id else ""),
             received=f"{len(found)}, in {root.tag}",
         )
-    return found[0]
+    entity, role = found[0]
+    return entity, role, _valid_until(root, entity, role)
 
 
 def _valid_until(*elements: Element) -> datetime | None:
