@@ -91,7 +91,7 @@ async def test_queue_holds_its_last_noted_length_and_its_end_is_forecast(centre:
         job,
     )
     without = await admin.get(HERE)
-    await _work(centre, job, minutes=2, counts={"updated": 100})
+    await _work(centre, job, minutes=2, counts={"updated": 100, "membersAdded": 5_000})
 
     page = await admin.get(HERE)
 

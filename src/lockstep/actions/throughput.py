@@ -150,7 +150,7 @@ async def show_throughput(context: Context, app: str, *, span: ChartSpan = Chart
         span=span,
         steps=_steps(span, since, figures, _queue(span, since, noted, waiting)),
         waiting=waiting,
-        per_minute=sum(figures.get(("recent", 0), {}).values()) / (_RATE_OVER / timedelta(minutes=1)),
+        per_minute=_objects(figures.get(("recent", 0), {})) / (_RATE_OVER / timedelta(minutes=1)),
         days=[
             WaitDay(days_since + _DAY * day, Percentiles.of(gained[day]), Percentiles.of(lost[day]))
             for day in range(WAIT_DAYS)
@@ -176,6 +176,10 @@ async def show_leaving(context: Context) -> LeaverDelays:
     for day, length, number in found:
         lengths[day][int(length)] += number
     return LeaverDelays([Percentiles.of(one) for one in lengths], _whole(lengths))
+
+
+def _objects(counts: Mapping[str, int]) -> int:
+    return sum(number for name, number in counts.items() if name not in store.OF_MEMBERSHIPS)
 
 
 def _first_day(now: datetime) -> datetime:

@@ -16,6 +16,9 @@ from psycopg import sql
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json
 
+# The keys of counts that count memberships; the others count objects.
+OF_MEMBERSHIPS = frozenset({"membersAdded", "membersRemoved", "membersRefused", "membersNotKept", "membersUnverified"})
+
 
 @dataclass(frozen=True, slots=True)
 class WorkDone:
