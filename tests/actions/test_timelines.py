@@ -118,11 +118,32 @@ async def test_pages_together_have_every_event_once_even_if_one_moment_has_more_
     assert max(len(page) for page in pages) <= size
 
 
+async def test_pages_are_in_order_of_time_even_for_events_that_were_written_late(history: Hub) -> None:
+    for before in (2, 3, 4):
+        await directory_change(history, NOON - before * HOUR)
+        await event_in(history, "box", NOON - before * HOUR)
+
+    pages = [page.events async for page in timeline.pages_of_timeline(history.context, ANNA, size=2)]
+
+    hours = [one.at.hour for page in pages for one in page]
+    assert (len(hours), hours) == (24, sorted(hours, reverse=True))
+
+
 async def test_timeline_of_an_application_that_does_not_exist_is_refused(history: Hub) -> None:
     with pytest.raises(LockstepError) as refused:
         await timeline.show_timeline(history.context, ANNA, only="documa")
 
     assert (refused.value.kind, refused.value.next_step) == (Kind.NOT_FOUND, "Did you mean documo?")
+
+
+async def test_timeline_of_an_application_whose_log_the_caller_may_not_read_is_refused(history: Hub) -> None:
+    caller = Actor("token", permissions=frozenset({Permission.DIRECTORY_READ, Permission.APPLICATIONS_READ}))
+    context = replace(history.context, actor=caller)
+
+    with pytest.raises(LockstepError) as refused:
+        await timeline.show_timeline(context, ANNA, only="documo")
+
+    assert refused.value.kind is Kind.FORBIDDEN
 
 
 async def test_subject_is_a_person_or_a_group_even_in_the_recycle_bin(hub: Hub, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,6 +15,7 @@ from lockstep.directory.people import MANAGER
 from lockstep.errors import Kind, LockstepError, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, changes, provisioning_log, sign_in_log
+from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.changes import ChangeRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 from lockstep.storage.sign_in_log import SignInFilter, SignInRow
@@ -69,6 +70,16 @@ class Timeline:
     next: TimelinePosition | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """The newest *most* events of an object, at *after* or later and before *before*."""
+
+    object_id: str
+    after: datetime | None
+    before: datetime | None
+    most: int
+
+
 @needs(Permission.DIRECTORY_READ)
 async def find_subject(context: Context, name: str, *, kind: SubjectKind | None = None) -> TimelineSubject:
     """Return the person or group with *name*, who may be in the recycle bin. If *kind* is None, a person is looked for first, then a
@@ -107,44 +118,61 @@ async def show_timeline(
     limit: int = PAGE,
 ) -> Timeline:
     """Return the newest events at *after* or later and before the position (*before*, *skip*). *only* is `directory`, `sign-ins`, or the
-    name of one application; raises LockstepError for an unknown one.
+    name of one application; raises LockstepError for an unknown one, and for one whose log the caller may not read.
 
-    Records of applications whose log the caller may not read are left out.
+    Otherwise, records of applications whose log the caller may not read are left out.
     """
-    most = skip + limit + 1
+    period = _Period(object_id, after, before, skip + limit + 1)
     async with context.reading() as connection:
         rows = await applications.list_applications(connection)
         names = {one.name: one.display_name for one in rows if context.actor.may(Permission.APPLICATIONS_READ, one.id)}
-        if only not in ("", DIRECTORY, SIGN_INS, *names):
-            raise not_found(
-                f'Unknown application "{only}"',
-                next_step=did_you_mean(only, (DIRECTORY, SIGN_INS, *names), otherwise="List them: lockstep apps list"),
-            )
-        apps = {one.id: one for one in rows if context.actor.may(Permission.LOGS_READ, one.id)}
+        if only not in ("", DIRECTORY, SIGN_INS):
+            _require_readable(context, only, names, rows)
+        logged = {one.id: one for one in rows if context.actor.may(Permission.LOGS_READ, one.id)}
+        apps = None if context.actor.everywhere(Permission.LOGS_READ) else sorted(logged)
         events: list[Event] = []
         if only in ("", DIRECTORY):
-            changed = await changes.history_of(connection, object_id, limit=most, after=after, before=before)
+            changed = await changes.history_of(
+                connection, object_id, limit=period.most, after=period.after, before=period.before
+            )
             events += [Event(row.at, change=row) for row in changed]
         if only in ("", SIGN_INS):
-            signed_in = SignInFilter(person=object_id, after=after, before=before)
-            if not context.actor.everywhere(Permission.LOGS_READ):
-                signed_in = replace(signed_in, apps=sorted(apps))
-            rows_of_log = await sign_in_log.read_log(connection, signed_in, limit=most)
-            events += [Event(row.at, app=row.app_display or "My Apps", sign_in=row) for row in rows_of_log]
+            events += await _sign_ins(connection, period, apps)
         if only not in (DIRECTORY, SIGN_INS):
-            wanted = LogFilter(source_id=object_id, after=after, before=before)
-            if only or not context.actor.everywhere(Permission.LOGS_READ):
-                wanted = replace(wanted, apps=[one.id for one in apps.values() if only in ("", one.name)])
-            records = await provisioning_log.read_log(connection, wanted, limit=most)
-            events += [
-                Event(
-                    row.at, record=row, app=apps[row.app].display_name if row.app in apps else "a deleted application"
-                )
-                for row in records
-            ]
+            chosen = [one.id for one in rows if one.name == only] if only else apps
+            events += await _records(connection, period, chosen, {one.id: one.display_name for one in logged.values()})
         events.sort(key=lambda one: one.at, reverse=True)
         shown, following = _page(events[skip:], skip, limit)
         return Timeline(shown, await _names(connection, shown), names, following)
+
+
+def _require_readable(context: Context, app: str, names: Collection[str], rows: Sequence[ApplicationRow]) -> None:
+    """Raise LockstepError if there is no application *app*, or if the caller may not read its log."""
+    if app not in names:
+        known = (DIRECTORY, SIGN_INS, *names)
+        raise not_found(
+            f'Unknown application "{app}"',
+            next_step=did_you_mean(app, known, otherwise="List them: lockstep apps list"),
+        )
+    for one in rows:
+        if one.name == app:
+            context.actor.require(Permission.LOGS_READ, one.id)
+
+
+async def _sign_ins(connection: Connection, period: _Period, apps: list[str] | None) -> list[Event]:
+    """Return the sign-ins of the period to *apps*, or all if it is None."""
+    wanted = SignInFilter(person=period.object_id, after=period.after, before=period.before, apps=apps)
+    rows = await sign_in_log.read_log(connection, wanted, limit=period.most, by_time=True)
+    return [Event(row.at, app=row.app_display or "My Apps", sign_in=row) for row in rows]
+
+
+async def _records(
+    connection: Connection, period: _Period, apps: list[str] | None, display_names: Mapping[str, str]
+) -> list[Event]:
+    """Return the records of the provisioning log about *apps*, or all if it is None."""
+    wanted = LogFilter(source_id=period.object_id, after=period.after, before=period.before, apps=apps)
+    rows = await provisioning_log.read_log(connection, wanted, limit=period.most, by_time=True)
+    return [Event(row.at, record=row, app=display_names.get(row.app or "", "a deleted application")) for row in rows]
 
 
 @needs(Permission.DIRECTORY_READ)

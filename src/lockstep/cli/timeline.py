@@ -27,7 +27,6 @@ _COLUMNS = [
     Column("application", "Application", is_wide=True),
     Column("id", "Id", is_wide=True),
 ]
-_MOST_READ = 500  # events of one page
 
 
 @click.command("timeline")
@@ -62,7 +61,7 @@ async def _read(
 ) -> tuple[str, list[TimelineEventJson], bool]:
     """Return the name of the subject, the newest events, and whether there are more than *limit*, of which 0 means all."""
     found = await actions.find_subject(context, subject)
-    size = min(limit + 1, _MOST_READ) if limit else _MOST_READ
+    size = min(limit + 1, actions.EXPORTED) if limit else actions.EXPORTED
     events: list[TimelineEventJson] = []
     async for page in actions.pages_of_timeline(context, found.id, only=only, after=since, before=until, size=size):
         events += [event_json(one, page.names, page.apps) for one in page.events]

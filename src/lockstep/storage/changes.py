@@ -68,7 +68,7 @@ async def history_of(
         await cursor.execute(
             f"""select {_COLUMNS} from change where object_id = %(id)s
                 and (%(before)s::timestamptz is null or at < %(before)s) and (%(after)s::timestamptz is null or at >= %(after)s)
-            order by seq desc limit %(limit)s""",
+            order by at desc, seq desc limit %(limit)s""",
             {"id": object_id, "before": before, "after": after, "limit": limit},
         )
         return await cursor.fetchall()

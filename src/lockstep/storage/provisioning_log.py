@@ -145,15 +145,20 @@ def _contains(name: str, text: str, table: str = "") -> str:
     return f"strpos({searched}, lower(%({name})s)) > 0"
 
 
-async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 100) -> list[LogRow]:
-    """Return the newest *limit* matching records, newest first."""
+async def read_log(
+    connection: Connection, wanted: LogFilter, *, limit: int = 100, by_time: bool = False
+) -> list[LogRow]:
+    """Return the newest *limit* matching records, newest first: in the order in which they were written, or *by_time*, as pages need that
+    end at a time. The two orders differ for records that were written at the same time.
+    """
+    order = sql.SQL("at desc, seq desc" if by_time else "seq desc")
     found, given = _conditions(wanted)
     conditions = sql.SQL(" and ").join(map(sql.SQL, found or ["true"]))
     statement = sql.SQL(
         """select seq, id::text, change_id::text, at, job, app::text, cycle, action, status, kind, source_id::text,
             source_display, target_id, target_display, error_code, reason, duration_ms, initiated_by, record
-        from provisioning_log where {} order by seq desc limit %(limit)s"""
-    ).format(conditions)
+        from provisioning_log where {} order by {} limit %(limit)s"""
+    ).format(conditions, order)
     async with connection.cursor(row_factory=class_row(LogRow)) as cursor:
         await cursor.execute(statement, given | {"limit": limit})
         return [replace(row, record=complete_details(row.record)) for row in await cursor.fetchall()]

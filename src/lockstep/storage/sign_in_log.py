@@ -154,8 +154,13 @@ async def people_signed_in(connection: Connection, app: str, *, protocol: str, s
     return int((await only_row(cursor))[0])
 
 
-async def read_log(connection: Connection, wanted: SignInFilter, *, limit: int = 100) -> list[SignInRow]:
-    """Return the newest *limit* matching records, newest first."""
+async def read_log(
+    connection: Connection, wanted: SignInFilter, *, limit: int = 100, by_time: bool = False
+) -> list[SignInRow]:
+    """Return the newest *limit* matching records, newest first: in the order in which they were written, or *by_time*, as pages need that
+    end at a time. The two orders differ for records that were written at the same time.
+    """
+    order = sql.SQL("at desc, seq desc" if by_time else "seq desc")
     given: dict[str, Any] = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
     conditions = sql.SQL(" and ").join([sql.SQL(_CONDITIONS[name]) for name in given] or [sql.SQL("true")])
     if wanted.user is not None:
@@ -163,8 +168,8 @@ async def read_log(connection: Connection, wanted: SignInFilter, *, limit: int =
     statement = sql.SQL(
         """select seq, id::text, at, person::text, person_display, app::text, app_display, address, device, methods, protocol, result,
             code, detail, more
-        from sign_in_log where {} order by seq desc limit %(limit)s"""
-    ).format(conditions)
+        from sign_in_log where {} order by {} limit %(limit)s"""
+    ).format(conditions, order)
     async with connection.cursor(row_factory=class_row(SignInRow)) as cursor:
         await cursor.execute(statement, given | {"limit": limit})
         return await cursor.fetchall()
