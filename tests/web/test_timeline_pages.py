@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 
-from lockstep.actions import sources
+from lockstep.actions import people, sources
 from lockstep.web.timeline import TimelineQuery
 from tests.support.admin_centre import Browser, Centre
-from tests.support.hub import guid, person, write_csv
+from tests.support.hub import guid, person, upn, write_csv
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HERE = f"/users/{guid('anna')}"
@@ -72,6 +72,18 @@ async def test_second_page_and_chips_keep_the_period(centre: Centre, admin: Brow
     assert (first.text.count("by actor"), second.text.count("by actor")) == (30, 10)
     chip = next(link for link in first.links if "only=sign-ins" in link)
     assert parse_qs(urlsplit(chip).query) == {"only": ["sign-ins"], "since": ["2026-03-01"], "until": ["2026-03-01"]}
+
+
+async def test_commands_of_a_deleted_person_do_not_name_the_one_who_has_the_name_now(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    await contoso(centre, tmp_path)
+    await people.delete(centre.hub.context, [upn("anna")])
+
+    page = await admin.get(HERE)
+
+    assert f"lockstep people show {guid('anna')} --deleted" in page.text
+    assert f"lockstep timeline {guid('anna')}" in page.text
 
 
 async def test_download_has_the_whole_period_and_nothing_else(centre: Centre, admin: Browser, tmp_path: Path) -> None:

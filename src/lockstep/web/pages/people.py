@@ -186,6 +186,7 @@ async def _page(
         person.attributes.get("jobTitle"),
         person.attributes.get("department"),
     ]
+    named = person.id if is_deleted else quote(person.user_principal_name)  # somebody else may have the name now
     return View(
         "people/person.html",
         person.display,
@@ -194,13 +195,9 @@ async def _page(
         parents=[Crumb("People", HERE)],
         lead=" · ".join(str(part) for part in lead if part),
         copy_as=CopyAs(
-            command=f"lockstep people show {quote(person.user_principal_name)}",
+            command=f"lockstep people show {named}{' --deleted' if is_deleted else ''}",
             api=f"/api/v1/people/{person.id}",
-            more=[
-                moments["timeline_query"].copied(
-                    quote(person.user_principal_name), f"/api/v1/people/{person.id}", context.now()
-                )
-            ],
+            more=[moments["timeline_query"].copied(named, f"/api/v1/people/{person.id}", context.now())],
         ),
         live="change progress",
     )
