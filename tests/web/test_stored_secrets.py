@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import lxml.html
 import pytest
 
 from lockstep.actions import applications, credentials, mail_server, stored_secrets
@@ -11,13 +12,31 @@ from lockstep.actions.mail_server import MailServerChange
 from lockstep.actions.permissions import Permission, Role, permissions_of
 from lockstep.actions.single_sign_on import certificates
 from lockstep.mail.delivery import MailSecurity
-from lockstep.storage.sealed import SEALED_COLUMNS
 from lockstep.vault import Secret
 from tests.support.admin_centre import Browser, Centre
 
 HERE = "/settings/secrets"
 TOKEN, PASSWORD = "dk_live_" + "s" * 40, "correct horse battery"
 FORMER_KEY = b"\x01formerid"
+A_SIGNING_KEY = """
+insert into openid_key (kid, public_key, private_key, state, created_at, published_at, created_by)
+    values ('k', '{}', '\\x01', 'active', now(), now(), 'anna');
+"""
+A_SECRET_OF_EACH_KIND = f"""{A_SIGNING_KEY}
+update credential set secret = '\\x01', authentication = word from application
+    join (values ('one', 'bearer'), ('two', 'oauth2ClientCredentials'), ('three', 'basic')) as kind (app, word) on app = name
+    where credential.app = application.id;
+insert into signing_certificate (app, thumbprint, certificate, private_key, not_before, not_after, is_active, created_by)
+    select id, 'aa', '', '\\x01', now(), now(), true, 'anna' from application where name = 'one';
+insert into client_secret (app, secret_hash, hint, created_at, created_by, expires_at)
+    select id, '\\x01', 'abc', now(), 'anna', now() from application where name = 'one';
+insert into single_sign_on (name, issuer, client_id, secret, scopes, roles_claim, trusts_email, changed_at, changed_by)
+    values ('Okta', 'https://okta.test', 'id', '\\x01', '{{openid}}', 'groups', false, now(), 'anna');
+insert into ldap_directory (url, base_dn, attribute, bind_dn, secret) values ('ldaps://dc.test', '', 'mail', '', '\\x01');
+insert into mail_server (host, port, security, sender, secret, changed_by)
+    values ('mail.test', 465, 'tls', 'l@contoso.test', '\\x01', 'anna');
+insert into webhook (origin, address, secret, changed_by) values ('https://hook.test', '\\x01', '\\x01', 'anna');
+"""
 
 
 @pytest.fixture
@@ -60,6 +79,17 @@ async def test_each_secret_leads_to_the_page_where_it_is_replaced(stored: Centre
         assert (await admin.get(place.partition("#")[0])).status == 200
 
 
+async def test_expiry_of_secrets_of_other_systems_is_not_called_never(stored: Centre, admin: Browser) -> None:
+    async with stored.hub.pool.connection() as connection:
+        await connection.execute(A_SIGNING_KEY)
+    table = lxml.html.document_fromstring((await admin.get(HERE)).html).xpath('//div[@aria-label="Secrets"]/table')[0]
+    rows = {row[0].text_content(): row[-1].text_content() for row in table.xpath("./tbody/tr")}
+
+    assert (rows["Secret Token"], rows["Mail password"], rows["OpenID Connect signing key"]) == (
+        "Not known", "Not known", "Never",
+    )  # fmt: skip
+
+
 async def test_values_that_need_a_former_key_are_counted_and_marked(stored: Centre, admin: Browser) -> None:
     before = await stored_secrets.list_secrets(stored.hub.context)
     await have_former_key(stored, "mail_server", "secret")
@@ -80,11 +110,15 @@ async def test_only_those_who_may_read_the_audit_log_see_which_secrets_are_store
     assert (await visitor.get(HERE)).status == (200 if Permission.AUDIT_READ in permissions_of([role]) else 403)
 
 
-async def test_every_column_of_sealed_secrets_is_counted(stored: Centre) -> None:
-    found = await stored_secrets.list_secrets(stored.hub.context)
-    counts = [
-        await stored.hub.fetch(f"select count(*) from {one.table} where {one.column} is not null")
-        for one in SEALED_COLUMNS
-    ]
+async def test_secrets_of_every_kind_are_listed_and_every_sealed_column_of_theirs_is_counted(centre: Centre) -> None:
+    context = centre.hub.context
+    for name in ("one", "two", "three"):
+        await applications.add_application(context, "documo", name=name)
+    async with context.pool.connection() as connection:
+        await connection.execute(A_SECRET_OF_EACH_KIND)
 
-    assert found.encrypted == sum(int(str(number)) for [(number,)] in counts)
+    found = await stored_secrets.list_secrets(context)
+
+    assert sorted(one.kind for one in found.secrets) == sorted(stored_secrets.KINDS)
+    assert {one.kind for one in found.secrets if one.is_hashed} == {"openidClientSecret"}
+    assert found.encrypted == len(stored_secrets.KINDS) - 1

@@ -26,13 +26,16 @@ KINDS: Mapping[str, str] = {
     "webhookSecret": "Webhook signing secret",
 }
 
+_ISSUED_HERE = frozenset({"samlSigningKey", "openidClientSecret", "openidSigningKey"})
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
     """A secret without its value. *kind* is a key of `KINDS`. *is_hashed*: only its hash is stored; otherwise it is encrypted.
 
     *app* and *owner* are the name and the display name of the application; without an application, *app* is "" and *owner* the server or
-    provider that it is for, or "". *hint* is the shown part of the secret. *has_former_key*: a key that was replaced since encrypted it.
+    provider that it is for, or "". *hint* is the shown part of the secret. *expires_at* is None if Lockstep issued the secret without an
+    end, and for the secrets of others, whose end Lockstep does not know. *has_former_key*: the key that encrypted it has been replaced.
     """
 
     kind: str
@@ -44,6 +47,11 @@ class StoredSecret:
     expires_at: datetime | None
     is_hashed: bool
     has_former_key: bool
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether Lockstep issued the secret and decides when it expires."""
+        return self.kind in _ISSUED_HERE
 
     @property
     def name(self) -> str:

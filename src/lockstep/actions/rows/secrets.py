@@ -11,7 +11,10 @@ from lockstep.actions.stored_secrets import StoredSecret
 
 
 class StoredSecretJson(TypedDict):
-    """A secret without its value. *hint* is the shown part of it. *hasFormerKey*: a key that was replaced since encrypted it."""
+    """A secret without its value. *hint* is the shown part of it. *hasFormerKey*: the key that encrypted it has been replaced.
+
+    *expiresAt* is null if the secret does not expire, and for a secret that another system issued, because Lockstep does not know its end.
+    """
 
     kind: str
     name: str

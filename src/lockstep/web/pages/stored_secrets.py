@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 
@@ -35,7 +35,7 @@ _OF_INSTALLATION = {
 @pages.get(HERE)
 async def show_secrets(context: Context, request: Request) -> View:
     found = await stored_secrets.list_secrets(context)
-    now = datetime.now(UTC)
+    now = context.now()
     return View(
         "settings/secrets.html",
         "Secrets",
