@@ -31,4 +31,4 @@ def test_beginnings_of_ids_of_one_moment_differ() -> None:
     """Commands take the beginning of an id, such as `lockstep logs show`."""
     ids = [new_id() for _ in range(2_000)]
 
-    assert len({one[:30] for one in ids}) == len(ids)
+    assert len({one[:28] for one in ids}) == len(ids)
