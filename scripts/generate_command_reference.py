@@ -32,8 +32,9 @@ def synopsis(name: str, command: click.Command) -> str:
     words = ["lockstep", name]
     for parameter in command.params:
         if isinstance(parameter, click.Argument):
-            text = parameter.metavar or (parameter.name or "").upper()
-            words.append(text + ("..." if parameter.nargs == -1 and not text.endswith("...") else ""))
+            text = (parameter.metavar or (parameter.name or "").upper()).strip("[]")
+            text += "..." if parameter.nargs == -1 and not text.endswith("...") else ""
+            words.append(text if parameter.required else f"[{text}]")
     for parameter in command.params:
         if isinstance(parameter, click.Option) and not parameter.hidden and parameter.name not in EVERYWHERE:
             words.append(f"[{max(parameter.opts, key=len)}]")
@@ -45,8 +46,9 @@ def reference() -> str:
     lines = [
         "# Every command",
         "",
-        "Arguments are in capitals, options in brackets. `lockstep COMMAND --help` explains them with an example. Nearly every command",
-        "also has `-o`, `-q` and `--query`; see [what holds for all commands](../cli.md#what-holds-for-all-commands).",
+        "Arguments are in capitals. Options, and arguments that may be left out, are in brackets. `lockstep COMMAND --help` explains them",
+        "with an example. Nearly every command also has `-o`, `-q` and `--query`; see",
+        "[what holds for all commands](../cli.md#what-holds-for-all-commands).",
         "",
         "This page is generated: `python scripts/generate_command_reference.py`.",
         "",
