@@ -1,6 +1,6 @@
 // A part that is asked for again and not there after 150 ms is busy: a line marks it, and an empty part shows a skeleton.
 const PATIENCE = 150;
-const waiting = new WeakMap(); // the context of a request -> its timer
+const waiting = new Map(); // the context of a request -> its timer
 
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
   if (!(ctx.target instanceof Element)) return;
@@ -14,6 +14,7 @@ function there({ detail: { ctx } }) {
   if (!waiting.has(ctx)) return;
   clearTimeout(waiting.get(ctx));
   waiting.delete(ctx);
+  if ([...waiting.keys()].some((other) => other.target === ctx.target)) return; // a later request still fills the part
   ctx.target?.removeAttribute("aria-busy");
   delete ctx.target?.dataset.skeleton;
 }
