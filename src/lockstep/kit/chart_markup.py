@@ -11,11 +11,11 @@ from lockstep.kit.charts import Bar, LineChart, StackedChart
 from lockstep.wording import duration
 
 
-def stacked_markup(title: str, drawn: StackedChart, heading: str, totals: object = True) -> Markup:
+def stacked_markup(title: str, drawn: StackedChart, heading: str, *, has_totals: bool = True) -> Markup:
     """Return *drawn* with its legend and its table. *heading* names the columns in the table. The legend shows the totals, or the newest
-    values if *totals* is false.
+    values unless *has_totals*.
     """
-    shown = [one.total if totals else one.values[-1] for one in drawn.series]
+    shown = [one.total if has_totals else one.values[-1] for one in drawn.series]
     keys = [_key(one.tone, one.label, f"{number:,}", one.href) for one, number in zip(drawn.series, shown, strict=True)]
     texts = [_escape(text) for text in drawn.texts]
     idle = [f'<rect class="chart-idle" x="{column + 0.19}" y="98" width="0.62" height="2"/>' for column in drawn.idle]

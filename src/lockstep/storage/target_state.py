@@ -68,6 +68,11 @@ def _state_from(row: Sequence[Any]) -> TargetState:
     )
 
 
+async def commit_without_waiting(connection: Connection) -> None:
+    """Let the transaction end before it is on the disk. A crash may lose it; the next failure records the pause again."""
+    await connection.execute("set local synchronous_commit = off")
+
+
 async def count_failure(
     connection: Connection,
     job: str,
@@ -81,9 +86,8 @@ async def count_failure(
     """Count a failed request, and begin a pause if `after_failure` decides so. Returns the new state.
 
     A request that fails during a pause was sent before the pause began and is not counted. It extends the pause only if the application
-    asked for a longer wait (*wanted*). A crash may lose the transaction; the next failure records the pause again.
+    asked for a longer wait (*wanted*).
     """
-    await connection.execute("set local synchronous_commit = off")
     before = await _locked(connection, job)
     if before.seconds_to_wait:
         longest = max(timedelta(seconds=before.seconds_to_wait), wanted or timedelta(0))

@@ -61,6 +61,7 @@ async def notice(services: Services, job: Job, answer: Answer, asked: RequestKin
     if answer.verdict is Verdict.THROTTLED and answer.wait is not None:
         wanted = max(timedelta(0), answer.wait)
     async with transaction(services.pool) as connection:
+        await target_state.commit_without_waiting(connection)
         state = await target_state.count_failure(
             connection,
             job.id,
