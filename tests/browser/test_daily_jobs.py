@@ -209,7 +209,7 @@ class TestAuditor:
         await job.link(re.compile("Time to deprovision"))
         await job.sees(re.compile(r"[Dd]isabled? "))
 
-    async def test_checks_that_secrets_are_encrypted_masked_and_recent(self, job: Job) -> None:
+    async def test_checks_that_secrets_are_encrypted_and_when_they_were_set(self, job: Job) -> None:
         await job.search("secrets", "Secrets")
         row = job.page.get_by_role("row").filter(has=job.page.get_by_role("rowheader", name="Secret Token"))
         await expect(row).to_contain_text("Encrypted")
@@ -313,7 +313,7 @@ class TestEngineer:
         await documo.button("Create key")
         await documo.sees(re.compile("dk_live_"))
 
-    async def test_sends_a_request_again_as_curl(self, documo: Job) -> None:
+    async def test_finds_the_curl_command_of_a_request(self, documo: Job) -> None:
         await documo.link("Account Settings")
         await documo.link("SCIM request log")
         await documo.click(documo.page.get_by_role("link", name=re.compile("^POST")).first)
