@@ -9,6 +9,7 @@ import pytest
 
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
+from lockstep.sync.cycle import returned_leavers
 from lockstep.sync.drain.on_demand import push
 from lockstep.sync.worker.tasks import run_schedule
 from tests.support.crashes import purge, set_deleted, set_enabled, settle
@@ -171,8 +172,41 @@ async def test_all_leavers_are_read_if_the_last_ones_are_active_again(world: Wor
     await scheduled_cycle(world)
 
     assert active(target) == {upn(number) for number in range(8, 100)}
-    # Each of the three that are read first may mark the leavers that have already been read; nobody else is read.
-    assert target.requests["get"] <= 3 + 3 * 8
+    assert target.requests["get"] <= 8 + 3
+
+
+async def test_all_leavers_are_read_again_after_a_second_restore(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(100))
+    await world.sync()
+    backup = copy.deepcopy(target.accounts[USER])
+    for number in range(8):
+        await world.unassign([number])
+        await world.drain()
+    for _ in range(2):
+        await world.rows("update operation set planned_at = planned_at - interval '2 days' returning 1")
+        target.accounts[USER] = copy.deepcopy(backup)
+
+        await scheduled_cycle(world)
+
+        assert active(target) == {upn(number) for number in range(8, 100)}
+
+
+async def test_second_leaver_who_is_active_again_does_not_begin_the_check_again(
+    world: World, target: ModelTarget
+) -> None:
+    await restored(world, target, disabled, [1, 2])
+    await world.rows("update job set next_cycle_at = now() returning 1")
+    await run_schedule(world.services, world.drive)
+    async with world.pool.connection() as connection:
+        job = await world.services.read_job(connection, world.job)
+
+    await returned_leavers.mark_all(world.services, job)
+    await world.drain()  # both are disabled again, and no mark is left
+    target.requests.clear()
+    await returned_leavers.mark_all(world.services, job)
+    await world.drain()
+
+    assert (active(target), target.requests["get"]) == ({upn(3)}, 0)
 
 
 async def test_scheduled_cycle_reads_three_leavers_and_nobody_else(world: World, target: ModelTarget) -> None:

@@ -35,3 +35,16 @@ async def disabled_last(connection: Connection, job: str, *, limit: int) -> dict
         (job, limit),
     )
     return dict(await cursor.fetchall())
+
+
+async def allow_check(connection: Connection, job: str) -> None:
+    """Allow `begin_check` once more."""
+    await connection.execute("update job set leavers_checked = false where id = %s and leavers_checked", (job,))
+
+
+async def begin_check(connection: Connection, job: str) -> bool:
+    """Lock the job, and return whether nobody has begun to check its leavers since `allow_check`."""
+    cursor = await connection.execute(
+        "update job set leavers_checked = true where id = %s and not leavers_checked", (job,)
+    )
+    return cursor.rowcount == 1

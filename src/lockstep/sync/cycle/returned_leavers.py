@@ -21,15 +21,20 @@ NEWEST = 3  # more than one, because an administrator of the application may hav
 
 
 async def mark_newest(connection: Connection, job: str) -> None:
-    """Mark the accounts that were disabled last, so that they are read."""
+    """Mark the accounts that were disabled last, so that they are read, and allow one `mark_all`."""
+    await leavers.allow_check(connection, job)
     for kind, ids in (await leavers.disabled_last(connection, job, limit=NEWEST)).items():
         await dirty_marks.mark(connection, job, kind, ids, lane=Lane.RECONCILE, reason=NEWEST_LEAVER_MARK)
 
 
 async def mark_all(services: Services, job: Job) -> None:
-    """Mark the accounts of all leavers, so that they are read, except those that are already being read for this reason."""
+    """Mark the accounts of all leavers, so that each is read once, except those that are already being read for this reason. Does nothing
+    if this was done since `mark_newest`.
+    """
     checked = (NEWEST_LEAVER_MARK, LEAVER_CHECK_MARK)
     async with transaction(services.pool) as connection:
+        if not await leavers.begin_check(connection, job.id):
+            return
         for kind, ids in (await leavers.disabled(connection, job.id, besides=checked)).items():
             marked = await dirty_marks.mark(
                 connection, job.id, kind, ids, lane=Lane.RECONCILE, reason=LEAVER_CHECK_MARK
