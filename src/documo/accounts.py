@@ -79,11 +79,22 @@ async def create_account(
 
 
 async def find_account(store: Store, name: str) -> TenantAccount:
-    """Return the account with this name (ignoring case) or number. Raises LockstepError if there is none."""
+    """Return the account with this name, ignoring case, or else with this number. Raises LockstepError if there is none. Only for what a
+    person entered, see `account_with_id`.
+    """
     async with store.control() as connection:
         row = await table.account_row(connection, name)
     if row is None:
         raise not_found(f"There is no account {name[:200]!r}", next_step="documo accounts list")
+    return account_of(row)
+
+
+async def account_with_id(store: Store, tenant_id: int) -> TenantAccount:
+    """Return the account with this number, whatever other accounts are called. Raises LockstepError if there is none."""
+    async with store.control() as connection:
+        row = await table.account_with_id(connection, tenant_id)
+    if row is None:
+        raise not_found(f"There is no account with the number {tenant_id}", next_step="documo accounts list")
     return account_of(row)
 
 
@@ -109,16 +120,20 @@ async def only_account(store: Store, name: str | None) -> TenantAccount:
 
 
 async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -> TenantAccount:
+    """Change settings of the account with this name or number, see `change_settings`."""
+    return await change_settings(store, await find_account(store, name), settings)
+
+
+async def change_settings(store: Store, account: TenantAccount, settings: Mapping[str, Any]) -> TenantAccount:
     """Change settings in SETTABLE, or `custom`. Raises LockstepError for an invalid value, and for a default role that would leave the
     account without an Admin.
     """
-    account = await find_account(store, name)
     values = checked_settings(settings)
     if "default_role" in values:
         values["default_role"] = await _default_role(store, account, str(values["default_role"]))
     async with store.control() as connection:
         await table.update_account(connection, account.id, values)
-    return await find_account(store, str(account.id))
+    return await account_with_id(store, account.id)
 
 
 async def _default_role(store: Store, account: TenantAccount, wanted: str) -> str:

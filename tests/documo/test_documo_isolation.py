@@ -5,9 +5,11 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from documo.accounts import account_with_id
 from documo.store import resources
 from documo.store.round_trip import one_trip
 from tests.support.documo_client import PATCH, USER, Client, Documo
+from tests.support.documo_pages import signed_in
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
@@ -29,6 +31,21 @@ async def test_ids_of_another_account_do_not_exist(pair: tuple[Client, Client]) 
             assert reply.status in (404, 400) and b"secret" not in reply.raw.lower()
         assert own_answer.status == 404
     assert (await theirs.get(f"/Users/{user}")).body["title"] == "Secret"
+
+
+async def test_account_called_like_the_number_of_another_is_never_taken_for_it(documo: Documo) -> None:
+    mine = await documo.client("Alpha")
+    other = await documo.client(str(mine.account.id))
+
+    user = await mine.user("a@alpha.example")
+    async with signed_in(mine) as ada:
+        _, page = await ada.get("/own-account")
+        await ada.post("/settings/scim/users", default_role="Viewer", deprovision_action="delete")
+
+    assert (await other.get(f"/Users/{user}")).status == 404
+    assert "Alpha" in page
+    settings = [await account_with_id(mine.store, one.account.id) for one in (mine, other)]
+    assert [one.default_role for one in settings] == ["Viewer", "Member"]
 
 
 async def test_filters_lists_and_searches_see_one_account_only(pair: tuple[Client, Client]) -> None:

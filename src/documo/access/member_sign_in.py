@@ -154,7 +154,7 @@ async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
         member = await table.read_member(connection, session.tenant_id, session.member_id)
         if member is None or not member.active:
             return None
-        account = await accounts_table.account_row(connection, str(session.tenant_id))
+        account = await accounts_table.account_with_id(connection, session.tenant_id)
         brand = await branding_table.read(connection, session.tenant_id)
         if account is None or brand is None:
             return None

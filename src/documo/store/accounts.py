@@ -34,8 +34,17 @@ async def update_account(connection: Connection, tenant_id: int, values: Mapping
     await connection.execute(statement, [*(_adapted(value) for value in values.values()), tenant_id])
 
 
+async def account_with_id(connection: Connection, tenant_id: int) -> dict[str, Any] | None:
+    """Return the account with this number, whatever other accounts are called."""
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute("select * from accounts where id = %s", (tenant_id,))
+    return await cursor.fetchone()
+
+
 async def account_row(connection: Connection, name: str) -> dict[str, Any] | None:
-    """Return the account with this number, or with this name ignoring case."""
+    """Return the account with this name, ignoring case, or else with this number. Only for names that a person entered: the name of an
+    account may be the number of another.
+    """
     cursor = connection.cursor(row_factory=dict_row)
     number = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else -1
     await cursor.execute(

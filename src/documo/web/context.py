@@ -13,7 +13,7 @@ from starlette.responses import Response
 from documo.access.confirming import CONFIRMED, require_confirmed
 from documo.access.member_sign_in import MemberCaller
 from documo.access.sso.refreshing import MetadataReader
-from documo.accounts import TenantAccount, find_account
+from documo.accounts import TenantAccount, account_with_id
 from documo.domain_tls import CertificateLook
 from documo.domains import url_of
 from documo.permissions import MemberPermission, require
@@ -65,7 +65,7 @@ class PageContext:
 
     async def account(self) -> TenantAccount:
         """The account of the caller."""
-        return await find_account(self.store, str(self.member().tenant_id))
+        return await account_with_id(self.store, self.member().tenant_id)
 
 
 class DocumoPages(ModulePages[PageContext]):

@@ -17,7 +17,7 @@ from documo.access.sso.noting import ReceivedResponse, insert_attempt, note_refu
 from documo.access.sso.own_keys import own_keys
 from documo.access.sso.providers import Provider, domain_of, find_provider
 from documo.access.sso.requests import SignInHost, SignInRequest, read_request, request_key
-from documo.accounts import find_account
+from documo.accounts import account_with_id
 from documo.store import sign_ins as members_table
 from documo.store import single_sign_on as table
 from documo.store import sso_requests as under_way_table
@@ -179,7 +179,7 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
     provider = await find_provider(store, person.tenant_id) if person.may_be_made else None
     if provider is None:
         return person
-    account = await find_account(store, str(person.tenant_id))
+    account = await account_with_id(store, person.tenant_id)
     role = provider.row.default_role or account.default_role
     try:
         member_id = await members.add_member(store, account.id, person.name, role=role)

@@ -56,7 +56,7 @@ async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
             return None
         await connection.execute(SET_TENANT, (str(row.tenant_id),))
         member = await members_table.read_member(connection, row.tenant_id, row.member_id)
-        account = await accounts_table.account_row(connection, str(row.tenant_id))
+        account = await accounts_table.account_with_id(connection, row.tenant_id)
     if member is None or account is None:
         raise _over()
     return Stranger(member.user_name, str(account["name"]))

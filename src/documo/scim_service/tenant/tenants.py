@@ -95,7 +95,7 @@ class Tenants:
             return known[1]
         generation, until = self._generation, time.monotonic() + self._trust
         async with self._store.tenant(tenant_id) as connection:
-            row = await accounts_table.account_row(connection, str(tenant_id))
+            row = await accounts_table.account_with_id(connection, tenant_id)
             roles = await accounts_table.role_rows(connection, tenant_id)
             streams = await events_table.rows(connection, tenant_id)
         if row is None:

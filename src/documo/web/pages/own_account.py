@@ -10,7 +10,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from documo.access import own_sign_in, second_factor
-from documo.accounts import find_account
+from documo.accounts import account_with_id
 from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from documo.web.sessions import signed_in
@@ -46,7 +46,7 @@ async def change_password(context: PageContext, request: Request) -> Answer:
 @pages.post(f"{HERE}/sessions/end", needs=MemberPermission.OWN_ACCOUNT)
 async def end_session(context: PageContext, request: Request) -> Answer:
     caller, form = context.member(), await request.form()
-    account = await find_account(context.store, str(caller.tenant_id))
+    account = await account_with_id(context.store, caller.tenant_id)
     await own_sign_in.end_sessions(context.store, account, caller.member_id, only=str(form.get("session", "")))
     return Redirect(HERE, notice="The session was ended")
 
@@ -112,7 +112,7 @@ async def remove(context: PageContext, request: Request) -> Answer:
 
 async def _page(context: PageContext, refused: LockstepError | None = None) -> PageView:
     caller = context.member()
-    account = await find_account(context.store, str(caller.tenant_id))
+    account = await account_with_id(context.store, caller.tenant_id)
     model: dict[str, Any] = {
         "member": caller,
         "sessions": await own_sign_in.sessions_of(context.store, account, caller.member_id),

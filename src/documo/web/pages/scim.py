@@ -11,7 +11,7 @@ from documo import roles
 from documo.access import api_keys
 from documo.access.api_access import scim_refusal
 from documo.access.confirming import CONFIRMED
-from documo.accounts import change_account
+from documo.accounts import change_settings
 from documo.permissions import MemberPermission
 from documo.scim_health import MAPPING, read_rhythm
 from documo.scim_self_check import SelfTestStep, run_self_test
@@ -56,7 +56,7 @@ async def save_rules(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     entered = {key: str(form.get(key, "")) for key in ("default_role", "deprovision_action")}
     try:
-        await change_account(context.store, str(account.id), entered)
+        await change_settings(context.store, account, entered)
     except LockstepError as refused:
         return await _page(context, refused=on_the_form(refused), entered=entered)
     return Redirect(HERE, notice="Saved. It applies from the next request")
@@ -107,7 +107,7 @@ async def _page(
 async def switch(context: PageContext, request: Request) -> Answer:
     account = await context.account()
     is_on = (await request.form()).get("enabled") == "on"
-    await change_account(context.store, str(account.id), {"scim_enabled": is_on})
+    await change_settings(context.store, account, {"scim_enabled": is_on})
     return Redirect(HERE, notice="SCIM is on" if is_on else "SCIM is off. Requests are refused from now on")
 
 
