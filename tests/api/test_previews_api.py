@@ -64,6 +64,23 @@ async def test_objects_are_paged_and_filtered(client: Client, worker: Context) -
     assert refused.status == 400
 
 
+async def test_objects_are_compared_only_with_a_kept_preview(client: Client, worker: Context) -> None:
+    numbers = []
+    for _ in range(2):
+        numbers.append((await client.post(HERE)).body["id"])
+        await job_previews.make_due_preview(worker)
+    there = f"{HERE}/{numbers[1]}/objects"
+
+    same = await client.get(there, filter=f"differsFrom eq {numbers[0]}", count=True)
+    await client.call("DELETE", f"{HERE}/{numbers[0]}")
+    removed = await client.get(there, filter=f"differsFrom eq {numbers[0]}")
+    none = await client.get(there, filter="differsFrom eq 0")
+
+    assert (same.body["items"], same.body["count"]) == ([], 0)
+    assert (removed.status, none.status) == (404, 404)
+    assert (await client.get(f"{HERE}/{numbers[1]}")).body["difference"] is None
+
+
 async def test_preview_is_stopped_and_removed(client: Client, worker: Context) -> None:
     number = (await client.post(HERE)).body["id"]
 

@@ -25,6 +25,7 @@ from lockstep.sync.previewing.making import KEPT as KEPT
 from lockstep.sync.previewing.making import LOST_AFTER, make_preview
 
 EVERYTHING = PreviewFilter()
+PAGE = 1_000  # objects read at a time for a file
 _POLL_SECONDS = 0.1
 _LARGEST = 2**62
 
@@ -75,18 +76,18 @@ async def list_objects(
     limit: int = 100,
 ) -> list[PreviewedObject]:
     """Return one page of the objects of a preview: what would be done to each, and why. *after* is the `key` of the last object on the
-    previous page.
+    previous page. Raises LockstepError if the application has no preview with this number, or none with which it is to be compared.
     """
     async with context.reading() as connection:
-        row = await _find(connection, app, number)
+        row = await _find_to_filter(connection, app, number, wanted)
         return await preview_objects.read_page(connection, row.id, wanted, after=after, limit=limit)
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def count_objects(context: Context, app: str, number: int, wanted: PreviewFilter = EVERYTHING) -> int:
-    """Return how many objects of a preview match the filter."""
+    """Return how many objects of a preview match the filter. Raises the errors of `list_objects`."""
     async with context.reading() as connection:
-        row = await _find(connection, app, number)
+        row = await _find_to_filter(connection, app, number, wanted)
         return await preview_objects.count(connection, row.id, wanted)
 
 
@@ -94,11 +95,17 @@ async def count_objects(context: Context, app: str, number: int, wanted: Preview
 async def pages_of_objects(
     context: Context, app: str, number: int, wanted: PreviewFilter = EVERYTHING
 ) -> AsyncIterator[list[PreviewedObject]]:
-    """Yield all objects of a preview that match the filter, page by page."""
-    async with context.reading() as connection:
-        row = await _find(connection, app, number)
-    async for page in preview_objects.pages(context.pool, row.id, wanted):
-        yield page
+    """Yield all objects of a preview that match the filter, page by page. Raises the errors of `list_objects`, also if a preview is
+    discarded meanwhile.
+    """
+    after = ""
+    while True:
+        page = await list_objects(context, app, number, wanted, after=after, limit=PAGE)
+        if page:
+            yield page
+        if len(page) < PAGE:
+            return
+        after = page[-1].key
 
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
@@ -191,6 +198,14 @@ async def _find(connection: Connection, app: str, number: int) -> PreviewRow:
             next_step=f"The newest {KEPT} are kept. List them: lockstep preview {job.app_name} --list",
         )
     return found
+
+
+async def _find_to_filter(connection: Connection, app: str, number: int, wanted: PreviewFilter) -> PreviewRow:
+    """Return the preview. The one with which it is to be compared must be kept, and must be of the same application."""
+    row = await _find(connection, app, number)
+    if wanted.differs_from is not None:
+        await _find(connection, app, wanted.differs_from)
+    return row
 
 
 def _shown(row: PreviewRow) -> tuple[object, ...]:

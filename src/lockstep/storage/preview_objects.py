@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,10 +10,9 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from lockstep.engine.records import WRITING, ObjectKind
-from lockstep.postgres.pool import Connection, Pool
+from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_id, as_rows, only_row
 
-PAGE = 1_000  # objects read at a time for a file
 # The order of the list. What is not named comes last.
 _RANKS = ("delete", "disable", "release", "refuse", "create", "enable", "update", "link", "skip", "none")
 
@@ -67,14 +66,15 @@ class PreviewedObject:
 class PreviewFilter:
     """*action* is that of the objects, or `held` for those that would be kept back, or `writes` for those to which something would be
     written. *search* is a part of the name or of the account's id. *effect* is one that guards limit. *differs_from* is the number of an
-    earlier preview: only objects for which it shows something else, or that it does not have.
+    earlier preview of the same application: only objects that it lacks, or for which it has another action, reason code, account, change or
+    decision to hold. A new name alone is no difference. The caller checks that the earlier preview is kept.
     """
 
     action: str = ""
     kind: str = ""
     search: str = ""
     effect: str = ""
-    differs_from: int = 0
+    differs_from: int | None = None
 
     def parameters(self) -> dict[str, Any]:
         escaped = self.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -94,12 +94,12 @@ _MATCHES = """preview = %(preview)s
     and (%(kind)s = '' or kind = %(kind)s)
     and (%(effect)s = '' or %(effect)s = any(effects))
     and (%(search)s = '' or name ilike '%%' || %(search)s || '%%' or display_name ilike '%%' || %(search)s || '%%'
-        or target_id ilike %(search)s || '%%')
-    and (%(differs_from)s = 0 or not exists (select from preview_object as earlier where earlier.preview = %(differs_from)s
-        and (earlier.rank, earlier.sort_name, earlier.kind, earlier.id)
-            = (preview_object.rank, preview_object.sort_name, preview_object.kind, preview_object.id)
-        and (earlier.action, earlier.is_held, earlier.target_id, earlier.changes)
-            = (preview_object.action, preview_object.is_held, preview_object.target_id, preview_object.changes)))"""
+        or target_id ilike %(search)s || '%%')"""
+# Added only if it is asked for: beside an `or`, PostgreSQL would look up each object by itself instead of joining the two previews.
+_DIFFERS = """ and not exists (select from preview_object as earlier where earlier.preview = %(differs_from)s
+        and (earlier.kind, earlier.id) = (preview_object.kind, preview_object.id)
+        and (earlier.action, earlier.code, earlier.is_held, earlier.target_id, earlier.changes) = (preview_object.action,
+            preview_object.code, preview_object.is_held, preview_object.target_id, preview_object.changes))"""
 _BEGINNING = {"rank": -1, "sort_name": "", "after_kind": "", "after_id": str(UUID(int=0))}
 _WRITING = [action.value for action in WRITING]
 
@@ -137,7 +137,7 @@ async def read_page(
     )
     async with connection.cursor(row_factory=class_row(PreviewedObject)) as cursor:
         await cursor.execute(
-            f"""select {_COLUMNS} from preview_object where {_MATCHES}
+            f"""select {_COLUMNS} from preview_object where {_where(wanted)}
                 and (rank, sort_name, kind, id) > (%(rank)s, %(sort_name)s, %(after_kind)s, %(after_id)s::uuid)
             order by preview_object.rank, sort_name, preview_object.kind, preview_object.id limit %(limit)s""",  # noqa: S608
             {"preview": preview, "limit": limit, "writing": list(_WRITING), **wanted.parameters(), **place},
@@ -147,14 +147,23 @@ async def read_page(
 
 async def count(connection: Connection, preview: int, wanted: PreviewFilter) -> int:
     cursor = await connection.execute(
-        f"select count(*) from preview_object where {_MATCHES}",  # noqa: S608
+        f"select count(*) from preview_object where {_where(wanted)}",  # noqa: S608
         {"preview": preview, "writing": list(_WRITING), **wanted.parameters()},
     )
     return int((await only_row(cursor))[0])
 
 
+async def finish(connection: Connection) -> None:
+    """Tell the database that the objects are complete, so that it plans comparisons well: without statistics it may compare each object
+    with all others. Waits if others do the same, so it must not be called while a preview is locked.
+    """
+    await connection.execute("analyze preview_object")
+
+
 async def difference(connection: Connection, preview: int, earlier: int) -> Mapping[str, int]:
-    """Compare two previews: how many objects are planned differently now, or for the first time, and how many are gone."""
+    """Compare a preview with an earlier one of the same application. `changed` is the number of objects that the filter `differs_from`
+    selects, and `gone` the number of objects that the earlier preview had and this one lacks.
+    """
     cursor = await connection.execute(
         """select count(*) from preview_object as earlier where preview = %s and not exists (select from preview_object as later
             where later.preview = %s and (later.kind, later.id) = (earlier.kind, earlier.id))""",
@@ -168,19 +177,6 @@ async def difference(connection: Connection, preview: int, earlier: int) -> Mapp
     }
 
 
-async def pages(pool: Pool, preview: int, wanted: PreviewFilter) -> AsyncIterator[list[PreviewedObject]]:
-    """Yield all objects page by page, each page on a connection for itself."""
-    after = ""
-    while True:
-        async with pool.connection() as connection:
-            page = await read_page(connection, preview, wanted, after=after, limit=PAGE)
-        if page:
-            yield page
-        if len(page) < PAGE:
-            return
-        after = page[-1].key
-
-
 async def due_among(connection: Connection, job: str, kind: ObjectKind, ids: Collection[str]) -> frozenset[str]:
     """Return the objects in *ids* that are marked for the next cycle."""
     cursor = await connection.execute(
@@ -188,6 +184,10 @@ async def due_among(connection: Connection, job: str, kind: ObjectKind, ids: Col
         (job, kind.value, list(ids)),
     )
     return frozenset(row[0] for row in await cursor.fetchall())
+
+
+def _where(wanted: PreviewFilter) -> str:
+    return _MATCHES if wanted.differs_from is None else _MATCHES + _DIFFERS
 
 
 def _row(one: PreviewedObject) -> dict[str, Any]:

@@ -39,8 +39,9 @@ UNDER_WAY = (PreviewState.WAITING, PreviewState.RUNNING)
 class PreviewRow:
     """One preview. *counts* are the planned objects by action, with the keys `held` and `due` for those that are kept back and those that
     the next incremental cycle looks at. *config_version* is the configuration that it used; *newest_version* is the present one.
-    *difference* compares it with the complete preview before it, if there was one: `earlier` is its number, `changed` how many objects are
-    planned differently or for the first time, and `gone` how many are not there any more.
+    *difference* compares a complete preview with the complete one before it, if that is still kept: `earlier` is the number of the
+    earlier one, `changed` how many objects are planned differently or for the first time, and `gone` how many objects the earlier preview
+    had and this one lacks.
     """
 
     id: int
@@ -88,7 +89,9 @@ class ClaimedPreview:
 
 _SELECT = """select preview.id, preview.job, preview.state, preview.started_by, preview.created_at, preview.beat_at, preview.ended_at,
     preview.attempts, preview.config_version, job.config_version as newest_version, preview.phase, preview.done, preview.total,
-    preview.requests, preview.counts, preview.risks, preview.error, preview.difference
+    preview.requests, preview.counts, preview.risks, preview.error,
+    case when exists (select from preview as earlier where earlier.job = preview.job
+        and earlier.id = (preview.difference ->> 'earlier')::bigint) then preview.difference end as difference
     from preview join job on job.id = preview.job """
 
 

@@ -34,8 +34,9 @@ MARKDOWN_HEADER = ("|   | Name | Action | Changes | Why |", "|---|---|---|---|--
 class PreviewJson(TypedDict):
     """*state* is `waiting`, `running`, `done`, `failed` or `stopped`. *counts* has the objects by action, with `held` for writes that are
     kept back and `due` for writes that the next incremental cycle makes; a full cycle makes all. *isStale* is true if the configuration was
-    changed since. *difference* compares it with the complete preview before it: `earlier` is its number, `changed` how many objects are
-    planned differently or for the first time, and `gone` how many are not there any more.
+    changed since. *difference* compares a complete preview with the complete one before it: `earlier` is the number of the earlier one,
+    `changed` how many objects are planned differently or for the first time, and `gone` how many objects the earlier preview had and this
+    one lacks. It is null if there is no earlier one, or if that is not kept any more.
     """
 
     id: int

@@ -97,6 +97,10 @@ async def discard(context: Context, request: Request) -> Answer:
 async def download(context: Context, request: Request) -> Answer:
     name, file = request.path_params["app"], request.path_params["file"]
     row = await job_previews.show_preview(context, name, _number(request))
+    wanted = _filter(request)
+    if wanted.differs_from is not None:
+        # Checked before the headers: a file that has begun cannot say that the earlier preview is gone.
+        await job_previews.show_preview(context, name, wanted.differs_from)
     forms: dict[str, tuple[str, Callable[..., AsyncIterator[bytes]]]] = {
         "preview.json": ("application/json", _json),
         "preview.csv": ("text/csv; charset=utf-8", _csv),
@@ -107,7 +111,7 @@ async def download(context: Context, request: Request) -> Answer:
     kind, body = forms[file]
     saved = f"{name}-preview-{row.id}.{file.partition('.')[2]}"
     headers = {"Content-Disposition": f'attachment; filename="{saved}"', "X-Whole-Page": "yes"}
-    return StreamingResponse(body(context, name, row, _filter(request)), media_type=kind, headers=headers)
+    return StreamingResponse(body(context, name, row, wanted), media_type=kind, headers=headers)
 
 
 async def _json(context: Context, app: str, row: PreviewRow, wanted: PreviewFilter) -> AsyncIterator[bytes]:
@@ -161,7 +165,7 @@ async def _page(
         and await job_previews.is_without_worker(context, place.name, row.id),
     }
     if row is not None:
-        model |= await _objects(context, request, place, row, kept)
+        model |= await _objects(context, request, place, row)
     return View(
         "provisioning/whole_preview.html",
         f"Preview {row.id}" if row is not None else "Preview",
@@ -176,21 +180,12 @@ async def _page(
     )
 
 
-def _difference(row: PreviewRow, kept: Sequence[PreviewRow]) -> Mapping[str, int] | None:
-    """Return the comparison with the preview before, if that one is still kept."""
-    found = row.difference
-    return found if found is not None and any(one.id == found["earlier"] for one in kept) else None
-
-
-async def _objects(
-    context: Context, request: Request, place: AppPlace, row: PreviewRow, kept: Sequence[PreviewRow]
-) -> dict[str, object]:
+async def _objects(context: Context, request: Request, place: AppPlace, row: PreviewRow) -> dict[str, object]:
     wanted, after = _filter(request), request.query_params.get("after", "")
     here = f"{place.href}/provisioning/preview/{row.id}"
     given = {"action": wanted.action, "effect": wanted.effect, "search": wanted.search}
     if wanted.differs_from:
         given["since"] = str(wanted.differs_from)
-    difference = _difference(row, kept)
     found: list[PreviewedObject] = []
     matching = 0
     if not row.is_under_way:
@@ -202,8 +197,8 @@ async def _objects(
         "this": here,
         "lines": [PreviewLine(one) for one in shown],
         "matching": matching,
-        "chips": [*_chips(row, here, wanted), *_chip_of_changed(difference, here, wanted)],
-        "difference": difference,
+        "chips": [*_chips(row, here, wanted), *_chip_of_changed(row.difference, here, wanted)],
+        "difference": row.difference,
         "risks": [(risk, address(here, action=risk["action"], effect=risk["effect"])) for risk in row.risks],
         "wanted": wanted,
         "is_filtered": bool(wanted.action or wanted.effect or wanted.search or wanted.differs_from),
@@ -247,7 +242,7 @@ def _chips(row: PreviewRow, here: str, wanted: PreviewFilter) -> list[Chip]:
 
 
 def _chip_of_changed(difference: Mapping[str, int] | None, here: str, wanted: PreviewFilter) -> list[Chip]:
-    """Return the chip of the objects for which the earlier preview shows something else."""
+    """Return the chip of the objects that are planned differently than in the earlier preview."""
     if difference is None:
         return []
     earlier = difference["earlier"]
@@ -261,7 +256,7 @@ def _filter(request: Request) -> PreviewFilter:
         action=query.get("action", ""),
         search=query.get("search", "").strip(),
         effect=query.get("effect", ""),
-        differs_from=_as_number(query.get("since", "")),
+        differs_from=_as_number(query["since"]) if query.get("since") else None,
     )
 
 
