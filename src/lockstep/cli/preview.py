@@ -30,13 +30,13 @@ from lockstep.cli.plans import change_lines
 from lockstep.cli.progress import ProgressLine
 from lockstep.cli.session import globals_of, run
 from lockstep.cli.times import local_time
-from lockstep.errors import Kind, LockstepError, not_found
+from lockstep.errors import Kind, LockstepError, conflict, not_found
 from lockstep.wording import counted
 
 _COLUMNS = [Column("id", "Preview"), Column("createdDateTime", "Begun", show=local_time), Column("state", "State"),
             Column("startedBy", "By"), Column("done", "Objects"), Column("summary", "Result")]  # fmt: skip
 _CSV = [Column(key, key) for key in CSV_HEADER]
-_QUIET = frozenset({"none", "skip"})  # listed only with -o wide
+_QUIET = frozenset({"none", "skip"})  # listed only with -o wide or --only
 _CHANGED = "changed"
 
 
@@ -78,11 +78,10 @@ def preview(
         return
     most = limit if limit and _is_text(output) else None
     row, objects = run(lambda context: _shown(context, app, only, most, is_last=last))
-    if row.state == PreviewState.FAILED:
-        raise _failure(row)
-    _show(app, row, objects, output)
+    lists_quiet = output.form == "wide" or only is not None
+    _show(app, row, objects, output, lists_quiet=lists_quiet)
     if most is not None:
-        _tell_rest(row, objects, only, is_wide=output.form == "wide")
+        _tell_rest(row, objects, only, lists_quiet=lists_quiet)
     if row.is_stale:
         hint("The configuration was changed since this preview was made.")
     if row.difference and row.difference["changed"] and only != _CHANGED:
@@ -98,7 +97,7 @@ def preview(
 async def _shown(
     context: Context, app: str, only: str | None, most: int | None, *, is_last: bool
 ) -> tuple[PreviewRow, list[PreviewedObject]]:
-    """Return the preview and its objects, at most *most* if it is given."""
+    """Return the preview and its objects, at most *most* if it is given. Raises the error with which the preview failed."""
     if is_last:
         row = await _newest(context, app)
     else:
@@ -108,6 +107,8 @@ async def _shown(
                 row = state
                 fraction = row.done / row.total if row.total else None
                 line.show(row.done, fraction=fraction, label=f"{app} {row.phase or row.state}")
+    if row.state == PreviewState.FAILED:
+        raise _failure(row)
     wanted = _filter(app, row, only)
     objects: list[PreviewedObject] = []
     if not row.is_under_way:
@@ -121,10 +122,20 @@ async def _shown(
 def _filter(app: str, row: PreviewRow, only: str | None) -> PreviewFilter:
     if only != _CHANGED:
         return PreviewFilter(action=only) if only else EVERYTHING
+    command = f"lockstep preview {app} --only {_CHANGED}"
+    if row.is_under_way:
+        raise conflict(
+            f"Preview {row.id} of {app} is still being made", next_step=f"When it is complete, run: {command} --last"
+        )
+    if row.state == PreviewState.STOPPED:
+        raise conflict(
+            f"Preview {row.id} of {app} was stopped, and only complete previews are compared",
+            next_step=f"Make another one: {command}",
+        )
     if row.difference is None:
         raise not_found(
-            f"No complete preview of {app} was made before preview {row.id}",
-            next_step=f"Make another one later: lockstep preview {app} --only {_CHANGED}",
+            f"Preview {row.id} of {app} has nothing to compare with: no complete preview was made before it, or that one is not kept",
+            next_step=f"Make another one, which is compared with this one: {command}",
         )
     return PreviewFilter(differs_from=row.difference["earlier"])
 
@@ -133,14 +144,14 @@ def _is_text(output: Output) -> bool:
     return output.form in ("table", "wide") and not output.quiet and not output.query
 
 
-def _tell_rest(row: PreviewRow, objects: Sequence[PreviewedObject], only: str | None, *, is_wide: bool) -> None:
+def _tell_rest(row: PreviewRow, objects: Sequence[PreviewedObject], only: str | None, *, lists_quiet: bool) -> None:
     """Say how many objects were left out of the text, and how to see them."""
-    listed = sum(is_wide or one.action not in _QUIET for one in objects)
-    actions = [only] if only else [one for one in ACTIONS if is_wide or one not in _QUIET]
+    listed = sum(lists_quiet or one.action not in _QUIET for one in objects)
     if only == _CHANGED:
-        total = row.difference["changed"] if row.difference and is_wide else listed
+        total = row.difference["changed"] if row.difference else listed
     else:
-        total = sum(row.counts.get(one, 0) for one in actions if is_wide or one not in _QUIET)
+        actions = [only] if only else [one for one in ACTIONS if lists_quiet or one not in _QUIET]
+        total = sum(row.counts.get(one, 0) for one in actions)
     if listed < total:
         hint(
             f"Listed: {listed:,} of {counted(total, 'object')}, losses of access first. List all: --limit 0, -o csv or -o json"
@@ -164,7 +175,7 @@ def _list(app: str, output: Output) -> None:
     output.many(rows, _COLUMNS, name="id", empty=f"No previews. Make one: lockstep preview {app}")
 
 
-def _show(app: str, row: PreviewRow, objects: Sequence[PreviewedObject], output: Output) -> None:
+def _show(app: str, row: PreviewRow, objects: Sequence[PreviewedObject], output: Output, *, lists_quiet: bool) -> None:
     if output.form == "csv":
         lines = [dict(zip(CSV_HEADER, line, strict=True)) for one in objects for line in csv_lines(one)]
         output.many(lines, _CSV)
@@ -177,12 +188,12 @@ def _show(app: str, row: PreviewRow, objects: Sequence[PreviewedObject], output:
         output.many([{**object_json(one)} for one in objects], ())
     else:
         document: dict[str, Any] = {**preview_json(app, row), "objects": [object_json(one) for one in objects]}
-        output.one(document, text=list(_lines(row, objects, is_wide=output.form == "wide")))
+        output.one(document, text=list(_lines(row, objects, lists_quiet=lists_quiet)))
 
 
-def _lines(row: PreviewRow, objects: Sequence[PreviewedObject], *, is_wide: bool) -> Iterator[str]:
+def _lines(row: PreviewRow, objects: Sequence[PreviewedObject], *, lists_quiet: bool) -> Iterator[str]:
     for one in objects:
-        if one.action in _QUIET and not is_wide:
+        if one.action in _QUIET and not lists_quiet:
             continue
         sign, word, _ = ACTIONS[one.action]
         held = "  (held for approval)" if one.is_held else ""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 
-from tests.support.command_line import DocumoThere, Lockstep
+import psycopg
+import pytest
+
+from tests.support.command_line import DocumoThere, Installation, Lockstep
 from tests.support.hub import upn
 
 
@@ -42,12 +45,66 @@ def test_objects_that_changed_since_the_preview_before_are_told_and_listed(
     second = connected("preview", "documo")
     changed = connected("preview", "documo", "--last", "--only", "changed", "-o", "json").json
 
-    assert alone.code == 5 and "No complete preview of documo was made before" in alone.err
+    assert alone.code == 5 and "Preview 1 of documo has nothing to compare with" in alone.err
     assert (
         "1 object is planned differently than in preview 1. See: lockstep preview documo --last --only changed"
         in second.err
     )
     assert [one["name"] for one in changed["objects"]] == [upn("bo")]
+
+
+def test_text_lists_the_first_changed_objects_and_says_how_many_there_are(
+    connected: Lockstep, documo: DocumoThere
+) -> None:
+    connected("preview", "documo")
+    connected("start", "documo")
+    connected("run", "documo", "--wait")
+    connected("preview", "documo")
+
+    first = connected("preview", "documo", "--last", "--only", "changed", "--limit", "1")
+    whole = connected("preview", "documo", "--last", "--only", "changed", "--limit", "0")
+
+    assert first.out.count(". no change") == 1 and "Listed: 1 of 2 objects" in first.err
+    assert whole.out.count(". no change") == 2 and "Listed:" not in whole.err
+
+
+def test_unchanged_objects_are_listed_if_they_are_asked_for(connected: Lockstep, documo: DocumoThere) -> None:
+    connected("start", "documo")
+    connected("run", "documo", "--wait")
+
+    everything = connected("preview", "documo")
+    unchanged = connected("preview", "documo", "--last", "--only", "none")
+
+    assert (everything.out.count(". no change"), unchanged.out.count(". no change")) == (0, 2)
+
+
+def test_changed_objects_of_a_failed_preview_are_refused_with_the_cause_of_the_failure(
+    connected: Lockstep, documo: DocumoThere
+) -> None:
+    connected("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_wrong\n")
+
+    new = connected("preview", "documo", "--only", "changed")
+    last = connected("preview", "documo", "--last", "--only", "changed")
+
+    assert (new.code, last.code) == (4, 4)
+    assert "HTTP 401" in new.err and "HTTP 401" in last.err
+    assert "compare" not in new.err + last.err
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("waiting", "is still being made"), ("stopped", "was stopped, and only complete previews are compared")],
+)
+def test_changed_objects_of_an_incomplete_preview_are_refused_with_its_state(
+    connected: Lockstep, documo: DocumoThere, installation: Installation, state: str, said: str
+) -> None:
+    connected("preview", "documo")
+    with psycopg.connect(installation.lockstep.conninfo, autocommit=True) as connection:
+        connection.execute("update preview set state = %s", (state,))
+
+    refused = connected("preview", "documo", "--last", "--only", "changed")
+
+    assert (refused.code, said in refused.err) == (7, True)
 
 
 def test_detailed_exit_code_says_whether_something_would_be_written(connected: Lockstep, documo: DocumoThere) -> None:
