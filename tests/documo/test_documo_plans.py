@@ -4,50 +4,84 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import pytest
 from psycopg.sql import SQL
 
+from documo.accounts import TenantAccount, create_account
+from documo.identifiers import new_id
 from documo.sandbox.demo_people import add_people
 from documo.scim_service.search.filter_sql import FilterCompiler
 from documo.scim_service.search.order import order_of
 from documo.store import member_search, members, pages, resources
+from documo.store.database import Store, open_store
 from documo.store.round_trip import one_trip
 from documo.store.statistics import FIRST_ROWS, Statistics
+from lockstep.postgres.database import Database
 from lockstep.scim.filters import parse_filter
 from lockstep.scim.registry import default_registry
+from tests.support.databases import Databases
 from tests.support.documo_client import Client
 
 SOME_ID = "0190a0b0-0000-7000-8000-000000000000"
 
 
-async def plan_of(api: Client, statement: Any) -> str:
+@dataclass(frozen=True)
+class Crowd:
+    """An account with 5,000 people, who are all members of one group."""
+
+    store: Store
+    account: TenantAccount
+
+
+async def plan_of(one: Crowd | Client, statement: Any) -> str:
     query, values = statement
     text = query if isinstance(query, str) else query.as_string(None)
     explained = ("explain (format json) " + text, values)
-    (rows,) = await one_trip(api.store, api.account.id, [explained])
+    (rows,) = await one_trip(one.store, one.account.id, [explained])
     plan = rows[0][0]
     return orjson.dumps(plan if not isinstance(plan, str) else orjson.loads(plan)).decode()
 
 
+async def gather_crowd(database: Database) -> TenantAccount:
+    async with open_store(database) as store:
+        account = await create_account(store, "Contoso", admin="admin@contoso.example")
+        await add_people(store, account.id, 5000, seed=1)
+        columns = resources.ResourceColumns(
+            unique_name=None, external_id=None, display_name="crowd", active=True, role=None, search={}
+        )
+        group = resources.item_of(new_id(), {"displayName": "Crowd"}, columns)
+        everybody = (
+            "insert into group_members select r.tenant_id, g.id, r.id, 'User' from resources r, resources g"
+            " where r.tenant_id = %s and r.kind = 'User' and g.tenant_id = r.tenant_id and g.kind = 'Group'",
+            (account.id,),
+        )
+        await one_trip(store, account.id, [resources.create(account.id, "Group", [group], hold_days=30), everybody])
+        async with store.control() as connection:
+            await connection.execute("select gin_clean_pending_list('resource_search_values')")
+            await connection.execute("analyze")
+    return account
+
+
+@pytest.fixture(scope="module")
+def gathered(databases: Databases) -> tuple[Database, TenantAccount]:
+    """The database with the crowd. The tests only read plans."""
+    database = databases("documo.migrations")
+    return database, asyncio.run(gather_crowd(database))
+
+
 @pytest.fixture
-async def crowd(api: Client) -> Client:
-    await add_people(api.store, api.account.id, 5000, seed=1)
-    group = await api.group("Crowd")
-    everybody = (
-        "insert into group_members select tenant_id, %s, id, 'User' from resources where tenant_id = %s and kind = 'User'",
-        (group, api.account.id),
-    )
-    await one_trip(api.store, api.account.id, [everybody])
-    async with api.store.control() as connection:
-        await connection.execute("select gin_clean_pending_list('resource_search_values')")
-        await connection.execute("analyze")
-    return api
+async def crowd(gathered: tuple[Database, TenantAccount]) -> AsyncIterator[Crowd]:
+    database, account = gathered
+    async with open_store(database, max_size=2) as store:
+        yield Crowd(store, account)
 
 
-async def test_a_selective_filter_uses_its_index(crowd: Client) -> None:
+async def test_a_selective_filter_uses_its_index(crowd: Crowd) -> None:
     questions = [
         ("User", f'id eq "{SOME_ID}"', "resources_pkey"),
         ("User", 'userName eq "user17@sandbox.example"', "resources_unique_name"),
@@ -69,7 +103,7 @@ async def test_a_selective_filter_uses_its_index(crowd: Client) -> None:
         assert "Seq Scan" not in plan, question
 
 
-async def test_a_create_looks_up_names_of_deleted_people_through_their_index(crowd: Client) -> None:
+async def test_a_create_looks_up_names_of_deleted_people_through_their_index(crowd: Crowd) -> None:
     columns = resources.ResourceColumns(
         unique_name="new", external_id=None, display_name=None, active=True, role=None, search={}
     )
@@ -83,7 +117,7 @@ async def test_a_create_looks_up_names_of_deleted_people_through_their_index(cro
         assert "Seq Scan" not in plan
 
 
-async def test_any_other_value_is_found_through_the_index_of_values(crowd: Client) -> None:
+async def test_any_other_value_is_found_through_the_index_of_values(crowd: Crowd) -> None:
     questions = [
         'emails.value eq "user17@sandbox.example"',
         'emails[type eq "work" and value eq "user17@sandbox.example"]',
@@ -100,7 +134,7 @@ async def test_any_other_value_is_found_through_the_index_of_values(crowd: Clien
         assert "resource_search_values" in plan, question
 
 
-async def test_the_first_page_of_a_sorted_list_walks_an_index(crowd: Client) -> None:
+async def test_the_first_page_of_a_sorted_list_walks_an_index(crowd: Crowd) -> None:
     orders = [
         (None, "resources_pkey"),
         ("displayName", "resources_display_name"),
@@ -141,7 +175,7 @@ async def test_what_is_sampled_is_enough_to_find_many_people_by_name_through_the
 
 
 @pytest.mark.parametrize("only", ["", "active", "deleted"])
-async def test_list_of_users_is_read_through_the_indexes_of_names(crowd: Client, only: str) -> None:
+async def test_list_of_users_is_read_through_the_indexes_of_names(crowd: Crowd, only: str) -> None:
     values = {
         "tenant": crowd.account.id, "search": "", "folded": "", "name": "user17", "last": SOME_ID, "most": 51, "role": "",
         "default_role": "Member", "source": "",
@@ -154,7 +188,7 @@ async def test_list_of_users_is_read_through_the_indexes_of_names(crowd: Client,
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-async def test_a_page_of_the_list_of_members_is_read_through_an_index(crowd: Client, deleted: bool) -> None:
+async def test_a_page_of_the_list_of_members_is_read_through_an_index(crowd: Crowd, deleted: bool) -> None:
     plan = await plan_of(crowd, members.listing(crowd.account.id, deleted=deleted, after=SOME_ID, most=101))
 
     assert ("resources_deleted" if deleted else "resources_order") in plan
@@ -162,7 +196,7 @@ async def test_a_page_of_the_list_of_members_is_read_through_an_index(crowd: Cli
 
 
 @pytest.mark.parametrize("who", ["user17@sandbox.example", SOME_ID])
-async def test_one_user_is_found_without_reading_the_others(crowd: Client, who: str) -> None:
+async def test_one_user_is_found_without_reading_the_others(crowd: Crowd, who: str) -> None:
     plan = await plan_of(crowd, members.finding(crowd.account.id, who))
 
     assert "resources_unique_name" in plan and "resources_deleted" in plan
