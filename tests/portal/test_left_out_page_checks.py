@@ -313,6 +313,8 @@ async def outcome(case: Case, world: World) -> str:
         return f"{refused.code} {refused.detail}"
     except Exception as crash:  # only without one of the checks
         return f"crashed with {type(crash).__name__}"
+    finally:
+        await world.centre.close()  # its browsers: one address may have 256 connections
     if not isinstance(found, Page):
         return str(found)
     links = sorted(found.links)

@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 Fault = TypeVar("Fault", bound=Exception)
 Place = tuple[type, int, int, int]  # kind of node, line, column, and the part of the node that is left out
@@ -47,6 +50,26 @@ class Check:
         patch.setattr(self.function, "__code__", self.code)
 
     @property
+    def refusal(self) -> int:
+        """The line that runs only if the check refuses something, or 0 if there is none."""
+        kind, line, column, part = self.left_out_at
+        for node in ast.walk(ast.parse(self.statement)):
+            if isinstance(node, ast.If) and any(
+                isinstance(one, kind) and (one.lineno, one.col_offset) == (line, column)  # type: ignore[attr-defined]
+                for one in (node, *ast.walk(node.test))
+            ):
+                return node.body[0].lineno
+        return line if part == _WHOLE else 0
+
+    @property
+    def condition(self) -> str:
+        """The text of the condition that is left out, or of the condition of the whole `if`."""
+        if self.part or self.left_out_at[0] is not ast.If:
+            return self.part
+        ifs = (node for node in ast.walk(ast.parse(self.statement)) if isinstance(node, ast.If))
+        return next(ast.unparse(one.test) for one in ifs if (one.lineno, one.col_offset) == self.left_out_at[1:3])
+
+    @property
     def place(self) -> str:
         return f"{self.function.__module__.removeprefix('lockstep.')}.{self.function.__qualname__}"
 
@@ -66,7 +89,7 @@ def checks_of(module: ModuleType, *only: str, parts: bool = False) -> Iterator[C
         places = [*(_place(one.body[0]) for one in ast.walk(tree) if isinstance(one, ast.ExceptHandler) and _ends(one))]
         places += [place for node in ast.walk(tree) for place in _parts(node)]
         places += [_place(node) for node in _unguarded(tree)]
-    functions = [(function, _lines_of(function)) for name, function in _functions(module) if not only or name in only]
+    functions = [(function, _lines_of(function)) for name, function in functions_of(module) if not only or name in only]
     for place in places:
         for function, lines in functions:
             if place[1] in lines:
@@ -143,7 +166,7 @@ def _place(node: ast.stmt | ast.expr, part: int = _WHOLE) -> Place:
     return type(node), node.lineno, node.col_offset, part
 
 
-def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
+def functions_of(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
     for holder in (module, *(one for one in vars(module).values() if inspect.isclass(one))):
         for found in vars(holder).values():
             function = inspect.unwrap(found) if callable(found) else found
@@ -218,18 +241,21 @@ class _Without(ast.NodeTransformer):
 
 
 @contextmanager
-def _noting_calls(found: set[CodeType]) -> Iterator[None]:
-    """Collect the code of every function of the products that runs in the block."""
+def _noting_lines(functions: Collection[CodeType], found: set[tuple[CodeType, int]]) -> Iterator[None]:
+    """Collect the lines that run in the block in *functions*, including the line of `def`."""
 
-    def note(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and "/src/" in frame.f_code.co_filename:
-            found.add(frame.f_code)
+    def note(frame: FrameType, event: str, _: object) -> TraceFunction | None:
+        if frame.f_code not in functions:
+            return None
+        found.add((frame.f_code, frame.f_code.co_firstlineno if event == "call" else frame.f_lineno))
+        return note
 
-    sys.setprofile(note)
+    before = sys.gettrace()
+    sys.settrace(note)
     try:
         yield
     finally:
-        sys.setprofile(None)
+        sys.settrace(before)
 
 
 async def unheld_checks(
@@ -238,34 +264,41 @@ async def unheld_checks(
     implied: Collection[tuple[str, str]] = (),
 ) -> str:
     """Return the checks that can be left out without changing how any case ends, one per line. *cases* return how they ended. *implied*
-    lists conditions, with their functions, that other conditions imply and that only the type checker needs.
+    lists conditions, with their functions, that other conditions or the database imply and that only the type checker needs.
 
-    For each check, only the cases that run its function are tried, the quickest first.
+    For each check, only the cases that run its function are tried: first those that the check refuses, then the quickest. A case that ended
+    differently must end as usual again with the check.
     """
     usual: dict[str, str] = {}
     seconds: dict[str, float] = {}
-    reached: dict[str, set[CodeType]] = {}
+    reached: dict[str, set[tuple[CodeType, int]]] = {}
+    functions = {check.function.__code__ for check in checks}
     for name, case in cases.items():
-        with _noting_calls(reached.setdefault(name, set())):
+        with _noting_lines(functions, reached.setdefault(name, set())):
             usual[name] = await case()
     for name, case in cases.items():
         begun = perf_counter()
         assert (name, await case()) == (name, usual[name])
         seconds[name] = perf_counter() - begun
     assert [name for name, one in usual.items() if one.startswith("crashed")] == []
-    assert set(implied) <= {(check.place, check.part) for check in checks}
+    assert set(implied) <= {(check.place, check.condition) for check in checks}
     free = []
     for check in checks:
-        if (check.place, check.part) in implied:
+        if (check.place, check.condition) in implied:
             continue
-        concerned = [
-            name for name in sorted(cases, key=seconds.__getitem__) if check.function.__code__ in reached[name]
-        ]
+        code, refusal = check.function.__code__, check.refusal
+        concerned = [name for name in cases if (code, code.co_firstlineno) in reached[name]]
+        concerned.sort(key=lambda name: ((code, refusal) not in reached[name], seconds[name]))
+        held_by = ""
         with pytest.MonkeyPatch.context() as patch:
             check.leave_out(patch)
             for name in concerned:
                 if await cases[name]() != usual[name]:
+                    held_by = name
                     break
             else:
                 free.append(str(check))
+        # A case that left something behind would also end differently, and so hold every check that comes later.
+        if held_by and await cases[held_by]() != usual[held_by]:
+            free.append(f"{check}: {held_by} does not end as usual again")
     return "\n".join(free)
