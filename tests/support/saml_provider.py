@@ -91,9 +91,12 @@ class Provider:
         form = {"SAMLResponse": base64.b64encode(xml).decode()}
         return form | ({"RelayState": asked.relay_state} if asked else {})
 
-    def logout_request(self, name_id: str, *, key: SigningKey | None) -> str:
+    def logout_request(self, name_id: str, *, key: SigningKey | None, session_indexes: Sequence[str] = ()) -> str:
         """The address that asks Documo to end the person's sessions."""
-        request = LogoutRequest(new_id(), self.entity_id, f"{self.audience}/saml/logout", datetime.now(UTC), name_id)
+        request = LogoutRequest(
+            new_id(), self.entity_id, f"{self.audience}/saml/logout", datetime.now(UTC), name_id,
+            session_indexes=tuple(session_indexes),
+        )  # fmt: skip
         return redirect_url(
             request.destination, message=write_logout_request(request), field="SAMLRequest", relay_state="r", key=key
         )

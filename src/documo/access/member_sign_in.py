@@ -112,7 +112,7 @@ async def check_code(
     async with store.tenant(tenant_id) as connection:
         if not await factors_table.is_confirmed(connection, tenant_id, member_id):
             return ""
-        used = await use_code(connection, tenant_id, member_id, code, now=now) if code.strip() else ""
+        used = await use_code(connection, tenant_id, member_id, code, now=now)
     if not code.strip():
         await lockout.forgiven(store.control, name, address=address)
         raise CodeRequired

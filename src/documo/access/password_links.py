@@ -84,10 +84,11 @@ async def owner_of_link(store: Store, secret: str) -> LinkOwner:
     """Return the member for whom the link was created. Raises LockstepError if the link has expired or was used."""
     async with store.control() as connection:
         owner = await table.link_owner(connection, hash_of(secret), datetime.now(UTC))
-        if owner is not None:
-            await connection.execute(SET_TENANT, (str(owner[0]),))
-        member = await table.read_member(connection, *owner) if owner is not None else None
-    if owner is None or member is None or not member.active:
+        if owner is None:
+            raise _link_used()
+        await connection.execute(SET_TENANT, (str(owner[0]),))
+        member = await table.read_member(connection, *owner)
+    if member is None or not member.active:
         raise _link_used()
     return LinkOwner(*owner, member.user_name)
 
@@ -100,18 +101,15 @@ async def accept_link(
     Raises LockstepError if the link has expired or was used, or if the password does not meet the rules. A link replaces only the password:
     if the member has a second factor, raises CodeRequired if *code* is missing, and LockstepError if it is wrong.
     """
-    user_name = (await owner_of_link(store, secret)).user_name
-    check_password(password, user_name)
-    name, now, used = key_of(user_name), datetime.now(UTC), ""
-    async with store.control() as connection:
-        owner = await table.link_owner(connection, hash_of(secret), now)
-    if owner is None:
-        raise _link_used()
+    found = await owner_of_link(store, secret)
+    check_password(password, found.user_name)
+    owner = (found.tenant_id, found.member_id)
+    name, now, used = key_of(found.user_name), datetime.now(UTC), ""
     if await has_second_factor(store, *owner):
         await lockout.admit(store.control, name, address=address, now=now)
         used = await check_code(store, *owner, code, name=name, device=device, address=address, now=now)
     digest = await OF_MEMBERS.hash_password(password)
-    async with store.acting_as(member_actor(owner[1], user_name)).control() as connection:
+    async with store.acting_as(member_actor(found.member_id, found.user_name)).control() as connection:
         if not await table.use_link(connection, hash_of(secret)):
             raise _link_used()
         await connection.execute(SET_TENANT, (str(owner[0]),))
