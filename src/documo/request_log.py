@@ -47,6 +47,8 @@ _CLIENTS = (
     (re.compile("scim2-tester|scim-sanity|scim2-client|scim2_client|python-httpx", re.I), "test suite"),
     (re.compile("curl", re.I), "curl"),
 )
+UNKNOWN_CLIENT = "unknown"
+CLIENTS = (*(name for _, name in _CLIENTS), UNKNOWN_CLIENT)  # all answers of `client_guess`
 _SECRETS = (b"password", b"secret", b"dk_live_")
 _ATTRIBUTE = re.compile(r"(urn:[\w:.-]*:)?password\Z", re.I)
 _JWT = re.compile(rb"eyJ[\w-]{8,}\.")
@@ -202,7 +204,7 @@ class RequestLog:
 @lru_cache(maxsize=512)
 def client_guess(user_agent: str) -> str:
     """Guess the product that sent a request."""
-    return next((name for pattern, name in _CLIENTS if pattern.search(user_agent)), "unknown")
+    return next((name for pattern, name in _CLIENTS if pattern.search(user_agent)), UNKNOWN_CLIENT)
 
 
 def redacted(body: bytes) -> str | None:

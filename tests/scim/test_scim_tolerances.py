@@ -145,7 +145,7 @@ def test_a_right_request_needs_no_tolerance() -> None:
 
 @pytest.mark.parametrize("profile", ["strict", "entra", "okta", "onelogin", "jumpcloud", "google"])
 @pytest.mark.parametrize(("op", "value"), [("replace ", False), ("replace", "No")])
-def test_habit_of_no_known_client_is_tolerated_by_lenient_alone(profile: str, op: str, value: Any) -> None:
+def test_habit_without_a_mark_is_tolerated_by_lenient_alone(profile: str, op: str, value: Any) -> None:
     case = {"patch": [{"op": op, "path": "active", "value": value}], "before": {"active": True}}
 
     assert _outcome(case, "lenient")[0]["active"] is False

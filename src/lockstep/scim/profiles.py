@@ -27,9 +27,9 @@ class Profile:
         return tolerance in self.tolerances
 
 
-# Columns: entra, okta, onelogin, jumpcloud, google. `lenient` has all tolerances, `strict` none. A profile that ignores unknown
-# attributes must understand keys that are paths; otherwise a change would be dropped silently. A row without a mark is a habit of
-# clients without a dedicated profile: only `lenient` tolerates it.
+# Columns: entra, okta, onelogin, jumpcloud, google. `lenient` has all tolerances, `strict` none. A row without a mark is a habit of
+# clients without a dedicated profile: only `lenient` tolerates it. Every profile that ignores unknown attributes has `keys_as_paths`;
+# otherwise a change whose key is a path would be dropped silently.
 _TABLE: Final[dict[str, str]] = {
     #                          E O L J G
     "capitalised_names":      "x - - - -",

@@ -11,6 +11,7 @@ from documo.access import api_keys
 from documo.permissions import MemberPermission
 from documo.readable_paths import readable_path
 from documo.replay import as_curl, compare_answers, replay_request
+from documo.request_log import CLIENTS
 from documo.store import request_log as table
 from documo.store.request_log import RequestLogFilter
 from documo.web.context import DocumoPages, PageContext
@@ -34,9 +35,6 @@ STATUS_CLASSES: Mapping[str, tuple[str, tuple[int, int]]] = {
     "5xx": ("5xx Failed", (500, 599)),
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-CLIENTS = (
-    "Entra", "Okta", "OneLogin", "JumpCloud", "Google", "Lockstep", "test suite", "curl", "unknown",
-)  # fmt: skip
 PAUSED = "paused"
 
 
