@@ -787,7 +787,7 @@ OF_SIGN_IN = (
     "forget_failures",
     "begin_session",
 )
-# Row level security holds the conditions on the account, see test_documo_walls. It does not apply to keys.
+# Row level security holds the conditions on the account, see test_documo_walls. Keys are ended without the transaction of an account.
 SQL = [
     *sql_checks_of(
         sign_ins, "members_named", "may_still_sign_in", "read_session", "note_seen", "confirm_session", "end_session",
