@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -110,6 +111,14 @@ def test_unusual_settings_are_all_written() -> None:
     written = configuration_to_json(read(UNUSUAL))
 
     assert {key: written[key] for key in UNUSUAL} == UNUSUAL
+
+
+@pytest.mark.parametrize("section", ["deletions", "guards"])
+def test_every_limit_and_every_rule_for_leavers_can_be_configured(section: str) -> None:
+    chosen = getattr(read(UNUSUAL), section)
+    usual = type(chosen)()
+
+    assert [one.name for one in fields(chosen) if getattr(chosen, one.name) == getattr(usual, one.name)] == []
 
 
 def test_documented_file_is_read() -> None:

@@ -1,4 +1,4 @@
-"""Writes that are held for approval: too many leavers, grants or emptied attributes in a cycle, an hour or a day."""
+"""Writes that are held for approval: too many leavers, grants, renames or emptied attributes in a cycle, an hour or a day."""
 
 from __future__ import annotations
 

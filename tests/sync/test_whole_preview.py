@@ -12,6 +12,8 @@ import pytest
 from lockstep.actions import job_previews
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.job_previews import PreviewedObject, PreviewFilter, PreviewRow, PreviewState
+from lockstep.engine.decisions.safeguards import Tally
+from lockstep.engine.plans import GuardCode
 from lockstep.errors import LockstepError
 from lockstep.gallery.loader import load_gallery
 from lockstep.ports import Verdict
@@ -19,6 +21,7 @@ from lockstep.postgres.pool import Pool
 from lockstep.sources.registry import open_source
 from lockstep.storage import previews
 from lockstep.sync.previewing import making
+from lockstep.sync.previewing.risks import COUNTING
 from tests.support.model_target import ModelTarget, answered
 from tests.support.scripted_scim import ScriptedScim, saying, scripted_world
 from tests.support.sync_world import CONFIG, USERS, World, upn
@@ -346,3 +349,9 @@ def context_of(world: World) -> Context:
         open_source=open_source,
         opener=world.services.opener,
     )
+
+
+def test_preview_warns_of_every_guard_that_counts() -> None:
+    every_effect = Tally.at_most(1, new=0)
+
+    assert set(COUNTING) == {guard for guard in GuardCode if every_effect.of(guard)}

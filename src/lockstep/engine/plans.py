@@ -93,7 +93,7 @@ class BlockedBy(StrEnum):
 
 
 class GuardCode(StrEnum):
-    """The kind of effect that a guard limits. The value is the code of the reason."""
+    """Why a write is held: an effect whose number a guard limits, or a doubtful match. The value is the code of the reason."""
 
     LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
     GRANTS = "TooManyGrants"  # accounts that gain a privileged value

@@ -20,7 +20,7 @@ from lockstep.storage.patterns import part_of
 from lockstep.storage.rejections import STANDS
 
 MAPPING = "mapping"  # a mapping disables the account although the person has not left
-# The word for a hold by each guard, except the guard against losses of access.
+# The cause of a hold by each guard, in one word. A loss of access has one of CAUSES instead.
 OF_GUARD = {
     GuardCode.GRANTS: "privilege",
     GuardCode.RENAMES: "renamed",

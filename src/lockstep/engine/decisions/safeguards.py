@@ -3,8 +3,8 @@
 The effect of a change counts, not its action: a disable, a deletion and an update of `active` all end access. Effects are counted in three
 windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. Percentages apply only from a few
 operations on; otherwise a job that starts with two people would be held. A match with a more privileged account, or with the account of
-another, deleted person, is held regardless of the counts. Queued plans count too: if a department is unassigned by mistake, no member loses
-access, not even as many as the limit allows. A held plan does not delay other plans.
+another, deleted person, is held regardless of the counts. Queued plans count too: if a department that exceeds the limit is unassigned by
+mistake, all of its plans are held, and not only those beyond the limit. A held plan does not delay other plans.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ class Tally:
 
     @classmethod
     def at_most(cls, count: int, *, new: int) -> Tally:
-        """Return the largest possible tally of *count* objects, of which *new* have no account yet. Each object counts for every effect
-        that has a guard.
-        """
+        """Return the largest possible tally of *count* objects, of which *new* have no account yet: as if each had every effect."""
         return cls(**{one.name: count for one in fields(cls)} | {"creates": new, "new_grants": new})
 
     def __add__(self, other: Tally) -> Tally:
@@ -149,9 +147,10 @@ def held(plan: Plan, guard: GuardCode, reason: Reason) -> Plan:
 
 
 def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping[str, str]) -> Plan | None:
-    """Hold *plan* because *guard* already holds an earlier plan of the same object. Returns None if *guard* does not apply to *plan*.
+    """Hold *plan* because *guard* already holds an earlier plan of the same object. Returns None if *plan* lacks the effect of *guard*.
 
-    The administrator decides about the new plan. If it has more effects than the earlier one, the reason says so.
+    The administrator decides about the new plan. If it also has an effect of a guard that comes first, that guard holds it, and the reason
+    says so.
     """
     concerned = _concerned(plan)
     if guard not in concerned:

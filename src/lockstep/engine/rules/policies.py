@@ -27,7 +27,7 @@ class OnLost(StrEnum):
 class DeletionPolicy:
     """The policy for leavers' accounts, and the number of accounts that may be disabled or deleted without approval.
 
-    If *threshold* is None, the guard is switched off. *percent* applies from *percent_from* operations on.
+    If *threshold* is None, the guard is switched off. Percentages, here and in `Guards`, apply from *percent_from* operations on.
     """
 
     threshold: int | None = 500
