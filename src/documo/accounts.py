@@ -67,6 +67,11 @@ async def create_account(
     values = checked_settings(settings or {})
     if not name.strip() or len(name) > 200:
         raise invalid("An account needs a name of at most 200 characters")
+    if name.strip().isdecimal():
+        raise invalid(
+            f"The account cannot be named {name.strip()}: it would be taken for the account with that number",
+            next_step="Add a letter to the name",
+        )
     try:
         async with store.control() as connection:
             tenant_id = await table.insert_account(connection, name.strip(), values)

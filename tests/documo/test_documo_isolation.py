@@ -8,6 +8,7 @@ import pytest
 from documo.accounts import account_with_id
 from documo.store import resources
 from documo.store.round_trip import one_trip
+from lockstep.errors import LockstepError
 from tests.support.documo_client import PATCH, USER, Client, Documo
 from tests.support.documo_pages import signed_in
 
@@ -34,8 +35,11 @@ async def test_ids_of_another_account_do_not_exist(pair: tuple[Client, Client]) 
 
 
 async def test_account_called_like_the_number_of_another_is_never_taken_for_it(documo: Documo) -> None:
-    mine = await documo.client("Alpha")
-    other = await documo.client(str(mine.account.id))
+    mine, other = await documo.client("Alpha"), await documo.client("Beta")
+    async with mine.store.control() as connection:  # which earlier code allowed
+        await connection.execute(
+            "update accounts set name = %s where id = %s", (str(mine.account.id), other.account.id)
+        )
 
     user = await mine.user("a@alpha.example")
     async with signed_in(mine) as ada:
@@ -46,6 +50,12 @@ async def test_account_called_like_the_number_of_another_is_never_taken_for_it(d
     assert "Alpha" in page
     settings = [await account_with_id(mine.store, one.account.id) for one in (mine, other)]
     assert [one.default_role for one in settings] == ["Viewer", "Member"]
+
+
+@pytest.mark.parametrize("name", ["42", " 42 ", "\N{ARABIC-INDIC DIGIT FOUR}"])
+async def test_account_cannot_be_named_like_a_number(documo: Documo, name: str) -> None:
+    with pytest.raises(LockstepError, match="taken for the account with that number"):
+        await documo.client(name)
 
 
 async def test_filters_lists_and_searches_see_one_account_only(pair: tuple[Client, Client]) -> None:
