@@ -76,9 +76,9 @@ class Answer:
     next_step: str = ""
     wait: timedelta | None = None
     exchanges: tuple[Exchange, ...] = ()
-    held: Values | None = None  # mapped values in the answer by target path; None: not read yet, or no values
+    held: Values | None = None  # mapped values in the answer by target path; None if the answer has none
     judged: tuple[JudgedValue, ...] = ()  # what happened to the values that were sent
-    reads: int = 0  # later requests that verified the values
+    reads: int = 0  # requests that were sent afterwards to verify the values, including those that failed
     refused: tuple[RefusedValue, ...] = ()  # values that a partial write left out
     is_not_scim: bool = False  # the response is not from a SCIM service, or breaks the protocol
     named: frozenset[str] = frozenset()  # the attributes that a refusal names: its words, case-folded

@@ -107,8 +107,9 @@ class GuardCode(StrEnum):
 class Draft:
     """The decision for one object. *reasons* and *steps* concern this decision alone; a `Plan` adds those of the earlier decisions.
 
-    *mapped* holds all values that the mappings produce in this situation; *changes* is the part that differs from the application. If a
-    match was found and the link is new, *link_to* is set and *matched_by* is the target attribute by which it was found.
+    *mapped* holds all values that the mappings produce in this situation, or none if nothing may be written (`not_written`); *changes* is
+    the part that differs from the application. If a match was found and the link is new, *link_to* is set and *matched_by* is the target
+    attribute by which it was found.
     """
 
     action: Action

@@ -209,7 +209,7 @@ async def forget_links(connection: Connection, job: str) -> int:
 
 
 async def not_seen_in_full_cycle(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> frozenset[str]:
-    """Return those of *ids* whose account was neither read nor written since the last full cycle began."""
+    """Return those of *ids* whose link was not written since the last full cycle began, so that their account must still be compared."""
     cursor = await connection.execute(
         """select source_id::text from link
         where job = %(job)s and kind = %(kind)s and source_id = any(%(ids)s::uuid[]) and state in ('live', 'disabled')

@@ -63,7 +63,7 @@ async def find(
 async def linked(
     connection: Connection, preview: int, job: str, kind: ObjectKind, ids: Iterable[str]
 ) -> dict[str, Account]:
-    """Return the linked accounts of *ids* as they were listed, by the id of the account. Accounts that were read or written after the
+    """Return the linked accounts of *ids* as they were listed, by the id of the account. Accounts whose link was written after the
     listing are left out.
     """
     cursor = await connection.execute(

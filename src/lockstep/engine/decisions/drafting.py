@@ -180,7 +180,7 @@ def differs(changes: tuple[Change, ...]) -> Reason:
 
 
 def flag_is_off(prepared: PreparedObject, action: str, *, outcome: str) -> Reason:
-    """Return the reason if Create, Update or Delete is disabled for this mapping, otherwise None."""
+    """Return the reason for writing nothing because *action* is disabled for this mapping. *outcome* is what would happen otherwise."""
     name = prepared.mapping.name if prepared.mapping else ""
     return Reason(
         "EntrySynchronizationSkipped",

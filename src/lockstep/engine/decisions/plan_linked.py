@@ -38,7 +38,7 @@ def plan_provision(prepared: PreparedObject, link: Link, observed: Observed) -> 
     step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
     draft = Draft(Action.NONE, (IN_STEP,), LinkState.LIVE, link.target_id, mapped=mapped, steps=step)
     is_settled = observed is NOT_READ and link.state is LinkState.LIVE
-    # The desired account has not changed, so do not keep overwriting what the application made of it.
+    # Nothing was read and the desired account has not changed, so do not keep overwriting what the application made of it.
     if is_settled and link.desired_hash == mapped.digest:
         return draft
     found = difference(prepared, mapped, held_by(prepared, observed), is_read=isinstance(observed, Account))

@@ -61,7 +61,7 @@ class PlanResult:
 
     @property
     def current(self) -> Account | None:
-        """The account as it was read, for building the request; None if the account was not read."""
+        """The account for building the request: the matched one, or the linked one as it was read. None if neither was read."""
         return self.plan.link_to or (self.observed if isinstance(self.observed, Account) else None)
 
     @property
