@@ -64,7 +64,8 @@ async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API
     name = host.strip().lower().rstrip(".")
     if not _HOST.match(name):
         raise invalid(
-            f"{host[:80]!r} is not a host name", next_step="Write it as scim.example.com, without https:// and path"
+            f"{host[:80]!r} is not a host name",
+            next_step="Write it as scim.example.com, without https:// and without a path",
         )
     try:
         async with store.control() as connection:

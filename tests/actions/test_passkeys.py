@@ -170,7 +170,7 @@ async def test_adding_needs_the_password_again_an_app_and_an_answer_for_this_pag
     operator = replace(hub.context, now=clock)
     link = await administrators.invite(operator, "ben@contoso.test", [Role.AUDITOR])
     ben = await sign_in.accept_invitation(anna.browser, link.path.removeprefix("/invitations/"), "Ben", PASSWORD)
-    with pytest.raises(LockstepError, match="Set up an authenticator app first"):
+    with pytest.raises(LockstepError, match="only to an account with an authenticator app"):
         await passkeys.begin_passkey(anna.browser, ben.session_secret, HERE)
 
 

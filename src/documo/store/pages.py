@@ -37,8 +37,8 @@ def page(wanted: ResourcePage) -> Statement:
     """Return rows in the order of the page. Each row is the sort value as text, followed by the columns of `ResourceRow`.
 
     For a page without a filter, *bound* has the values of the placeholders in its condition. Planning such a statement costs more than
-    running it, so its text must be the same for every position in the list. A page with a filter has no placeholders, because "%" in the
-    filter's text would look like one.
+    running it. Its text is therefore the same for every position in the list, so that the prepared statement is used again. A page with a
+    filter has no placeholders, because "%" in the filter's text would look like one.
     """
     is_bound = wanted.bound is not None
     # Numbering rows costs as much as skipping them. Where the fetched rows contain the sort value, the page is sorted again instead.

@@ -35,7 +35,7 @@ async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> P
         found = await administrators.read_administrator(connection, caller.actor.administrator)
     if found is None or not found.has_second_factor:
         raise conflict(
-            "Set up an authenticator app first",
+            "A passkey can be added only to an account with an authenticator app",
             why="Its recovery codes let you sign in if you lose the device with the passkey",
             next_step="Set up an authenticator app, then add a passkey",
         )

@@ -104,9 +104,9 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
             f'Unknown mode "{mode}"', next_step="The only mode is automatic; to pause provisioning: --status off"
         )
     if status is not None and status not in ("on", "off"):
-        raise invalid(f'Unknown status "{status}"', next_step="The status must be on or off")
+        raise invalid(f'Unknown status "{status}"', next_step='The status must be "on" or "off"')
     if scope is not None and scope not in tuple(Scope):
-        raise invalid(f'Unknown scope "{scope}"', next_step="The scope must be assigned or all")
+        raise invalid(f'Unknown scope "{scope}"', next_step='The scope must be "assigned" or "all"')
     if interval is not None and interval < SHORTEST_INTERVAL:
         raise invalid("The interval is too short", next_step="The minimum is 1m; changes are sent immediately")
 

@@ -72,7 +72,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    """The newest *most* events of an object, at *after* or later and before *before*."""
+    """Selects the newest events of an object, at most *most* of them: from *after* (inclusive) to *before* (exclusive)."""
 
     object_id: str
     after: datetime | None

@@ -62,7 +62,9 @@ class NameOrAddress(click.ParamType[Any]):
 
 
 class ApplicationOrAddress(NameOrAddress):
-    """The name of an application, or the address of one of its pages or of a page that explains a person for it."""
+    """The name of an application, the address of one of its pages, or the address of a page with `?app=NAME` that explains whether a person
+    gets an account in it.
+    """
 
     def __init__(self) -> None:
         super().__init__("/apps/")

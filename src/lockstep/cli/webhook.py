@@ -23,7 +23,7 @@ _PROBES = (
 
 @click.group("webhook", cls=SuggestingGroup)
 def webhook() -> None:
-    """The webhook that notifications are sent to. What was sent is listed by: lockstep mail list
+    """The webhook that notifications are sent to. To list what was sent: lockstep mail list
 
     \b
     lockstep webhook set --url-stdin < address.txt
@@ -34,7 +34,7 @@ def webhook() -> None:
 @webhook.command("show")
 @output_option
 def show(output: Output) -> None:
-    """Show where notifications are sent to, and whether they are signed.
+    """Show where notifications are sent, and whether they are signed.
 
     \b
     lockstep webhook show

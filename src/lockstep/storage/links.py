@@ -75,7 +75,7 @@ def link_from(row: Sequence[Any]) -> Link:
 
 
 async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> dict[str, str]:
-    """Return the account ids for references to *ids*, by directory id: live or disabled accounts of any kind."""
+    """Return the account id of each of *ids*, by directory id, for use in references: live and disabled accounts of people and groups."""
     cursor = await connection.execute(
         "select source_id::text, target_id from link "
         "where job = %s and source_id = any(%s::uuid[]) and state in ('live', 'disabled')",

@@ -2,8 +2,8 @@
 first object gets it.
 
 A plan is made from data that was read earlier, and another sender, push or worker may have taken the account since. The account is
-therefore taken in a transaction that locks it, and only if no other object has taken it since the plan began to read. Accounts that were
-taken before that were visible to the plan.
+therefore taken in a transaction that locks it, and only if no other object has taken it since the plan began to read. The plan already saw
+the accounts that were taken earlier.
 """
 
 from __future__ import annotations
@@ -40,8 +40,7 @@ async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, l
     """
     things = sorted({thing for one in takings for thing in _things(job, one)})
     # Lock in a fixed order, so that two workers cannot deadlock. The lock is a separate statement, so that the next one sees
-    # everything that
-    # was committed while this one waited.
+    # everything that was committed while this one waited.
     await connection.execute(
         """select pg_advisory_xact_lock(key) from (
             select distinct hashtextextended(thing, 0) as key from unnest(%s::text[]) as thing order by key

@@ -43,15 +43,15 @@ class SearchGate:
             self._leave(tenant_id)
 
     def waiting(self, tenant_id: int) -> int:
-        """The number of the account's searches that wait."""
+        """The number of the account's searches that are waiting."""
         return sum(not turn.done() for turn in self._queues.get(tenant_id, ()))
 
     def running(self, tenant_id: int) -> int:
-        """The number of the account's searches that run."""
+        """The number of the account's searches that are running."""
         return self._running.get(tenant_id, 0)
 
     def load(self) -> tuple[int, int]:
-        """The numbers of searches of all accounts that run and that wait."""
+        """The numbers of running and of waiting searches, of all accounts together."""
         return sum(self._running.values()), sum(self.waiting(tenant_id) for tenant_id in self._queues)
 
     async def _wait(self, tenant_id: int) -> None:

@@ -92,7 +92,7 @@ class Counts:
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def with_creates(self, *, cycle: int, hour: int, day: int) -> Counts:
-        """Count at least these new accounts in each window."""
+        """Raise the number of created accounts in each window to the given number, if it is lower."""
         windows = zip((self.cycle, self.hour, self.day), (cycle, hour, day), strict=True)
         in_cycle, in_hour, in_day = (window.larger(Tally(creates=creates)) for window, creates in windows)
         return replace(self, cycle=in_cycle, hour=in_hour, day=in_day)

@@ -151,7 +151,7 @@ def outcome(
 
 
 def failure_of(answer: Answer) -> Failure:
-    """Build the failure of an object if *answer* accepted only a part."""
+    """Return the failure of an object whose changes *answer* accepted only in part."""
     names = ", ".join(one.path for one in answer.refused)
     first = answer.refused[0]
     text = (

@@ -268,7 +268,7 @@ def with_names_due(outcome: Outcome) -> Outcome:
 
 
 def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postponement:
-    """Continue the object with *resume* at once, in the same cycle. Its failure count is reset."""
+    """Return a postponement that processes the object again at once, in the same cycle, from *resume* on. Its failure count is reset."""
     return Postponement(claim, Due.AT_ONCE, resume, ShownError(code, reason), keeps_cycle=True)
 
 

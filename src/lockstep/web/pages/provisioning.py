@@ -146,7 +146,7 @@ async def restart(context: Context, request: Request) -> Answer:
         refused = LockstepError(
             Kind.INVALID,
             f"{wanted:,} was not typed. Nothing was restarted",
-            next_step=f"Type {wanted} to confirm, or clear less",
+            next_step=f"Type {wanted:,} to confirm, or choose not to clear links or held writes",
         )
         return await _restart_form(context, name, scopes, refused=refused)
     try:
