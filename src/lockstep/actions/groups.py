@@ -21,6 +21,7 @@ from lockstep.errors import conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import assignments, groups, sources
 from lockstep.storage.assignments import AssignmentRow
+from lockstep.storage.batches import as_id
 from lockstep.storage.groups import Edge
 from lockstep.storage.groups import GroupRow as GroupRow
 
@@ -80,6 +81,8 @@ async def add_group(edit: Edit, name: str, *, description: str = "") -> GroupRow
         raise invalid(f"The name of the group {wrong}") from None
     if not display_name:
         raise invalid("A group needs a name")
+    if as_id(display_name) is not None:
+        raise invalid(f"{display_name} would be taken for the id of a group", next_step="Choose another name")
     if await groups.find_groups(edit.connection, display_name):
         raise conflict(f"A group called {display_name} already exists", next_step="Choose another name")
     await _ensure_local_source(edit.connection)

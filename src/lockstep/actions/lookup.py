@@ -9,6 +9,7 @@ from lockstep.errors import LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, groups, people, sources
 from lockstep.storage.applications import ApplicationRow
+from lockstep.storage.batches import as_id
 from lockstep.storage.groups import GroupRow
 from lockstep.storage.people import PersonRow
 from lockstep.storage.sources import SourceRecord
@@ -29,12 +30,15 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow:
 async def find_person(connection: Connection, name: str) -> PersonRow:
     """Find a person outside the recycle bin by user principal name or id, or by another name of the person that nobody else has.
 
-    The other names are the employee id, the mail address, the display name, and given name with surname. Accents are ignored.
+    The other names are the employee id, the mail address, the display name, and given name with surname. Accents are ignored. An id finds
+    only the person with this id.
     """
     found = await people.find_person(connection, plain(name))
     if found is not None:
         return found
-    called_so = await people.find_by_any_name(connection, plain(name), limit=_MOST_NAMED + 1)
+    # Somebody's employee id or display name may be the id of another person, who is gone.
+    is_named = as_id(plain(name)) is None
+    called_so = await people.find_by_any_name(connection, plain(name), limit=_MOST_NAMED + 1) if is_named else []
     if len(called_so) == 1:
         return called_so[0]
     if called_so:

@@ -53,28 +53,29 @@ async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, G
 
 
 async def names_that_find_one(connection: Connection, names: Sequence[str]) -> frozenset[str]:
-    """Return the names, in lower case, for which `find_groups` finds exactly one group outside the recycle bin."""
-    wanted = sorted({name.lower() for name in names})
+    """Return the display names, in lower case, for which `find_groups` finds exactly one group outside the recycle bin."""
+    wanted = sorted({name.lower() for name in names if as_id(name) is None})
     cursor = await connection.execute(
-        """select name from (
-            select lower(display_name) as name, id from grp where deleted_at is null and lower(display_name) = any(%(names)s)
-            union
-            select id::text, id from grp where deleted_at is null and id = any(%(ids)s)
-        ) as found group by name having count(*) = 1""",
-        {"names": wanted, "ids": [found for name in wanted if (found := as_id(name)) is not None]},
+        """select lower(display_name) from grp where deleted_at is null and lower(display_name) = any(%s)
+        group by lower(display_name) having count(*) = 1""",
+        (wanted,),
     )
     return frozenset(row[0] for row in await cursor.fetchall())
 
 
 async def find_groups(connection: Connection, name: str, *, is_deleted: bool = False) -> list[GroupRow]:
-    """Return the groups whose id or display name (ignoring case) is *name*. Several groups may have the same display name."""
+    """Return the groups with the display name *name* (ignoring case), or the group with the id *name*. Several groups may have the same
+    display name. A name that reads as an id is never looked up as a display name, because a source may give a group the id of another one
+    as its name.
+    """
+    given = as_id(name)
+    condition = "lower(display_name) = lower(%(name)s)" if given is None else "id = %(id)s"
     async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from grp
-            where (lower(display_name) = lower(%(name)s) or id = %(id)s)
-                and deleted_at is {"not null" if is_deleted else "null"}
+            where {condition} and deleted_at is {"not null" if is_deleted else "null"}
             order by deleted_at desc nulls first, id""",
-            {"name": name, "id": as_id(name)},
+            {"name": name, "id": given},
         )
         return await cursor.fetchall()
 
