@@ -11,6 +11,7 @@ import pytest
 from documo import members
 from documo.access.api_keys import create_key
 from documo.accounts import change_account, checked_settings
+from documo.store import members as table
 from documo.tenant_schemas import Custom
 from lockstep.errors import LockstepError
 from tests.support.documo_client import GROUP, USER, Client, Documo
@@ -154,6 +155,30 @@ async def test_undelete_brings_a_person_back_under_the_same_id(api: Client) -> N
     assert (await api.get(f"/Users/{user}")).body["userName"] == "anna@x.org"
     assert (await api.find('userName eq "anna@x.org"')).ids == [user]
     assert (await api.get("/Users", count="0")).body["totalResults"] == 2
+
+
+async def found_members(api: Client, *who: str) -> list[str | None]:
+    async with api.store.tenant(api.account.id) as connection:
+        return [await table.find_member(connection, api.account.id, one) for one in who]
+
+
+async def test_id_finds_its_member_and_never_another_one_who_is_called_like_it(api: Client) -> None:
+    anna = await api.user("anna@x.org")
+    called_so = await api.user(anna)
+
+    assert await found_members(api, anna, called_so, "anna@x.org") == [anna, called_so, anna]
+    await api.send("DELETE", f"/Users/{anna}")
+    assert await found_members(api, anna, called_so) == [None, called_so]
+    await api.send("DELETE", f"/Users/{called_so}")
+    await members.undelete(api.store, api.account.id, anna, window_days=30)
+    assert await found_members(api, anna, called_so) == [anna, None]
+
+
+async def test_member_whose_user_name_reads_as_an_id_is_found_by_it(api: Client) -> None:
+    name = "0190a0b0-0000-7000-8000-000000000001"
+    user = await api.user(name)
+
+    assert await found_members(api, name, user) == [user, user]
 
 
 async def test_undelete_is_refused_when_the_window_is_over_or_the_name_taken(documo: Documo) -> None:

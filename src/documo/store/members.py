@@ -124,6 +124,11 @@ async def find_member(connection: Connection, tenant_id: int, who: str) -> str |
     return str(row[0]) if row else None
 
 
+# An id never finds another member who is called like it, even if the member with this id is deleted.
+_NO_OTHERS_ID = "not exists (select from resources o where o.tenant_id = %(tenant)s and o.id = %(id)s::uuid)"
+_BY_ID_OR_NAME = f"(id = %(id)s::uuid or unique_name = %(name)s and {_NO_OTHERS_ID})"
+
+
 def finding(tenant_id: int, who: str) -> tuple[str, dict[str, Any]]:
     """Return the statement of `find_member` and its values. Each of its conditions has its own partial index."""
     found_id = read_id(who)
@@ -131,8 +136,8 @@ def finding(tenant_id: int, who: str) -> tuple[str, dict[str, Any]]:
         f"select id, deleted_at from resources where tenant_id = %(tenant)s and kind in ('User', 'Operator') and {condition}"  # noqa: S608 -- constants
         for condition in (
             *(("id = %(id)s and (deleted_at is null or is_kept)",) if found_id else ()),
-            f"unique_name = %(name)s and {CURRENT}",
-            f"unique_name = %(name)s and {KEPT}",
+            f"unique_name = %(name)s and {CURRENT} and {_NO_OTHERS_ID}",
+            f"unique_name = %(name)s and {KEPT} and {_NO_OTHERS_ID}",
         )
     )
     return (
@@ -155,10 +160,10 @@ async def find_with_role(connection: Connection, tenant_id: int, role: str) -> s
 async def find_deleted(connection: Connection, tenant_id: int, who: str, window_days: int) -> str | None:
     """Return the id of the member with this id or user name who was deleted last, within the undelete window."""
     cursor = await connection.execute(
-        "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator')"
-        " and not is_kept and deleted_at > clock_timestamp() - make_interval(days => %s)"
-        " and (unique_name = %s or id = %s) order by deleted_at desc limit 1",
-        (tenant_id, window_days, key_of(who), read_id(who)),
+        "select id::text from resources where tenant_id = %(tenant)s and kind in ('User', 'Operator')"  # noqa: S608 -- constants
+        " and not is_kept and deleted_at > clock_timestamp() - make_interval(days => %(days)s)"
+        f" and {_BY_ID_OR_NAME} order by deleted_at desc limit 1",
+        {"tenant": tenant_id, "days": window_days, "name": key_of(who), "id": read_id(who)},
     )
     row = await cursor.fetchone()
     return str(row[0]) if row else None
