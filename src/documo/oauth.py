@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import Scope
 
 from documo.access.api_access import api_refusal
 from documo.access.api_keys import NewKey, hash_of, looks_like_jwt
@@ -75,18 +74,18 @@ def token_endpoint(
         wanted = present_names(form.get("scope", "").split()) or caller.principal.scopes
         if not wanted <= _largest_grant(caller):
             return _error(400, "invalid_scope")
-        made = await _issue(store, caller, wanted, request.scope)
+        made = await _issue(store, caller, wanted, request)
         answer = {"access_token": made.secret, "token_type": "Bearer", "expires_in": int(LIFE.total_seconds())}
         return JSONResponse({**answer, "scope": " ".join(made.scopes)}, headers=_NO_STORE)
 
     return token
 
 
-async def _issue(store: Store, caller: TenantCaller, scopes: Iterable[str], scope: Scope) -> NewKey:
-    """Issue a token for the key of *caller*. The request, of which *scope* is the ASGI scope, is a use of the key."""
+async def _issue(store: Store, caller: TenantCaller, scopes: Iterable[str], request: Request) -> NewKey:
+    """Issue a token for the key of *caller*. The request counts as a use of the key."""
     key_id, tenant_id = caller.principal.key_id, caller.tenant.id
     made = NewKey(new_id(), "token", "", new_key(), tuple(sorted(scopes)), datetime.now(UTC) + LIFE)
-    use = LoggedRequest.of(scope, tenant_id=tenant_id, key_id=key_id, status=200).use
+    use = LoggedRequest.of(request.scope, tenant_id=tenant_id, key_id=key_id, status=200).use
     async with store.control() as connection:
         await table.insert(
             connection,

@@ -110,11 +110,19 @@ def test_mistakes_are_explained_on_stderr_with_their_exit_code(command: Any) -> 
     missing = command("accounts", "show", "Nobody", code=5)
     command("accounts", "create", "Contoso", "--admin", "a@x.org")
     taken = command("accounts", "create", "CONTOSO", "--admin", "a@x.org", code=7)
+    number = command("accounts", "create", "42", "--admin", "a@x.org", code=64)
     unknown = command("keys", "create", "--scope", "everything", code=64)
 
-    for ended in (usage, missing, taken, unknown):
+    for ended in (usage, missing, taken, number, unknown):
         assert ended.stdout == "" and ended.stderr.startswith("error: ") and "Traceback" not in ended.stderr
     assert "  next  " in missing.stderr
+
+
+@pytest.mark.parametrize(("domain", "name"), [("contoso.test", "Contoso"), ("163.com", "163.com")])
+def test_account_is_named_after_the_domain_of_its_admin(command: Any, domain: str, name: str) -> None:
+    made = orjson.loads(command("accounts", "create", "--admin", f"ada@{domain}", "-o", "json").stdout)
+
+    assert made["name"] == name
 
 
 def test_former_name_of_a_scope_is_accepted_but_not_offered(command: Any) -> None:

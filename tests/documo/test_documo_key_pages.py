@@ -11,6 +11,7 @@ import pytest
 
 from documo.access import api_keys
 from documo.access.api_keys import NewKey
+from documo.store import keys as table
 from tests.support.documo_client import Client
 from tests.support.documo_pages import signed_in
 
@@ -153,6 +154,16 @@ async def test_fetching_a_token_and_using_it_are_uses_of_its_key(api: Client) ->
     async with signed_in(api) as ada:
         status, page = await ada.post(f"{HERE}/{made.id}/revoke")
     assert status == 409 and "Type Entra" in page
+
+
+async def test_older_use_that_is_noted_later_does_not_replace_a_newer_one(api: Client) -> None:
+    made, now = await key(api, "Entra"), datetime.now(UTC)
+    async with api.store.control() as connection:
+        await table.note_use(connection, [(made.id, now, "127.0.0.1", "Fetcher/1")])
+        await table.note_use(connection, [(made.id, now - timedelta(seconds=1), "127.0.0.1", "Reader/1")])
+
+    [row] = [one for one in await api_keys.list_keys(api.store, api.account.id) if one.id == made.id]
+    assert (row.last_used_agent, row.last_used_at) == ("Fetcher/1", now)
 
 
 async def test_revoking_says_how_the_key_was_used_and_refuses_its_requests(api: Client) -> None:

@@ -39,7 +39,9 @@ def create(
     settings: DocumoSettings, output: DocumoOutput,
 ) -> None:  # fmt: skip
     """Create an account. Without NAME, it is named after the admin's domain."""
-    chosen = name or name_option or admin.rpartition("@")[2].partition(".")[0].capitalize() or "Account"
+    domain = admin.rpartition("@")[2]
+    label = domain.partition(".")[0].capitalize()
+    chosen = name or name_option or (domain if label.isdecimal() else label) or "Account"
     wanted: dict[str, Any] = {"profile": profile, "seats": seats}
     if rate is not None:
         wanted |= {"rate_per_second": rate, "rate_burst": max(1, 2 * rate)}

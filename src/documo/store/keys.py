@@ -186,12 +186,15 @@ async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
 
 
 async def note_use(connection: Connection, uses: Iterable[tuple[str, datetime, str, str]]) -> None:
-    """Store the last use of keys, each as (key id, time, address, user agent), in order of time. A use of a token is a use of its key."""
+    """Store the last use of keys, each as (key id, time, address, user agent), in order of time. A use of a token is a use of its key. An
+    older use does not replace a newer one.
+    """
     async with connection.cursor() as cursor:
         await cursor.executemany(
             "update api_keys set last_used_at = %s, last_used_address = %s, last_used_agent = %s"
-            " where id = (select coalesce(client_id, id) from api_keys where id = %s)",
-            [(at, address, agent, key_id) for key_id, at, address, agent in uses],
+            " where id = (select coalesce(client_id, id) from api_keys where id = %s)"
+            " and (last_used_at is null or last_used_at <= %s)",
+            [(at, address, agent, key_id, at) for key_id, at, address, agent in uses],
         )
 
 
