@@ -518,6 +518,8 @@ IMPLIED = [
     ("documo.access.sso.answering._accepted_by", "member"),
     ("documo.access.sso.collecting.stranger_of", "row.member_id is None"),
     ("documo.access.sso.collecting.stranger_of", "account is None"),
+    # The seal proves the length, until a version has requests with other content.
+    ("documo.access.sso.requests.read_request", "len(content) != _CONTENT.size"),
     # No member has the id None.
     ("documo.access.sso.providers.enforce", "member_id"),
 ]

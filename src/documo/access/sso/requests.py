@@ -68,6 +68,8 @@ def read_request(key: bytes, request_id: str, now: datetime) -> SignInRequest | 
     except ValueError:
         return None
     content, seal = given[:-_SEAL], given[-_SEAL:]
+    if len(content) != _CONTENT.size:  # an ID of a version with other content
+        return None
     if not hmac.compare_digest(seal, _seal(key, content)):
         return None
     found = _request(key, request_id, content)
