@@ -21,7 +21,7 @@ from lockstep.postgres.pool import Pool
 from lockstep.sources.registry import open_source
 from lockstep.storage import previews
 from lockstep.sync.previewing import making
-from lockstep.sync.previewing.risks import COUNTING
+from lockstep.sync.previewing.risks import GUARDED_EFFECTS
 from tests.support.model_target import ModelTarget, answered
 from tests.support.scripted_scim import ScriptedScim, saying, scripted_world
 from tests.support.sync_world import CONFIG, USERS, World, upn
@@ -354,4 +354,4 @@ def context_of(world: World) -> Context:
 def test_preview_warns_of_every_guard_that_counts() -> None:
     every_effect = Tally.at_most(1, new=0)
 
-    assert set(COUNTING) == {guard for guard in GuardCode if every_effect.of(guard)}
+    assert set(GUARDED_EFFECTS) == {guard for guard in GuardCode if every_effect.of(guard)}

@@ -76,8 +76,8 @@ async def mark_forgotten(connection: Connection) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class UndecidedWrite:
-    """A write that a guard holds and nobody has decided about: the action, and the guard with its sentence and details.
+class HeldPlan:
+    """A plan as a guard held it, before or after somebody approved it: the action, and the guard with its sentence and details.
 
     *effects* are those that guards limit; rows written by older versions have none.
     """
@@ -89,8 +89,8 @@ class UndecidedWrite:
     effects: frozenset[tuple[GuardCode, str]]
 
 
-def _guarded(action: str, error: Mapping[str, Any]) -> UndecidedWrite:
-    return UndecidedWrite(
+def _guarded(action: str, error: Mapping[str, Any]) -> HeldPlan:
+    return HeldPlan(
         Action(action),
         GuardCode(error.get("guard", GuardCode.LOSSES)),
         str(error.get("reason", "Held for approval.")),
@@ -99,7 +99,7 @@ def _guarded(action: str, error: Mapping[str, Any]) -> UndecidedWrite:
     )
 
 
-async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, UndecidedWrite]:
+async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, HeldPlan]:
     """Return the held write that waits for a decision, for each object in *ids* that has one."""
     cursor = await connection.execute(
         """select source_id::text, action, coalesce(error, '{}') from operation
@@ -109,7 +109,7 @@ async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[
     return {row[0]: _guarded(row[1], row[2]) for row in await cursor.fetchall()}
 
 
-async def approved_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, UndecidedWrite]:
+async def approved_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, HeldPlan]:
     """Return the last approved write for each object in *ids* that has one."""
     cursor = await connection.execute(
         """select distinct on (source_id) source_id::text, action, coalesce(error, '{}') from operation

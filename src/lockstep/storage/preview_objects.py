@@ -153,9 +153,9 @@ async def count(connection: Connection, preview: int, wanted: PreviewFilter) -> 
     return int((await only_row(cursor))[0])
 
 
-async def finish(connection: Connection) -> None:
-    """Tell the database that the objects are complete, so that it plans comparisons well: without statistics it may compare each object
-    with all others. Waits if others do the same, so it must not be called while a preview is locked.
+async def renew_statistics(connection: Connection) -> None:
+    """Renew the statistics of the table, so that the database plans comparisons well: without them, it may compare each object with all
+    others. Waits if others do the same, so it must not be called while a preview is locked.
     """
     await connection.execute("analyze preview_object")
 

@@ -26,7 +26,7 @@ from lockstep.engine.records import Action, Lane
 from lockstep.postgres.pool import Connection, transaction
 from lockstep.storage import guarded_writes
 from lockstep.storage.dirty import Claim
-from lockstep.storage.operations import UndecidedWrite
+from lockstep.storage.operations import HeldPlan
 from lockstep.sync.drain.foresight import Foresight, Queue
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
@@ -38,8 +38,8 @@ FRESH_SECONDS = 5.0
 class Decisions:
     """The decisions about one object: a held write, an approved write that was not sent yet, and a rejection that is in force."""
 
-    held: UndecidedWrite | None = None
-    approved: UndecidedWrite | None = None
+    held: HeldPlan | None = None
+    approved: HeldPlan | None = None
     rejected: Rejection | None = None
 
     def __bool__(self) -> bool:
@@ -198,7 +198,7 @@ class Guard:
         return replace(read, cycle=read.cycle + in_cycle, hour=read.hour + mine, day=read.day + mine)
 
 
-def still_undecided(held_before: UndecidedWrite, plan: Plan) -> Plan | None:
+def still_undecided(held_before: HeldPlan, plan: Plan) -> Plan | None:
     """Return *plan* held by the same guard as before, if *held_before* is the same action and still waits for a decision; otherwise
     None.
     """

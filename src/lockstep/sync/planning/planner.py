@@ -40,7 +40,7 @@ class SliceFacts:
     links: Mapping[str, Link]
     account_ids: Mapping[str, str]
     open_operations: Mapping[str, Sequence[operations.OpenOperation]]
-    held: Mapping[str, operations.UndecidedWrite] = field(
+    held: Mapping[str, operations.HeldPlan] = field(
         default_factory=dict
     )  # by object: the write that waits for a decision
     rejected: Mapping[str, Rejection] = field(default_factory=dict)

@@ -102,7 +102,7 @@ async def _make(services: Services, claimed: ClaimedPreview) -> None:
 async def _finish(services: Services, claimed: ClaimedPreview, risks: RiskCollector, shown: Counter[str]) -> None:
     held = risks.held()
     async with services.pool.connection() as connection:
-        await preview_objects.finish(connection)
+        await preview_objects.renew_statistics(connection)
     async with transaction(services.pool) as connection:
         shown["held"] += await preview_objects.hold(connection, claimed.id, effects_held(held)) if held else 0
         if not await previews.save_progress(connection, claimed, counts=shown):

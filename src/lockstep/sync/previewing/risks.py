@@ -18,7 +18,7 @@ from lockstep.wording import counted
 MANY_PERCENT = 20  # of the linked accounts
 MANY = 10  # accounts that lose the same attribute
 # The guards that count, with the effect of a plan that each limits and words for what would happen.
-COUNTING = {
+GUARDED_EFFECTS = {
     GuardCode.LOSSES: (Effect.LOSES_ACCESS, "would be disabled or deleted"),
     GuardCode.GRANTS: (Effect.GAINS_PRIVILEGE, "would gain a privileged value"),
     GuardCode.EMPTIED: (Effect.LOSES_VALUE, "would lose a value"),
@@ -73,7 +73,7 @@ class RiskCollector:
         self.privileged += is_privileged
         self.doubtful += plan.needs_approval
         self.emptied.update(change.path for change in plan.changes if change.new is None and plan.action.writes)
-        for guard in COUNTING:
+        for guard in GUARDED_EFFECTS:
             if tally.of(guard) and guard not in self.examples:
                 self.examples[guard] = plan
 
@@ -94,7 +94,7 @@ class RiskCollector:
     def risks(self) -> list[PreviewRisk]:
         """Return what a person should look at, most severe first."""
         held = self.held()
-        found = [self._guarded(guard, held.get(guard)) for guard in COUNTING if self.total.of(guard)]
+        found = [self._guarded(guard, held.get(guard)) for guard in GUARDED_EFFECTS if self.total.of(guard)]
         found += self._privileged()
         found += self._share()
         found += [
@@ -111,7 +111,7 @@ class RiskCollector:
         return sorted(found, key=lambda one: not one.is_high)
 
     def _guarded(self, guard: GuardCode, reason: Reason | None) -> PreviewRisk:
-        effect, would = COUNTING[guard]
+        effect, would = GUARDED_EFFECTS[guard]
         number = self.total.of(guard)
         what = f"{counted(number, 'account')} {would}"
         if reason is None:
@@ -152,7 +152,7 @@ _FIELDS = {
 
 def effects_held(held: Iterable[GuardCode]) -> list[str]:
     """Return the effects that the guards in *held* keep back."""
-    return [COUNTING[guard][0].value for guard in held]
+    return [GUARDED_EFFECTS[guard][0].value for guard in held]
 
 
 def _limit_of(guard: GuardCode, configuration: JobConfiguration) -> int | None:
