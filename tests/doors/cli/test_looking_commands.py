@@ -287,7 +287,7 @@ def test_doctor_fails_while_leavers_wait_for_a_worker(started: Lockstep) -> None
         (["push", "documo"], 64, "Name a person (USER) or a group"),
         (["push", "documo", "kim.borg@contoso.test", "--dry-run"], 5, "Did you mean kim.berg@contoso.test?"),
         (["restart", "documo", "--reset", "everything"], 64, "watermark"),
-        (["settings", "documo", "--scope", "everyone"], 64, "assigned or all"),
+        (["settings", "documo", "--scope", "everyone"], 64, '"assigned" or "all"'),
         (["settings", "documo", "--interval", "30"], 64, "40m"),
         (["scope", "set", "documo", "--filter", "department EQUALS IT"], 64, "has no title"),
         (["scope", "set", "documo", "--filter", "IT: department IST IT"], 64, "an operator must follow department"),
