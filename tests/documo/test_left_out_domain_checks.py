@@ -18,7 +18,7 @@ from documo.store.database import Store
 from lockstep.errors import LockstepError
 from lockstep.http.outbound import OutboundRules
 from tests.support.left_out_checks import checks_of, unheld_checks
-from tests.support.left_out_conditions import refuse_faulty_sql, sql_checks_of
+from tests.support.left_out_conditions import ending_of, sql_checks_of
 from tests.support.name_server import NameServer
 from tests.support.rolled_back_store import rolled_back
 
@@ -168,13 +168,7 @@ async def outcome(case: Case, world: World) -> str:
     world.name_server.addresses[HOST] = "127.0.0.1"
     async with rolled_back(world.store) as store:
         here = replace(world, store=store)
-        try:
-            ended = str(await case(here))
-        except LockstepError as refused:
-            ended = f"{refused.detail} {refused.why} {refused.next_step}"
-        except Exception as crash:  # only without one of the checks
-            refuse_faulty_sql(crash)
-            ended = f"crashed with {type(crash).__name__}"
+        ended = await ending_of(case(here))
         return f"{ended} {await here.rows()}"
 
 

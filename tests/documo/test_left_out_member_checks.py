@@ -14,9 +14,8 @@ from documo.member_records import MemberDetails
 from documo.permissions import MemberPermission, require
 from documo.store import members as table
 from documo.store.database import Store
-from lockstep.errors import LockstepError
 from tests.support.left_out_checks import checks_of, unheld_checks
-from tests.support.left_out_conditions import refuse_faulty_sql, sql_checks_of
+from tests.support.left_out_conditions import ending_of, sql_checks_of
 from tests.support.rolled_back_store import rolled_back
 
 ADA, EVE, ANNA, BEN, GONE, IDA = (f"{name}@x.org" for name in ("ada", "eve", "anna", "ben", "gone", "ida"))
@@ -296,13 +295,7 @@ async def outcome(case: Case, world: World) -> str:
     """How *case* ends, with all members afterwards. Its changes are rolled back."""
     async with rolled_back(world.store) as store:
         here = replace(world, store=store)
-        try:
-            ended = str(await case(here))
-        except LockstepError as refused:
-            ended = f"{refused.detail} {refused.why} {refused.next_step}"
-        except Exception as crash:  # only without one of the checks
-            refuse_faulty_sql(crash)
-            ended = f"crashed with {type(crash).__name__}"
+        ended = await ending_of(case(here))
         return f"{ended if '-7' not in ended else 'an id'} {await here.rows()}"
 
 

@@ -24,7 +24,7 @@ from documo.store import keys, second_factors, sign_ins
 from documo.store.database import Store
 from lockstep.errors import LockstepError
 from tests.support.left_out_checks import checks_of, unheld_checks
-from tests.support.left_out_conditions import refuse_faulty_sql, sql_checks_of
+from tests.support.left_out_conditions import ending_of, sql_checks_of
 from tests.support.rolled_back_store import rolled_back
 from tests.support.saml_provider import ENTITY_ID, SIGN_IN_URL, key_named
 
@@ -854,13 +854,7 @@ async def outcome(case: Case, world: World) -> str:
     """How *case* ends, with what is in the audit log of the account. Its changes are rolled back."""
     async with rolled_back(world.store) as store:
         here = replace(world, store=store)
-        try:
-            ended = str(await case(here))
-        except LockstepError as refused:
-            ended = f"{refused.code} {refused.detail} {refused.why} {refused.next_step}"
-        except Exception as crash:  # only without one of the checks
-            refuse_faulty_sql(crash)
-            ended = f"crashed with {type(crash).__name__}"
+        ended = await ending_of(case(here))
         text = f"{ended} {await here.audited()}"
     return re.sub(
         r"\d+ seconds|datetime.datetime\([^)]*\)|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|dk_\w+", "VALUE", text

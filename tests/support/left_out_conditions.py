@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from types import CodeType, ModuleType
 
 import psycopg
 
+from lockstep.errors import LockstepError
 from tests.support.left_out_checks import Check, Place, functions_of
 
 _NOWHERE: Place = (ast.Constant, 0, 0, 0)
@@ -79,3 +80,14 @@ def refuse_faulty_sql(crash: Exception) -> None:
     """Raise *crash* if PostgreSQL did not understand a statement: it would hold a condition that no case depends on."""
     if isinstance(crash, psycopg.Error) and (crash.sqlstate or "").startswith("42"):
         raise crash
+
+
+async def ending_of(work: Awaitable[object]) -> str:
+    """How *work* ends: its result, the words of its refusal, or the crash that only leaving out a check can cause."""
+    try:
+        return str(await work)
+    except LockstepError as refused:
+        return f"{refused.code} {refused.detail} {refused.why} {refused.next_step}"
+    except Exception as crash:
+        refuse_faulty_sql(crash)
+        return f"crashed with {type(crash).__name__}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -159,13 +160,19 @@ async def test_scheduled_cycle_notices_that_leavers_are_active_again(
     assert active(target) == {upn(3)}
 
 
-async def test_all_leavers_are_read_if_the_last_ones_are_active_again(world: World, target: ModelTarget) -> None:
+async def eight_leave(world: World, target: ModelTarget) -> dict[str, dict[str, Any]]:
+    """Of 100 people, numbers 0 to 7 leave, one after the other. Returns the accounts before that."""
     await world.add_people(range(100))
     await world.sync()
     backup = copy.deepcopy(target.accounts[USER])
     for number in range(8):
         await world.unassign([number])
         await world.drain()
+    return backup
+
+
+async def test_all_leavers_are_read_if_the_last_ones_are_active_again(world: World, target: ModelTarget) -> None:
+    backup = await eight_leave(world, target)
     target.accounts[USER] = backup
     target.requests.clear()
 
@@ -176,12 +183,7 @@ async def test_all_leavers_are_read_if_the_last_ones_are_active_again(world: Wor
 
 
 async def test_all_leavers_are_read_again_after_a_second_restore(world: World, target: ModelTarget) -> None:
-    await world.add_people(range(100))
-    await world.sync()
-    backup = copy.deepcopy(target.accounts[USER])
-    for number in range(8):
-        await world.unassign([number])
-        await world.drain()
+    backup = await eight_leave(world, target)
     for _ in range(2):
         await world.rows("update operation set planned_at = planned_at - interval '2 days' returning 1")
         target.accounts[USER] = copy.deepcopy(backup)
