@@ -24,8 +24,8 @@ OF_MEMBERSHIPS = frozenset({"membersAdded", "membersRemoved", "membersRefused", 
 class WorkDone:
     """The work of one recorded batch. *counts* has the keys of a cycle's counts; *failures* counts error codes.
 
-    *responses*, *gained* and *lost* are counts of durations by length (`engine.durations`): of requests, of waiting for access, and of
-    access that had to end.
+    *responses*, *gained* and *lost* count durations by length (`engine.durations`): how long requests took, how long people waited for
+    access, and how long people kept access that had to end.
     """
 
     counts: Mapping[str, int]
@@ -60,8 +60,8 @@ def _document(numbers: Mapping[str, int] | Mapping[int, int]) -> str | None:
 
 
 async def sum_up(connection: Connection) -> None:
-    """Replace the rows of past minutes by their sums, the sums of minutes by those of half hours after two hours, and these by the sums of
-    days (in UTC) from the day before yesterday on. A row that is committed later is summed by the next call.
+    """Replace rows by sums: one row per minute for past minutes, one per half hour after two hours, and one per day (in UTC) for all days
+    before yesterday. The next call adds rows that are committed later.
     """
     await _sum(connection, "minutes = 0 and at < date_trunc('minute', now())", minutes=1)
     await _sum(connection, "minutes < 30 and at < date_trunc('hour', now() - interval '2 hours')", minutes=30)
@@ -85,8 +85,8 @@ async def _sum(connection: Connection, which: LiteralString, *, minutes: int) ->
 
 
 async def note_queues(connection: Connection) -> None:
-    """Note how many objects wait for each job, if the number has changed. Held and failed objects, and those that are not due, do not
-    count.
+    """Record how many objects wait for each job, if the number has changed. Objects that are held, have failed or are not due
+    do not count.
     """
     await connection.execute(
         """insert into queue_depth (job, waiting)
@@ -103,11 +103,11 @@ async def note_queues(connection: Connection) -> None:
 async def figures_of(
     connection: Connection, job: str, *, since: datetime, step: timedelta, recent_since: datetime, days_since: datetime
 ) -> dict[tuple[str, int], dict[str, int]]:
-    """Return the work of *job*, by part and place, from one pass over its rows.
+    """Return the work of *job*, keyed by part and place (the number of a step or day), from one pass over its rows.
 
-    The parts `counts`, `failures` and `responses` are fields of `WorkDone`, in steps that count from *since*. The part `recent` has the
-    counts from *recent_since* on, with place 0. The parts `gained` and `lost` are those of the days that count from *days_since*, which is
-    the earliest of the times.
+    The parts are fields of `WorkDone`: `counts`, `failures` and `responses` for each *step* since *since*, `gained` and `lost` for each day
+    since *days_since*. The part `recent` has the counts since *recent_since*, all with place 0. *days_since* must be the earliest of the
+    three times.
     """
     cursor = await connection.execute(
         """select part, place, jsonb_object_agg(name, number)
@@ -141,7 +141,7 @@ async def figures_of(
 
 
 async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: datetime) -> list[tuple[int, str, int]]:
-    """Return how long people of *jobs* kept access that had to end, as (day, length, number). Days count from *since*."""
+    """Return how long people of *jobs* kept access that had to end, as (day, length, number). Days are numbered from *since*."""
     cursor = await connection.execute(
         """select floor(extract(epoch from at - %(since)s) / 86400)::int, length, sum(number::bigint)::bigint
         from activity, jsonb_each_text(lost) as each (length, number)
@@ -153,7 +153,7 @@ async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: d
 
 
 async def queue_by_time(connection: Connection, job: str, *, since: datetime) -> list[tuple[datetime, int]]:
-    """Return the noted lengths of the queue from *since* on, oldest first, after the last one before *since*."""
+    """Return the recorded lengths of the queue since *since*, oldest first, preceded by the last one recorded before *since*, if any."""
     cursor = await connection.execute(
         """(select at, waiting from queue_depth where job = %(job)s and at < %(since)s order by at desc limit 1)
         union all (select at, waiting from queue_depth where job = %(job)s and at >= %(since)s order by at)""",

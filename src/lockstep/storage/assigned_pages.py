@@ -1,4 +1,4 @@
-"""The assignments of one application in pages. Each has the number of people who get access through it."""
+"""The assignments of one application, page by page, each with the number of people who get access through it."""
 
 from __future__ import annotations
 

@@ -260,8 +260,8 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
     """Postpone objects. An object that was marked again since it was claimed is due at once.
 
-    So is an object that waited for an account which was released after the claim, because the write that released the account could not
-    make a claimed object due.
+    An object that waited for an account is also due at once if the account was released after the claim. The write that released it could
+    not make a claimed object due.
     """
     await connection.execute(
         """update dirty set

@@ -40,7 +40,7 @@ async def lock_for_count(connection: Connection, job: str) -> datetime:
 
 
 async def has_guarded_since(connection: Connection, job: str, since: datetime, *, besides: Collection[int]) -> bool:
-    """Whether an attempt that is not in *besides* has journalled a write that guards limit after *since*."""
+    """Whether an attempt that is not in *besides* has journalled, later than *since*, a write that guards count."""
     cursor = await connection.execute(
         f"""select exists (select from operation
             where job = %s and {_COUNTS} and {_GUARDED} and planned_at > %s and attempt <> all(%s::bigint[]))""",  # noqa: S608

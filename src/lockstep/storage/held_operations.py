@@ -54,8 +54,8 @@ class HeldOperation:
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """The number of writes that one guard holds for the same reason and with the same effect. *details* are those of the newest write
-    that states the limit.
+    """The number of writes that one guard holds for the same reason and with the same effect. *details* come from the newest of these
+    writes whose details state the limit.
     """
 
     guard: GuardCode
@@ -68,7 +68,7 @@ class HeldCount:
 @dataclass(frozen=True, slots=True)
 class HeldFilter:
     """Which held writes to read. A field that is None or empty matches all. *rejected* selects writes whose rejection is in force;
-    *is_decided* selects the writes *ids* although they are no longer held.
+    *is_decided* selects the writes in *ids*, even those that are no longer held.
     """
 
     objects: Sequence[str] | None = None

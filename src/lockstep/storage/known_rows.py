@@ -24,8 +24,8 @@ class KnownRow:
 async def known_rows(
     connection: Connection, table: Literal["person", "grp"], source: str, hashes: Mapping[str, bytes]
 ) -> dict[str, KnownRow]:
-    """Look up anchors of *source*. *hashes* maps each anchor to the hash of its row. Unknown anchors are left out; objects in the
-    recycle bin are included.
+    """Return the known objects of *source* by anchor, including those in the recycle bin. The keys of *hashes* are the anchors to find, its
+    values the hashes of their rows.
     """
     statement = sql.SQL(
         """select known.anchor, known.id::text, coalesce(known.row_hash = wanted.hash, false) as is_same

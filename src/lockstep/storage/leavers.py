@@ -8,7 +8,7 @@ from lockstep.postgres.pool import Connection
 
 
 async def disabled(connection: Connection, job: str, *, besides: Sequence[str]) -> dict[str, list[str]]:
-    """Return the objects whose accounts are disabled, by kind. Objects that have one of the marks *besides* are left out."""
+    """Return the objects whose accounts are disabled, by kind, except those that have one of the marks in *besides*."""
     cursor = await connection.execute(
         """select kind, array_agg(source_id::text order by source_id) from link where job = %s and state = 'disabled'
             and not exists (select from dirty where dirty.job = link.job and dirty.kind = link.kind
@@ -20,7 +20,7 @@ async def disabled(connection: Connection, job: str, *, besides: Sequence[str]) 
 
 
 async def disabled_last(connection: Connection, job: str, *, limit: int) -> dict[str, list[str]]:
-    """Return the *limit* objects whose accounts were disabled last, by kind. Objects that are to be evaluated anyway are left out."""
+    """Return the *limit* objects whose accounts were disabled most recently, by kind, except those that are already dirty."""
     cursor = await connection.execute(
         """select kind, array_agg(source_id::text order by source_id) from (
             select link.kind, link.source_id from link
@@ -38,12 +38,12 @@ async def disabled_last(connection: Connection, job: str, *, limit: int) -> dict
 
 
 async def allow_check(connection: Connection, job: str) -> None:
-    """Allow `begin_check` once more."""
+    """Let the next call of `begin_check` return True again."""
     await connection.execute("update job set leavers_checked = false where id = %s and leavers_checked", (job,))
 
 
 async def begin_check(connection: Connection, job: str) -> bool:
-    """Lock the job, and return whether nobody has begun to check its leavers since `allow_check`."""
+    """Lock the job and record that a check of its leavers begins. Returns False if one has already begun since `allow_check`."""
     cursor = await connection.execute(
         "update job set leavers_checked = true where id = %s and not leavers_checked", (job,)
     )

@@ -25,8 +25,8 @@ _FOUND = _PAGE.format(_STATE, "%(search)s = '' or display ilike %(part)s or targ
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """One link without its base, the values that both sides last agreed on. *state* is that of the link, or `sought` if its account is
-    looked for again.
+    """One link without its base, the values that both sides last agreed on. *state* is the state of the link, or `sought` if Lockstep keeps
+    searching for the account.
     """
 
     kind: str

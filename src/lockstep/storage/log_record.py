@@ -68,7 +68,7 @@ class LogRecord:
     """One entry of the provisioning log: the action, its object, its outcome and the reasons. *change_id* is the id of the operation if one
     was sent.
 
-    *reason* is the reason of the error if there is one. *source_id* is None for an event that concerns the whole application.
+    If there is an error, *reason* is its reason. *source_id* is None for an event that concerns the whole application.
     """
 
     id: str

@@ -30,7 +30,7 @@ async def replace_link(
     actor: str,
     expires_at: datetime,
 ) -> None:
-    """Store a link, replacing the previous one of the same administrator, or of the first administrator."""
+    """Store a link. It replaces the previous link of the same administrator or, if *administrator* is None, of the first administrator."""
     await connection.execute("delete from one_time_link where administrator is not distinct from %s", (administrator,))
     await connection.execute(
         """insert into one_time_link (purpose, administrator, secret_hash, created_at, created_by, expires_at)

@@ -77,9 +77,9 @@ async def mark_forgotten(connection: Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
-    """A plan as a guard held it, before or after somebody approved it: the action, and the guard with its sentence and details.
+    """A plan that a guard held, whether or not it has been approved since. *sentence* and *details* are the guard's reason.
 
-    *effects* are those that guards limit; rows written by older versions have none.
+    *effects* are the effects that guards limit; rows written by older versions have none.
     """
 
     action: Action

@@ -1,4 +1,4 @@
-"""The objects of a preview: what would be done to each, and why. In the order of a list: what a person should look at first comes first."""
+"""The objects of a preview: what would be done to each, and why. Lists are sorted by importance: deletions come first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockstep.engine.records import WRITING, ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_id, as_rows, only_row
 
-# The order of the list. What is not named comes last.
+# The order of the list. All other actions come last.
 _RANKS = ("delete", "disable", "release", "refuse", "create", "enable", "update", "link", "skip", "none")
 
 
@@ -22,8 +22,8 @@ class PreviewedObject:
     """The action that is planned for one person or group, and its reason.
 
     *name* is the user principal name of a person; *display_name* is "" if it is the same. *action* is the value of an `Action`. *is_held*
-    says that Lockstep would keep the write back; *is_due*, that the next incremental cycle looks at the object. *effects* are those that
-    guards limit. *changes* have the form of the provisioning log.
+    is true if Lockstep would hold the write, *is_due* if the next incremental cycle evaluates the object. *effects* are the effects that
+    guards limit. *changes* have the same form as in the provisioning log.
     """
 
     kind: str
@@ -58,16 +58,20 @@ class PreviewedObject:
 
     @property
     def key(self) -> str:
-        """The place in the list, from which the next page continues."""
+        """The object's position in the list. The next page continues after it."""
         return f"{self.rank}:{self.kind}:{self.id}:{self.sort_name}"
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewFilter:
-    """*action* is that of the objects, or `held` for those that would be kept back, or `writes` for those to which something would be
-    written. *search* is a part of the name or of the account's id. *effect* is one that guards limit. *differs_from* is the number of an
-    earlier preview of the same application: only objects that it lacks, or for which it has another action, reason code, account, change or
-    decision to hold. A new name alone is no difference. The caller checks that the earlier preview is kept.
+    """Which objects of a preview to read. An empty field matches all objects.
+
+    *action* is an action, `held` for objects whose write would be held, or `writes` for objects to which something would be written.
+    *search* is a part of the name, or the beginning of the account's id. *effect* is an effect that guards limit.
+
+    *differs_from* is the number of an earlier preview of the same application. It selects objects that are missing there, or that have a
+    different action, reason code, account, changes or `is_held` there; a changed name does not count. The caller checks that the earlier
+    preview still exists.
     """
 
     action: str = ""
@@ -118,7 +122,7 @@ async def add(connection: Connection, preview: int, objects: Collection[Previewe
 
 
 async def hold(connection: Connection, preview: int, effects: Collection[str]) -> int:
-    """Mark the objects with one of *effects* as kept back. Returns how many were not marked before."""
+    """Mark the objects with one of *effects* as held. Returns how many were not marked before."""
     cursor = await connection.execute(
         "update preview_object set is_held = true where preview = %s and effects && %s::text[] and not is_held",
         (preview, list(effects)),
@@ -154,15 +158,15 @@ async def count(connection: Connection, preview: int, wanted: PreviewFilter) -> 
 
 
 async def renew_statistics(connection: Connection) -> None:
-    """Renew the statistics of the table, so that the database plans comparisons well: without them, it may compare each object with all
-    others. Waits if others do the same, so it must not be called while a preview is locked.
+    """Refresh the planner's statistics of the table. With outdated statistics, a comparison of two previews may compare each object with
+    all others. Waits for concurrent calls, so do not call it while a preview is locked.
     """
     await connection.execute("analyze preview_object")
 
 
 async def difference(connection: Connection, preview: int, earlier: int) -> Mapping[str, int]:
-    """Compare a preview with an earlier one of the same application. `changed` is the number of objects that the filter `differs_from`
-    selects, and `gone` the number of objects that the earlier preview had and this one lacks.
+    """Compare a preview with an earlier one of the same application. `changed` counts the objects that the filter `differs_from` selects,
+    `gone` the objects that only the earlier preview has.
     """
     cursor = await connection.execute(
         """select count(*) from preview_object as earlier where preview = %s and not exists (select from preview_object as later

@@ -1,7 +1,7 @@
 """Previews of a whole application: what provisioning would do to each person and group.
 
-A worker claims a preview and reports its progress. A claim that was not renewed for a while is taken over, and the preview begins again;
-every write of the former owner is then refused.
+A worker claims a preview and reports its progress. If it stops reporting, another worker takes the preview over and begins it again; every
+later write of the former owner is refused.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ UNDER_WAY = (PreviewState.WAITING, PreviewState.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """One preview. *counts* are the planned objects by action, with the keys `held` and `due` for those that are kept back and those that
-    the next incremental cycle looks at. *config_version* is the configuration that it used; *newest_version* is the present one.
-    *difference* compares a complete preview with the complete one before it, if that is still kept: `earlier` is the number of the
-    earlier one, `changed` how many objects are planned differently or for the first time, and `gone` how many objects the earlier preview
-    had and this one lacks.
+    """One preview. *counts* has the number of planned objects by action, and under `held` and `due` the number of objects whose write would
+    be held and of objects that the next incremental cycle evaluates. *config_version* is the version of the configuration that the preview
+    used, *newest_version* the present one.
+
+    *difference* compares a complete preview with the complete one before it, and is None if that one no longer exists. `earlier` is the
+    number of the earlier preview, `changed` the number of objects that are planned differently or are new, and `gone` the number of objects
+    that only the earlier preview has.
     """
 
     id: int
@@ -74,7 +76,7 @@ class PreviewRow:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the configuration was changed since."""
+        """Whether the configuration has changed since the preview was made."""
         return self.config_version != self.newest_version
 
 
@@ -111,8 +113,8 @@ async def insert(connection: Connection, job: str, *, started_by: str) -> int | 
 async def claim_due(
     connection: Connection, *, owner: str, lost_after: timedelta, preview: int | None = None
 ) -> ClaimedPreview | None:
-    """Claim the oldest preview that waits, or whose owner was lost, and remove what was planned for it before. With *preview*, claim only
-    that one.
+    """Claim the oldest preview that waits or whose worker has not reported for *lost_after*, and delete its earlier results. With
+    *preview*, only that preview can be claimed.
     """
     await _end_lost_too_often(connection, lost_after=lost_after)
     cursor = await connection.execute(
@@ -153,8 +155,8 @@ async def save_progress(
     requests: int = 0,
     counts: Mapping[str, int] | None = None,
 ) -> bool:
-    """Report progress: *done* is added, *requests* are all that were sent so far. Returns False if the preview was stopped or taken
-    over.
+    """Report progress. *done* is added to the number of finished objects; *requests* is the total number of requests sent so far. Returns
+    False if the preview was stopped or taken over.
     """
     cursor = await connection.execute(
         """update preview set beat_at = now(), phase = coalesce(%(phase)s, phase), total = coalesce(%(total)s, total),
@@ -176,7 +178,9 @@ async def save_end(
     error: Mapping[str, Any] | None = None,
     difference: Mapping[str, int] | None = None,
 ) -> None:
-    """End the preview, unless it was stopped or taken over: then the accounts are those of the new owner."""
+    """End the preview and delete its list of accounts. If it was stopped or taken over, change nothing, because the list may belong to the
+    new owner.
+    """
     cursor = await connection.execute(
         """update preview set state = %s, risks = %s, error = %s, difference = %s, phase = '', ended_at = now(), beat_at = now()
         where id = %s and owner = %s and state = 'running'""",
@@ -194,7 +198,7 @@ async def save_end(
 
 
 async def give_back(connection: Connection, claimed: ClaimedPreview) -> None:
-    """Let the preview wait for another worker, because this process ends. The attempt does not count."""
+    """Return the preview to the queue for another worker, because this process ends. The attempt does not count."""
     await connection.execute(
         """update preview set state = 'waiting', owner = '', phase = '', attempts = attempts - 1
         where id = %s and owner = %s and state = 'running'""",
@@ -245,7 +249,7 @@ async def complete_before(connection: Connection, job: str, preview: int) -> int
 
 
 async def has_complete_preview(connection: Connection, job: str) -> bool:
-    """Whether a preview of *job* that was not interrupted is kept."""
+    """Whether a complete preview of *job* is stored."""
     cursor = await connection.execute("select true from preview where job = %s and state = 'done' limit 1", (job,))
     return await cursor.fetchone() is not None
 

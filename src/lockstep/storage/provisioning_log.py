@@ -148,8 +148,8 @@ def _contains(name: str, text: str, table: str = "") -> str:
 async def read_log(
     connection: Connection, wanted: LogFilter, *, limit: int = 100, by_time: bool = False
 ) -> list[LogRow]:
-    """Return the newest *limit* matching records, newest first: in the order in which they were written, or *by_time*, as pages need that
-    end at a time. The two orders differ for records that were written at the same time.
+    """Return the newest *limit* matching records, newest first: in the order in which they were written or, if *by_time* is true, ordered
+    by time. The two orders differ for concurrent writes; pages that end at a given time need the second one.
     """
     order = sql.SQL("at desc, seq desc" if by_time else "seq desc")
     found, given = _conditions(wanted)

@@ -33,9 +33,7 @@ class WaitingObject:
 
 
 async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int) -> int:
-    """Count the due objects that were marked after version *after*: with *linked* those that have a link, otherwise those that have
-    none.
-    """
+    """Count the due objects that were marked after version *after*: those with a link if *linked* is true, otherwise those without one."""
     cursor = await connection.execute(
         f"select count(*) {_WAITING}",  # constants of this module only
         {"job": job, "up_to_lane": up_to_lane, "linked": linked, "after": after},

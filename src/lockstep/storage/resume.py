@@ -29,11 +29,11 @@ UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
 class Resume:
     """The resume state of one dirty object.
 
-    *looks* counts consecutive failed requests. *rereads* counts the ones among them that got a clear response which calls for a fresh read,
-    such as a conflict. *did* is the action that settling found to have taken effect, under its name in the counts of a cycle. *members_due*
-    is true if the group's own account was processed and counted. *refused_members* are directory ids of members to send last.
-    *is_about_references* is true if the object failed although its own account is in step. *account* is the account of another object that
-    caused the failure. *is_slowed* is true if the object waits for the end of a quarantine.
+    *looks* counts consecutive failed requests. *rereads* counts those whose response was clear but requires a fresh read, such as a
+    conflict. *did* names the action that settling found to have taken effect, as the counts of a cycle name it. *members_due* is true if
+    the group's own account was processed and counted. *refused_members* are directory ids of members to send last. *is_about_references* is
+    true if the object failed although its own account is in step. *account* is the account of another object that caused the failure.
+    *is_slowed* is true if the object waits for the end of a quarantine.
     """
 
     stage: Stage = Stage.FRESH

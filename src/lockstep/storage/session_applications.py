@@ -1,4 +1,6 @@
-"""The applications to which a person's session has signed in, with the name that each one got. Single logout needs both."""
+"""The applications to which a person's session has signed in, with the name under which each one knows the person. Single logout needs
+both.
+"""
 
 from __future__ import annotations
 

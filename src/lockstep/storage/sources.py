@@ -188,7 +188,9 @@ async def note_seen(connection: Connection, kind: str, lines: Mapping[str, int])
 
 
 async def note_seen_edges(connection: Connection, edges: Iterable[tuple[str, str]]) -> None:
-    """Record memberships that were read, as pairs of group id and member id, or the key of a member that has not been imported yet."""
+    """Record memberships that were read. Each is a pair: the group's id, and the member's id or, if the member has not been imported yet,
+    the member's key.
+    """
     wanted = list(set(edges))
     await connection.execute(
         "insert into seen_edge select * from unnest(%s::uuid[], %s::text[]) on conflict do nothing",

@@ -62,7 +62,7 @@ async def list_stored_secrets(connection: Connection) -> list[StoredSecretRow]:
 
 
 async def count_encrypted(connection: Connection, key_id: bytes) -> tuple[int, int]:
-    """Return how many values are stored encrypted, and how many of them with a key other than that of *key_id*."""
+    """Return how many values are stored encrypted, and how many of these are encrypted with a key other than *key_id*."""
     parts = [
         sql.SQL("select substr({column}, 2, 8) as key_id from {table} where {column} is not null").format(
             column=sql.Identifier(one.column), table=sql.Identifier(one.table)

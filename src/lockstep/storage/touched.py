@@ -1,4 +1,4 @@
-"""The objects that a change affects: those marked since the change began, and those that an application provisions or has linked."""
+"""The objects that a change affects: those marked since the change began, and those that are assigned to an application or linked in it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ async def assigned(connection: Connection, app: str, kind: str) -> set[str]:
 
 
 def concerning(kind: str, *, everybody: bool, includes_gone: bool = False) -> sql.Composed:
-    """Return the query for the ids of *kind* that are assigned or linked, or for all ids if *everybody* is true. With *includes_gone*, it
-    also finds objects whose account is gone and is looked for again. The query has the parameters app, job and kind.
+    """Return a query for the ids of the objects of *kind* that are linked or assigned; with *everybody*, whether assigned or not. With
+    *includes_gone*, it also finds objects whose account is missing and is still searched for. The query has the parameters app, job and
+    kind.
     """
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (
@@ -53,7 +54,7 @@ def concerning(kind: str, *, everybody: bool, includes_gone: bool = False) -> sq
 
 
 async def concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> list[str]:
-    """Return the objects of *kind* that are assigned or linked, or all objects if *everybody* is true."""
+    """Return the ids of the objects of *kind* that are linked or assigned; with *everybody*, whether assigned or not."""
     cursor = await connection.execute(
         sql.SQL("select wanted.id::text from ({ids}) as wanted (id) order by 1").format(
             ids=concerning(kind, everybody=everybody)
@@ -64,7 +65,7 @@ async def concerned(connection: Connection, job: str, app: str, kind: str, *, ev
 
 
 async def count_concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> int:
-    """Return the number of objects of *kind* that a full cycle looks at."""
+    """Return the number of objects of *kind* that a full cycle evaluates."""
     cursor = await connection.execute(
         sql.SQL("select count(*) from ({ids}) as wanted (id)").format(
             ids=concerning(kind, everybody=everybody, includes_gone=True)
@@ -77,8 +78,8 @@ async def count_concerned(connection: Connection, job: str, app: str, kind: str,
 async def page_of_concerned(
     connection: Connection, job: str, app: str, kind: str, *, everybody: bool, after: str, limit: int
 ) -> list[str]:
-    """Return up to *limit* of the objects of *kind* that a full cycle looks at, by id, beginning after the id *after* ("" for the first
-    page).
+    """Return the ids of up to *limit* objects of *kind* that a full cycle evaluates, in the order of ids, after the id *after* ("" for the
+    first page).
     """
     cursor = await connection.execute(
         sql.SQL(

@@ -1,4 +1,4 @@
-"""Ended links whose account is looked for again."""
+"""Ended links whose accounts Lockstep searches for again."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

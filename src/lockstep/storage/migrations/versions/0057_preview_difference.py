@@ -1,4 +1,4 @@
-"""A preview is compared with the one before it when it ends, so that what changed in between is seen before anything is written."""
+"""When a preview ends, it is compared with the one before it, to show what has changed before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Half hours of activity are summed by day, so that a week of it is read from a few rows."""
+"""Activity is summed by day, so that the figures of a week are read from a few rows."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

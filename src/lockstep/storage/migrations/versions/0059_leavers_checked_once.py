@@ -1,4 +1,4 @@
-"""One active leaver is enough to read the accounts of all leavers; the others that are read in the same cycle do not begin it again."""
+"""A flag on the job: the check of all leavers has begun, so further active leavers in the same cycle do not begin it again."""
 
 from __future__ import annotations
 
