@@ -84,8 +84,10 @@ async def create_account(
 
 
 async def find_account(store: Store, name: str) -> TenantAccount:
-    """Return the account with this name, ignoring case, or else with this number. Raises LockstepError if there is none. Only for what a
-    person entered, see `account_with_id`.
+    """Return the account with this name, ignoring case, or else the one with this number. Raises LockstepError if there is none.
+
+    Use this only for a name that a person entered, because the name of one account may be the number of another. For stored numbers there
+    is `account_with_id`.
     """
     async with store.control() as connection:
         row = await table.account_row(connection, name)
@@ -95,7 +97,7 @@ async def find_account(store: Store, name: str) -> TenantAccount:
 
 
 async def account_with_id(store: Store, tenant_id: int) -> TenantAccount:
-    """Return the account with this number, whatever other accounts are called. Raises LockstepError if there is none."""
+    """Return the account with this number, even if another account has the number as its name. Raises LockstepError if there is none."""
     async with store.control() as connection:
         row = await table.account_with_id(connection, tenant_id)
     if row is None:

@@ -112,8 +112,8 @@ async def verify_domain(
 ) -> Domain:
     """Check the proof in DNS and serve the domain from then on. If the proof is missing, raises LockstepError with the records found.
 
-    The CNAME record is looked up only to be shown. It is not required, because a domain can lead to Documo in other ways.
-    With *look*, the certificate of a domain that serves something is checked too; a bad one does not prevent the verification.
+    The CNAME record is looked up only to be shown. It is not required, because a domain can point to Documo in other ways. With *look*, the
+    certificate of a domain that serves something is checked too; a bad one does not prevent the verification.
     """
     domain = await find_domain(store, tenant_id, host)
     seen = await txt_records(domain.record_name, name_server=name_server)

@@ -40,8 +40,8 @@ def rhythm_of(moments: Sequence[datetime]) -> timedelta | None:
     """Return the usual interval between a directory's visits, from the times of its requests, oldest first: the median time between the
     beginnings of the visits.
 
-    Returns None for fewer than FEWEST_VISITS visits, unless the last visit lasted so long that the directory counts as making requests
-    continuously.
+    Returns None if there are fewer than FEWEST_VISITS visits, unless the last visit lasted so long that the directory seems to send
+    requests all the time.
     """
     if not moments:
         return None

@@ -1,6 +1,6 @@
 """Build the document that filters search: the resource, with every string folded according to its schema's rules for comparison.
 
-Texts are folded here and never in SQL, because conversion to lower case depends on the locale in the database, but not in Python.
+Strings are folded in Python and never in SQL, because conversion to lower case depends on the locale in PostgreSQL, but not in Python.
 """
 
 from __future__ import annotations

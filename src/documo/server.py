@@ -126,7 +126,7 @@ async def serving(
     wrap: Callable[[App], App] = lambda app: app,
     extension: Extension | None = None,
 ) -> AsyncIterator[RunningServer]:
-    """Serve during the block. *wrap* puts something around the service, and *extension* adds pages to those of the accounts.
+    """Serve during the block. *wrap* wraps the ASGI application, and *extension* adds pages to Documo's own.
 
     Raises LockstepError if the port is taken.
     """

@@ -48,7 +48,9 @@ class EndedKeys:
             self._request_log.add(LoggedRequest.of(scope, tenant_id=ended.tenant_id, key_id=ended.key_id, status=401))
 
     def may_note(self, key_id: str, *, at: float) -> bool:
-        """Count one refused use of the key. Returns whether it gets a log entry. *at* is the time of a monotonic clock in seconds."""
+        """Count one refused use of the key. Returns whether to write a log entry for it. *at* is the time of a monotonic clock
+        in seconds.
+        """
         begun, count = self._noted.pop(key_id, (at, 0))
         if at - begun >= 60:
             begun, count = at, 0

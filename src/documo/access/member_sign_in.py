@@ -193,8 +193,8 @@ async def _members_named(store: Store, name: str, account: str) -> list[tuple[in
 async def _with_password(
     store: Store, named: Sequence[tuple[int, str]], password: str
 ) -> tuple[int, table.SignInMember] | None:
-    """Return the member of *named* with that password. A refusal always reads the same number of members and verifies the same number of
-    passwords, whatever the size of *named*.
+    """Return the member of *named* with that password. Before a refusal, the same number of members is read and the same number of
+    passwords verified, whatever the size of *named*.
     """
     for tenant_id, member_id in [*named, *[_NOBODY] * (TRIED - len(named))]:
         async with store.tenant(tenant_id) as connection:
@@ -236,8 +236,8 @@ async def begin_session(
     """Begin a session of an authenticated member, in the tenant's transaction, and record it in the audit log.
 
     *ends_at* is the latest end of the session. *name_id* and *session_index* identify it at the identity provider, which asked for the
-    credentials at *authenticated_at*. *code_used* is the kind of second factor that was used.
-    If *renews*, the caller in this browser, is the same member, forms which are open in other tabs can still be sent.
+    credentials at *authenticated_at*. *code_used* is the kind of second factor that was used. *renews* is the caller whose session this
+    browser had before. If it is the same member, forms that are open in other tabs can still be sent.
     """
     is_same = renews is not None and (renews.tenant_id, renews.member_id) == (tenant_id, member_id)
     secret = renewed_secret(renews.csrf_secret) if renews is not None and is_same else new_secret()

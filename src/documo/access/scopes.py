@@ -1,7 +1,7 @@
 """The scopes of API keys and tokens. The names without `scim:`, which were used before 0.1.0, are accepted as input until 0.2.0.
 
-They may stand in the configuration of other programs: in scripts, in a client's request for a token, and in tokens of an issuer. Documo
-never stores or shows them.
+The configuration of other programs may still contain them: scripts, clients that request a token, and issuers that write scopes into their
+tokens. Documo never stores or shows them.
 """
 
 from __future__ import annotations

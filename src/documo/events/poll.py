@@ -102,7 +102,9 @@ def _wanted(body: bytes) -> _Wanted:
 
 
 async def _waiting(store: Store, stream: StreamRow, wanted: _Wanted) -> list[StreamEvent]:
-    """Return the waiting events, one more than *most* to show whether there are more. Unless *at_once* is true, wait until there is one."""
+    """Return up to `wanted.most` waiting events, and one more if there are more. If there are none, wait for the next event for up to
+    WAIT_SECONDS, unless `wanted.at_once` is true.
+    """
     if not wanted.most:
         return []
     loop = asyncio.get_running_loop()

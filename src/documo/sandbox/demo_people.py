@@ -1,4 +1,4 @@
-"""Made-up people to fill a sandbox with; the same seed gives the same people."""
+"""Made-up people for a sandbox. The same seed always gives the same people."""
 
 from __future__ import annotations
 

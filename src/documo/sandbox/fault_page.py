@@ -76,13 +76,13 @@ def fault_pages(rules: list[Rule]) -> Extension:
 
 
 def notice_of(rules: list[Rule]) -> str:
-    """Return what every page says while a fault is on, or ""."""
+    """Return the notice to show on every page while a fault is switched on, or "" if none is."""
     on = sum(rule.is_on for rule in rules)
     return f"This sandbox misbehaves on purpose: {counted(on, 'fault')} on" if on else ""
 
 
 def words_of(rule: Rule) -> str:
-    """Return what a rule does to a request."""
+    """Describe the effect of a rule on a request."""
     return {
         "status": f"Status {rule.status}" + "".join(f", {key} {value}" for key, value in rule.headers.items()),
         "html": f"Status {rule.status} with an HTML page",
@@ -97,7 +97,7 @@ def words_of(rule: Rule) -> str:
 
 
 def condition_of(rule: Rule) -> str:
-    """Return to which of the requests with its method and path a rule applies."""
+    """Describe the requests to which a rule applies, among those with its method and path."""
     parts = [
         f"only number {rule.nth}" if rule.nth else "",
         f"one in {rule.every}" if rule.every > 1 else "",

@@ -35,15 +35,15 @@ async def update_account(connection: Connection, tenant_id: int, values: Mapping
 
 
 async def account_with_id(connection: Connection, tenant_id: int) -> dict[str, Any] | None:
-    """Return the account with this number, whatever other accounts are called."""
+    """Return the account with this number, even if another account has the number as its name."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute("select * from accounts where id = %s", (tenant_id,))
     return await cursor.fetchone()
 
 
 async def account_row(connection: Connection, name: str) -> dict[str, Any] | None:
-    """Return the account with this name, ignoring case, or else with this number. Only for names that a person entered: the name of an
-    account may be the number of another.
+    """Return the account with this name, ignoring case, or else the one with this number. Use this only for a name that a person entered,
+    because the name of one account may be the number of another.
     """
     cursor = connection.cursor(row_factory=dict_row)
     number = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else -1

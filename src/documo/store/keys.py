@@ -186,8 +186,8 @@ async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
 
 
 async def note_use(connection: Connection, uses: Iterable[tuple[str, datetime, str, str]]) -> None:
-    """Store the last use of keys, each as (key id, time, address, user agent), in order of time. A use of a token is a use of its key. An
-    older use does not replace a newer one.
+    """Store the last use of keys, each as (key id, time, address, user agent), in order of time. The use of a token counts as a use of the
+    key for which it was issued. An older use does not replace a newer one.
     """
     async with connection.cursor() as cursor:
         await cursor.executemany(

@@ -44,9 +44,10 @@ async def searched_rows(
 
 
 def searching(only: str) -> str:
-    """Return the statement of `searched_rows`. Each kind of member in each state is read in the order of its own partial index, and no
-    more rows than the page needs. A part of a name that few have needs all rows; an index for such parts would cost each write through SCIM
-    a tenth of its time.
+    """Return the statement of `searched_rows`.
+
+    Each kind of member in each state is read from its own partial index, in the order of the index, and only as far as the page needs. A
+    search for a rare part of a name reads all members: an index for such searches would make each SCIM write a tenth slower.
     """
     parts = " union all ".join(
         f"(select * from resources where tenant_id = %(tenant)s and kind = '{kind}' and {state}"  # noqa: S608 -- constants

@@ -25,8 +25,8 @@ from lockstep.kit.pages import FORM_BYTES, Answer, ModulePages, PageFunction, Pa
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """The store and the signed-in member. *public_url* is the address of the service without a custom domain. *rendered* turns a page
-    into its response. *look* says how to look at the certificates of domains; it is None without TLS.
+    """The store and the signed-in member. *public_url* is the address of the service without a custom domain. *rendered* renders a page as
+    a response. *look* has the parameters for checking the certificates of domains; it is None if the service is reached without TLS.
     """
 
     store: Store

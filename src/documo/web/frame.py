@@ -42,7 +42,9 @@ TABS: Mapping[str, Sequence[Crumb]] = {
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """Pages that a program adds, with their links in the rail. *notice* returns the text for every page, or "", and leads to *href*."""
+    """Pages that a program adds, with their links in the rail. *notice* returns a text to show on every page, with a link to
+    *href*, or "".
+    """
 
     routes: Sequence[PageRoute[Any]]
     rail: Sequence[RailEntry]
@@ -62,7 +64,9 @@ class DocumoFrame:
 
 
 def frame_of(view: PageView, paths: Collection[str], more: Sequence[RailEntry] = ()) -> DocumoFrame:
-    """Return the frame of *view*. It contains a link only if the linked page is among *paths*. *more* links end the rail."""
+    """Return the frame of *view*. It contains a link only if the linked page is among *paths*. The links in *more* come last in
+    the rail.
+    """
     tabs = [tab for tab in TABS.get(view.section, ()) if tab.href in paths]
     last = view.parents[-1].label if view.parents and view.section in TABS else view.heading
     return DocumoFrame(

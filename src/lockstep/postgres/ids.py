@@ -16,7 +16,7 @@ _last = 0
 def new_id() -> str:
     """Return a UUID version 7 as text. Within one process, each id is greater than the one before.
 
-    Ids of the same millisecond are far apart: nearly always, the first 24 characters distinguish them.
+    Ids from the same millisecond nearly always differ within their first 24 characters.
     """
     global _last
     random = int.from_bytes(os.urandom(9), "big")

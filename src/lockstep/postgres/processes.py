@@ -27,7 +27,7 @@ def is_running(pid: int) -> bool:
 
 
 def arguments_of(pid: int) -> tuple[str, ...]:
-    """Return the command line of *pid*, or an empty list if it is not visible."""
+    """Return the command line of *pid*, or () if it is not visible."""
     if PROC.exists():
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -18,7 +18,7 @@ _CONDITIONS = {f"{{{SAML}}}{name}" for name in ("AudienceRestriction", "OneTimeU
 
 
 class Expectations(Protocol):
-    """The part of `accepting.Expected` that these checks read."""
+    """The part of `accepting.ResponseRequirements` that these checks read."""
 
     @property
     def issuer(self) -> str: ...

@@ -141,7 +141,7 @@ def _entity(entity_id: str, role: str, valid_until: datetime | None) -> tuple[El
 
 
 def _role(xml: bytes, name: str, entity_id: str) -> tuple[Element, Element, datetime | None]:
-    """Return the entity, its role *name*, and the time until which both and the group that they are in are valid."""
+    """Return the entity, its role element *name*, and the earliest `validUntil` of the document, the entity and the role."""
     root = parse(xml, max_bytes=MAX_METADATA)
     if is_element(root, "md", "EntitiesDescriptor"):
         entities = children(root, "md", "EntityDescriptor")[:MAX_ENTITIES]

@@ -56,10 +56,10 @@ def patch_operations(
     *,
     definition: ResourceDefinition | None = None,
 ) -> list[dict[str, Any]]:
-    """Build the operations for *changes*. Each target path is set to its value, has values added (Added) or is removed (CLEAR).
+    """Build the operations for *changes*. For each target path, they set a value, add values (AddedValues) or remove the value (CLEAR).
 
-    *current* is the resource as the server last returned it. Without *current*, the `rfc` dialect sends replace operations; a
-    strict server answers them with noTarget if the element does not exist. *definition* defaults to that of a User.
+    *current* is the resource as the server last returned it. Without *current*, the `rfc` dialect sends replace operations; a strict server
+    answers them with noTarget if the element does not exist. *definition* defaults to that of a User.
     """
     known = definition or default_registry().resource("User")
     set_to = {text: value for text, value in changes.items() if not isinstance(value, AddedValues)}

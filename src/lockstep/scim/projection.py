@@ -157,7 +157,7 @@ def _all_visible(attribute: Attribute) -> frozenset[str]:
 
 
 def _named(definition: ResourceDefinition, urn: str, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
-    """Map each attribute of the schema *urn* that *names* contains to the sub-attributes of it that *names* contains.
+    """Group *names* by attribute: map each named attribute of the schema *urn* to its named sub-attributes.
 
     An empty set means the whole attribute. The key "*" means the whole extension.
     """

@@ -19,7 +19,7 @@ LABELS = frozenset({"primary", "type", "display"})
 
 
 def replaced(resource: Mapping[str, Any], changes: Mapping[str, Any], definition: ResourceDefinition) -> dict[str, Any]:
-    """Return a copy of *resource* in which each target path of *changes* is set, has values added (Added) or is removed (CLEAR)."""
+    """Return a copy of *resource* with *changes*: for each target path, a new value, values to add (AddedValues), or CLEAR to remove it."""
     result = _copied(resource)
     for text, value in changes.items():
         resolved = resolve_path(text, definition)

@@ -55,7 +55,7 @@ def inspect_csv(path: Path, options: CsvOptions, *, kind: PassKind | None = None
 
 
 def _samples(path: Path, form: TextForm, count: int) -> Sequence[tuple[str, ...]]:
-    """The first values of each column."""
+    """Return the first values of each column."""
     found: list[list[str]] = [[] for _ in range(count)]
     with open_text(path, form) as file:
         for _, row in islice(records(file, form), 1, 1 + _SAMPLES):

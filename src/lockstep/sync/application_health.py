@@ -35,8 +35,8 @@ TOO_MANY_REQUESTS = 429
 
 
 def most_telling(answers: Sequence[Answer]) -> Answer:
-    """Return the answer that says most about the application as a whole, among those to writes that shared one request: one that needs
-    somebody or asks for a pause, otherwise a usable one.
+    """Of the answers to writes that shared one request, return the one that says most about the application as a whole: an answer that
+    requires a person's action or asks for a pause, otherwise a usable answer, otherwise the first.
     """
     urgent = (one for one in answers if one.verdict in NEEDS_SOMEBODY or one.verdict is Verdict.THROTTLED)
     usable = (one for one in answers if one.verdict not in NO_ANSWER)
@@ -126,7 +126,7 @@ async def answered(services: Services, job: Job, asked: RequestKind) -> None:
 async def quarantine(
     services: Services, job: Job, reason: QuarantineReason, answer: Answer, asked: RequestKind = RequestKind.PROBE
 ) -> None:
-    """Put the job into quarantine, or count one more failed attempt there."""
+    """Put the job into quarantine. If it is already there, count one more failed attempt."""
     async with transaction(services.pool) as connection:
         await enter_quarantine(
             connection, services, job, reason, answer, needs_somebody=answer.verdict in NEEDS_SOMEBODY, asked=asked

@@ -142,7 +142,9 @@ def _is_due(last: LastMail | None, *, is_new: bool) -> bool:
 
 
 async def _recipients(connection: Connection, row: JobRow | None, kind: MailKind) -> list[Recipients]:
-    """Return the audiences of a message of *kind* about *row* (None: about no provisioning) that have somebody to send it to."""
+    """Return the recipients of a message of *kind*, by audience. *row* is the job that it is about, or None if it is not about
+    provisioning.
+    """
     found: list[Recipients] = []
     if await mail_server.has_server(connection):
         config = row.config if row is not None else {}

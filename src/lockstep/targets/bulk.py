@@ -1,8 +1,8 @@
 """Create many accounts with one request (RFC 7644, section 3.7), if the application offers bulk requests.
 
 Every operation carries the id of its write as its bulkId, and every result is interpreted like the response to a single request. A result
-that is missing or that stands twice proves nothing, so its write is ambiguous. Nothing is repeated here, with one exception: if the
-response proves that the bulk request as a whole was not carried out, the creates are sent one by one.
+that is missing or occurs twice proves nothing, so its write is ambiguous. Nothing is repeated here, with one exception: if the response
+proves that the bulk request as a whole was not carried out, the creates are sent one by one.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _Create:
 
     @property
     def sent(self) -> bytes:
-        """A bulk request with this create alone, for the record."""
+        """A bulk request with only this create, for the log record."""
         return _document([self.part])
 
 
@@ -72,9 +72,11 @@ class BulkCreates:
         self._ask_at = 0.0  # event loop time
 
     async def most(self, deadline: float) -> int:
-        """Return how many creates one request may carry; 1 if the application offers no bulk requests, or has not said so yet.
+        """Return how many creates one request may contain: 1 if the application offers no bulk requests, or if its limits are not known
+        yet.
 
-        Only one caller waits for the application. If it gives no answer, the next question comes after `ASK_AGAIN_SECONDS`.
+        Only one caller at a time asks the application; the others do not wait for it. If the application does not answer, it is not asked
+        again for `ASK_AGAIN_SECONDS`.
         """
         now = asyncio.get_running_loop().time()
         if self._limits is None and not self._is_asking and now >= self._ask_at:
@@ -191,7 +193,7 @@ def read_limits(configuration: Mapping[str, Any]) -> BulkLimits:
 
 
 def read_results(content: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Return the results in a BulkResponse by bulkId, without those whose bulkId is missing or stands twice."""
+    """Return the results in a BulkResponse by bulkId, without those whose bulkId is missing or occurs twice."""
     operations = content.get("Operations")
     found = [one for one in operations if isinstance(one, Mapping)] if isinstance(operations, list) else []
     times = Counter(one["bulkId"] for one in found if isinstance(one.get("bulkId"), str))

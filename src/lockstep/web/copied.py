@@ -28,6 +28,6 @@ def api_list(path: str, *terms: tuple[str, str, str | bool]) -> str:
 
 
 def filter_of(*terms: tuple[str, str, str | bool]) -> str:
-    """Return the filter with all *terms*, "" without any."""
+    """Return the filter with all *terms*, or "" if there are none."""
     given = [f"{name} {op} {json.dumps(value, ensure_ascii=False)}" for name, op, value in terms if value != ""]
     return " and ".join(given)

@@ -83,7 +83,9 @@ TABS_OF_SECTION: Mapping[str, Sequence[tuple[str, str]]] = {"Logs": LOG_TABS, "S
 
 @dataclass(frozen=True, slots=True)
 class SideColumn:
-    """The pages beside the content: those of an application or of the settings. *below* are the pages below the current one."""
+    """The column of links beside the content: the pages of an application, or of the settings. *below* are the pages below the
+    current one.
+    """
 
     title: str
     pages: Sequence[Crumb]

@@ -47,7 +47,7 @@ class Headers:
         return header
 
     def forget(self) -> None:
-        """Read the headers again with the next page, because a change may be shown there."""
+        """Clear the cache after a change, so that the next page reads the header again."""
         self._kept.clear()
 
 

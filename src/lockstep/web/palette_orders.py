@@ -1,5 +1,5 @@
 """Orders that the command palette understands: pause, start or run the provisioning of an application. Each leads to a page that says what
-the order does and carries it out with Enter.
+the order does; Enter on that page carries it out.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from lockstep.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class PaletteOrder:
-    """One order. *title* has a place for the application's name; *words* are what people type for it; *done* is the last part of the
-    address that carries it out.
+    """One order. *title* has a placeholder for the application's name. *words* are the words that people type for the order. *done* is the
+    last segment of the address that carries it out.
     """
 
     done: str
@@ -39,8 +39,8 @@ ORDERS: Mapping[str, PaletteOrder] = {
 
 
 async def orders_in(context: Context, found: Found) -> list[tuple[str, str, str]]:
-    """Return the orders that the text gives to the application that it names, with title, address and icon. Only orders that the
-    application's state and the caller's permissions allow are returned.
+    """Return the orders that the search text matches, for the application that it names. Each is a tuple of title, address and icon. Orders
+    that the application's state or the caller's permissions do not allow are left out.
     """
     app = next((one for one in found.applications if one.id == found.query.app), None)
     if app is None or not found.query.words or not context.actor.may(Permission.PROVISIONING_CONTROL, app.id):

@@ -69,7 +69,7 @@ def provisioning_charts(found: Throughput, app: str) -> ProvisioningCharts:
 
 
 def _hrefs(found: Throughput, app: str, **more: str) -> list[str]:
-    """Return the address of the records of each step. All of them are the same but for the times."""
+    """Return, for each step, the address of its log records. The addresses differ only in the times."""
     times = [
         quote_plus(time_text(found.steps[0].at + found.span.step * place)) for place in range(found.span.steps + 1)
     ]

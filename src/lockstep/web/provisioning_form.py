@@ -1,4 +1,4 @@
-"""The fields of the provisioning settings page as typed, and the changes that they make."""
+"""The fields of the provisioning settings page as an administrator typed them, and the changes of settings that they request."""
 
 from __future__ import annotations
 

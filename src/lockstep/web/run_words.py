@@ -1,4 +1,4 @@
-"""Format the changes of an import or a dry run: the totals of all its passes, and names under headings."""
+"""Format the changes that an import or a dry run reports: the totals of all its passes, and the names of people and groups, by heading."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
 async def collect(
     store: Store, ticket: str, browser_secret: str, *, device: str, address: str, renews: MemberCaller | None = None
 ) -> SignInResult:
-    """Use the ticket up. *renews* is the caller in this browser.
+    """Use the ticket up. *renews* is the caller whose session this browser had before.
 
     Raises LockstepError if the ticket has expired, or if another browser began the sign-in.
     """

@@ -1,7 +1,7 @@
-"""Recognise our own requests to a provider when the response arrives. The ID of a request is encrypted, and nothing is stored.
+"""Recognise our own requests to a provider when the response arrives. Nothing is stored: the encrypted ID of the request contains all data.
 
-Anybody may begin a sign-in, so storing each request would let strangers fill the database. The ID contains the account, the host where
-the sign-in began, and the expiry time. The browser's secret and the RelayState are derived from the ID with the service's key.
+Anybody may begin a sign-in, so storing each request would let strangers fill the database. The ID contains the account, the host where the
+sign-in began, and the expiry time. The browser's secret and the RelayState are derived from the ID with the service's key.
 """
 
 from __future__ import annotations

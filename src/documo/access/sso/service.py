@@ -1,6 +1,7 @@
-"""The SAML metadata of Documo for an account's provider. While a key is being replaced, the metadata contains both certificates for
-signatures, but only the active one for encryption. A provider that reads it therefore stops encrypting to the old certificate, and never
-encrypts to a certificate that may still be discarded.
+"""The SAML metadata that Documo publishes for an account's provider.
+
+While a key is being replaced, the metadata lists both certificates for signatures, but only the active one for encryption. A provider that
+reads it therefore stops encrypting to the old certificate, and never encrypts to a new one that may still be discarded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The audit log: who changed what in an account, and who signed in; and whether an account accepts SCIM requests."""
+"""The audit log of an account (who changed what, and who signed in), and whether the account accepts SCIM requests."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""The scopes of API keys, trusts and tokens get the names that begin with `scim:`."""
+"""Rename the scopes of API keys, trusts and tokens to the names that begin with `scim:`."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -107,7 +107,9 @@ class Request:
         return right
 
     def json(self, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
-        """Return the parsed body. Raises ScimError for invalid or too large JSON, for NUL in a string and for names that are too long."""
+        """Return the parsed body. Raises ScimError if the JSON is invalid or too large, contains NUL in a string, or contains a name that
+        is too long.
+        """
         if not self.body:
             raise invalid_syntax("The request has no body: send JSON.")
         value = read_json(self.body, max_bytes=max_bytes)

@@ -1,7 +1,7 @@
 """Limit the number of searches that each account runs at once, so that one account's searches leave connections for all others.
 
-A search is admitted before it takes a connection, because its cost is known only afterwards. A waiting search counts only against its own
-account, and free places are given to the accounts in turn.
+A search is admitted before it takes a connection, because its cost is known only afterwards. A waiting search counts against the limit of
+its own account only. Places that become free go to the accounts in turn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEPT_FREE = 3  # connections reserved for everything else
 class SearchGate:
     """Admits searches. There are as many places as the pool has *connections*, minus the connections that are kept free, but at least one.
 
-    If there is more than one place, no account gets all of them, even if *limits* would allow it.
+    If there are several places, no account can occupy all of them, even if *limits* would allow that.
     """
 
     def __init__(self, connections: int, limits: SearchLimits) -> None:

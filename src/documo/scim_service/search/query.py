@@ -224,7 +224,9 @@ class _Query:
         return cursors
 
     def _place_in_all(self, position: Position | None, *, backwards: bool) -> pages.ResourcePage:
-        """Return the page at *position* of a list without a filter, and one more resource, which shows whether another page follows."""
+        """Return the query for the page at *position* of a list without a filter. It asks for one resource more than the page has, to find
+        out whether another page follows.
+        """
         if position is None:
             return self._page(None, limit=self._count + 1)
         fixed = self._order.after_bound(position) if self._has_fixed_text else None

@@ -146,7 +146,7 @@ def no_seat_left(seats: int) -> ScimError:
 
 
 async def _settle(store: Store, creation: Creation) -> CreatedResource | Exception:
-    """Resolve a creation that failed because its unique name is or was in use, or because no seat was free."""
+    """Resolve a creation that failed because its unique name is in use or was used by a deleted resource, or because no seat was free."""
     taken = _taken(creation)
     name = creation.columns.unique_name
     if name is None:

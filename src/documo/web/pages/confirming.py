@@ -1,4 +1,4 @@
-"""Confirm who you are, before a sensitive change."""
+"""The page on which a member confirms who they are before a sensitive change."""
 
 from __future__ import annotations
 

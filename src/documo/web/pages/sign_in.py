@@ -59,8 +59,8 @@ async def sign_in(context: PageContext, request: Request) -> Answer:
 async def _sign_in_by_domain(
     context: PageContext, request: Request, email: str, *, account: str, back: str, way: str, wants_code: bool
 ) -> Answer:
-    """Lead to the provider of the email's domain, or show the form again. Only the domain decides, so that nobody learns who has an
-    account.
+    """Send the browser to the provider of the email's domain or, if there is none, show the form again. Only the domain decides, so that
+    nobody can find out who has an account.
     """
     try:
         leaving = await leave_by_email(context, request, email[:320], back=back)

@@ -1,7 +1,7 @@
 """Notice leavers whose accounts are active again, because the application was restored from a backup or somebody enabled them there.
 
-A restore undoes what was written last. Each scheduled cycle therefore reads the accounts that were disabled last. If one of them is active
-again, the accounts of all leavers are read.
+A restore undoes the most recent writes. Each scheduled cycle therefore reads the accounts that were disabled most recently. If one of them
+is active again, the accounts of all leavers are read.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ async def mark_newest(connection: Connection, job: str) -> None:
 
 
 async def mark_all(services: Services, job: Job) -> None:
-    """Mark the accounts of all leavers, so that each is read once, except those that are already being read for this reason. Does nothing
-    if this was done since `mark_newest`.
+    """Mark the accounts of all leavers, so that each one is read; accounts that are already marked for such a check are left out. Does
+    nothing if this has already been done since `mark_newest`.
     """
     checked = (NEWEST_LEAVER_MARK, LEAVER_CHECK_MARK)
     async with transaction(services.pool) as connection:

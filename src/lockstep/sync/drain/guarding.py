@@ -199,8 +199,8 @@ class Guard:
 
 
 def still_undecided(held_before: HeldPlan, plan: Plan) -> Plan | None:
-    """Return *plan* held by the same guard as before, if *held_before* is the same action and still waits for a decision; otherwise
-    None.
+    """If *plan* has the same action as the held write *held_before*, and that write still waits for a decision, return *plan* held by the
+    same guard. Otherwise return None.
     """
     if held_before.action is not plan.action:
         return None

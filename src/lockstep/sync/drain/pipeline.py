@@ -158,8 +158,8 @@ class Pipeline:
         return False
 
     async def _with_others(self, work: Write) -> list[Write]:
-        """Return *work* with the writes that are sent in the same request. Asking the application about bulk requests takes time, so each
-        write is checked afterwards.
+        """Return *work* and the writes to send in the same request. Each write is checked once more at the end, because asking the
+        application for its bulk limits takes time.
         """
         with deadline(self.settings.deadline_seconds):
             works = await self._sharing.with_others(work, self._queue, self.job.configuration.limits)

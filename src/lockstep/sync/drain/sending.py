@@ -55,7 +55,7 @@ async def send_all(target: Target, writes: Sequence[Write]) -> Sequence[Answer]:
 
 
 async def _judged(target: Target, write: Write, sent: Awaitable[Answer]) -> Answer:
-    """Return the answer to a write with what happened to the values that were sent."""
+    """Return the answer to a write, with a judgement on each sent value. Errors become answers."""
     try:
         answer = kept_values.with_judgement(write.planned, await sent)
         return kept_values.with_refusals(await confirmed(target, write.planned, answer))

@@ -85,8 +85,8 @@ def with_next_steps(outcome: Outcome, planned: PlanResult, moment: Moment, first
 
 
 def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
-    """Return *outcome*, changed if it concerns a second account of the object: the object itself is then planned next. This happens at once
-    the first time and then after growing pauses, because an application may report success and still leave the second account active.
+    """Return *outcome*, changed if the write was to a second account of the object: the object itself is then planned next. The first time,
+    this happens at once; later, after growing pauses, because an application may report success and still leave the second account active.
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome

@@ -100,7 +100,9 @@ class WorkQueue:
         return self._queue.qsize()
 
     def take_next(self, most: int, *, accepts: Callable[[Work], bool]) -> list[Work]:
-        """Take up to *most* pieces of work that come next. Stops at the first one that *accepts* refuses, which keeps its place."""
+        """Take up to *most* pieces of work from the front of the queue. Stops at the first one that *accepts* refuses; it stays in the
+        queue.
+        """
         taken: list[Work] = []
         while len(taken) < most and not self._queue.empty():
             entry = self._queue.get_nowait()

@@ -49,7 +49,9 @@ def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
 
 
 def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
-    """Return what the link stores about returned values after the plan was carried out. *old* is the present link to the same account."""
+    """Return what the link stores about returned values once the plan has been carried out. *old* is the present link to the
+    same account.
+    """
     known = _read(planned, old)[0]
     mapping = planned.prepared.mapping
     if mapping is None or answer is None or not planned.plan.changes or answer.verdict is not Verdict.DONE:

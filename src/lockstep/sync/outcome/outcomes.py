@@ -47,8 +47,8 @@ class Outcome:
     """Everything that is recorded for one object in one transaction.
 
     *unsure_members* are members that the application's group may or may not have. *postponed* keeps the dirty row; without it the object is
-    done. *counted* is "" if the cycle does not count the object yet. *ends_decisions* is true if no held write needs a decision any longer
-    and no rejected write is planned any longer; *stays_rejected* is true if a rejected write is still planned.
+    done. *counted* is "" if the cycle does not count the object yet. *ends_decisions* is true if the object has no write left that is held
+    or rejected; *stays_rejected* is true if a rejected write is still planned.
     """
 
     claim: Claim

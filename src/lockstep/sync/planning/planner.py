@@ -193,8 +193,8 @@ def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOpera
 
 
 def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: bool) -> PreparedObject:
-    """Decide everything that can be decided without asking the application. An account in the list is compared as the list showed it.
-    Accounts that a full cycle compares and that are not in a list are read.
+    """Decide everything that can be decided without asking the application. The linked account is compared as it is now, and not as
+    recorded, if *look* is true, if the list of accounts contains it, or if the running full cycle has still to compare it.
     """
     must_look = look or id in known.indexed or id in known.unseen
     return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)

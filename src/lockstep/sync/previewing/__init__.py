@@ -1,1 +1,1 @@
-"""Preview a whole application: plan everything that a full cycle looks at, and write nothing except the preview."""
+"""Preview a whole application: plan every object that a full cycle evaluates, and write nothing except the preview."""

@@ -18,8 +18,10 @@ class PreviewEnded(Exception):
 async def list_accounts(
     pool: Pool, claimed: ClaimedPreview, mapping: ObjectMapping, reader: PacedReader, *, asked_for: int
 ) -> bool:
-    """Store the accounts of one kind. Returns False, and stores none, if the application does not list them or if searching for each of
-    *asked_for* objects needs fewer requests. Raises TargetError if the application cannot be read, and PreviewEnded.
+    """List and store the accounts of one kind. Returns False, and stores nothing, if the application does not list them, if the list is
+    incomplete, or if one search for each of *asked_for* objects needs fewer requests.
+
+    Raises TargetError if the application cannot be read, and PreviewEnded if the preview is no longer this process's.
     """
     time = 0
     while True:
@@ -59,6 +61,8 @@ async def _read(
 
 
 async def _require_owner(connection: Connection, claimed: ClaimedPreview, reader: PacedReader) -> None:
-    """Report progress, and raise PreviewEnded if the list is no longer this process's. It stays so until the transaction ends."""
+    """Report progress. Raises PreviewEnded if another process has taken the preview over or it was stopped; until the transaction ends,
+    neither can happen.
+    """
     if not await previews.save_progress(connection, claimed, requests=reader.requests):
         raise PreviewEnded

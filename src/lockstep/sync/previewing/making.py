@@ -1,7 +1,7 @@
 """Make a preview of a whole application, slice by slice.
 
 Nothing is written except the preview: the application is opened for reading only, and no lock or transaction is kept from one slice to the
-next. A preview that was stopped or taken over by another process ends at its next report.
+next. A process whose preview was stopped or taken over by another process notices it when it next reports progress, and ends its work.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ log = structlog.get_logger()
 
 
 async def make_preview(services: Services, claimed: ClaimedPreview) -> None:
-    """Make the preview, and record its result or its error. If it is stopped meanwhile, returns without a result. If the
-    process ends, another one makes it.
+    """Make the preview and record its result or its error. Records nothing if the preview is stopped or taken over. If this process ends,
+    the preview is returned to the queue.
     """
     try:
         async with _beating(services, claimed):
@@ -157,7 +157,7 @@ async def _report(services: Services, claimed: ClaimedPreview, *, phase: str, to
 
 @asynccontextmanager
 async def _beating(services: Services, claimed: ClaimedPreview) -> AsyncIterator[None]:
-    """Report regularly that the preview is still being made. If it was stopped or taken over, the block ends with `PreviewEnded`."""
+    """Report regularly during the block that the preview is still being made. Raises PreviewEnded if it was stopped or taken over."""
     task = asyncio.current_task()
     is_over = is_made = False
 
@@ -189,7 +189,7 @@ async def _beating(services: Services, claimed: ClaimedPreview) -> AsyncIterator
 
 
 def _is_of_data(fault: Exception) -> bool:
-    """Whether PostgreSQL refused a statement because of its values, and would refuse it again."""
+    """Whether PostgreSQL refused a statement because of the values in it, so that it would refuse the statement again."""
     return isinstance(fault, psycopg.Error) and (fault.sqlstate or "")[:2] in _OF_DATA
 
 

@@ -1,7 +1,7 @@
-"""Plan a slice of a preview: from the listed accounts where they suffice, and otherwise by asking the application.
+"""Plan a slice of a preview from the listed accounts or, if they are not sufficient, by asking the application.
 
-The plan of each object is the one that a full cycle would make (`plan_one`). Then the decisions of administrators and the guards apply, as
-in a drain; what would be kept back is marked.
+The plan of each object is the one that a full cycle would make (`plan_one`). Then the decisions of administrators and the guards are
+applied, as in a drain; writes that would be held are marked.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class PlannedObject:
-    """One object of the preview, with the plan as it is before guards apply. *plan* is None if the object could not be planned."""
+    """One object of the preview. *plan* is its plan before the guards are applied, or None if the object could not be planned."""
 
     shown: PreviewedObject
     plan: Plan | None
@@ -55,8 +55,8 @@ class PlannedObject:
 
 @dataclass(frozen=True, slots=True)
 class SlicePlanner:
-    """Plans the slices of one preview. *listed* are the kinds whose accounts were listed; *counts* are the recent writes that guards
-    count.
+    """Plans the slices of one preview. *listed* are the kinds whose accounts were listed; *counts* are the numbers of recent writes that
+    guards use.
     """
 
     services: Services
@@ -148,7 +148,7 @@ class SlicePlanner:
         return await preview_one(self.services, self.job, known, id, moment, self.reader, ownership)
 
     def _decided(self, known: SliceFacts, plan: Plan) -> Plan:
-        """Apply the decisions about the object, and the guards as far as they concern this plan alone."""
+        """Return *plan* after applying the decisions about the object, and the guards to this plan alone."""
         held, rejected = known.held.get(plan.source_id), known.rejected.get(plan.source_id)
         if held is not None and (undecided := still_undecided(held, plan)) is not None:
             return undecided
@@ -200,6 +200,6 @@ def _not_planned(obj: SourceObject, code: str, text: str, next_step: str, *, is_
 
 
 def _display_name(obj: SourceObject) -> str:
-    """Return the display name of the object, or "" if it is shown under that name already."""
+    """Return the object's display name, or "" if it is the same as the name shown."""
     name = str(obj.attributes.get("displayName") or "")
     return name if name != obj.display else ""

@@ -32,7 +32,9 @@ class PacedReader:
         return await self._patiently(lambda: self._reader.get(kind, target_id))
 
     async def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
-        """Yield all accounts, page by page. Raises TargetError if the application is busy: the caller begins again at the first page."""
+        """Yield all accounts, page by page. Raises TargetError if the application is busy; the caller then has to begin again at the first
+        page.
+        """
         await self._turns.wait()
         async for page in self._reader.pages(kind):
             self.requests += 1
@@ -41,8 +43,8 @@ class PacedReader:
                 await self._turns.wait()
 
     async def rest(self, busy: TargetError, *, time: int) -> None:
-        """Wait as long as the application asks, or longer each *time* if it does not say. Raises *busy* if it was busy too often, or if its
-        answer means something else.
+        """Wait for as long as the application asks or, if it names no time, for a pause that doubles with *time*, the number of earlier
+        waits. Raises *busy* after too many waits, or if it does not mean that the application is busy.
         """
         if busy.answer.verdict is not Verdict.THROTTLED or time >= MOST_WAITS:
             raise busy

@@ -28,7 +28,7 @@ GUARDED_EFFECTS = {
 
 @dataclass(frozen=True, slots=True)
 class PreviewRisk:
-    """Something to look at. *effect* and *action* select the objects that it concerns; at most one of them is set."""
+    """One risk. *effect* or *action* selects the objects that it concerns; at most one of the two is set."""
 
     code: str
     text: str
@@ -50,7 +50,7 @@ class PreviewRisk:
 
 @dataclass(slots=True)
 class RiskCollector:
-    """The effects of all plans of one preview. Its size does not depend on the number of objects."""
+    """Sums up the effects of all plans of one preview. Uses the same amount of memory for any number of objects."""
 
     configuration: JobConfiguration
     counts: Counts
@@ -78,7 +78,7 @@ class RiskCollector:
                 self.examples[guard] = plan
 
     def held(self) -> dict[GuardCode, Reason]:
-        """Return the guards that would hold the writes because of their number, each with its reason."""
+        """Return the guards that would hold writes because there are too many of them, each with its reason."""
         found = {}
         for guard, plan in self.examples.items():
             waiting = self.total - tally_of(plan)
@@ -92,7 +92,7 @@ class RiskCollector:
         return found
 
     def risks(self) -> list[PreviewRisk]:
-        """Return what a person should look at, most severe first."""
+        """Return the risks, most severe first."""
         held = self.held()
         found = [self._guarded(guard, held.get(guard)) for guard in GUARDED_EFFECTS if self.total.of(guard)]
         found += self._privileged()

@@ -41,7 +41,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One check. *before* and *after* are the parts of its text before and after the account's id, which is shown in shortened form."""
+    """One check. The page shortens the account's id in its text: *before* is the text in front of the id, *after* the text behind it."""
 
     label: str
     look: StatusLook

@@ -72,7 +72,7 @@ async def show_home(context: Context, request: Request) -> View:
 
 
 def _heading(found: Overview) -> str:
-    """Nobody is called in step before a first cycle has begun."""
+    """Return the heading. It says "in step" only after a first cycle has begun."""
     number = len(found.urgent) + len(found.sources) + len(found.certificates) + len(found.mail)
     if not found.apps:
         return "Welcome to Lockstep"
@@ -83,7 +83,7 @@ def _heading(found: Overview) -> str:
 
 
 def _room_of(app: AppOverview) -> str:
-    """Return the address of the page on which an administrator can act on the application's state."""
+    """Return the address of the page that deals with the application's present state."""
     rooms = {
         StatusLabel.HELD: _room(app, "held"),
         StatusLabel.QUARANTINE: _room(app, "quarantine"),

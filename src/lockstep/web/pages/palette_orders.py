@@ -18,7 +18,7 @@ pages = Pages()
 
 @pages.get("/apps/{app}/provisioning/order/{order}")
 async def confirm(context: Context, request: Request) -> Answer:
-    """Show the consequence. If the order would change nothing any longer, lead to the overview, which shows the present state."""
+    """Show the consequence. If the order no longer applies, redirect to the overview, which shows the present state."""
     app = await show_application(context, request.path_params["app"])
     order = ORDERS.get(request.path_params["order"])
     if order is None:

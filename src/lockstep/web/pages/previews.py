@@ -221,7 +221,7 @@ def _known_count(row: PreviewRow, wanted: PreviewFilter) -> int | None:
 
 
 def _chips(row: PreviewRow, here: str, wanted: PreviewFilter) -> list[Chip]:
-    """Return one chip for all objects, one for each action that occurs, and one for the writes that are kept back."""
+    """Return one chip for all objects, one for each action that occurs, and one for the writes that would be held."""
     search = wanted.search
     chips = [
         Chip(
@@ -242,7 +242,7 @@ def _chips(row: PreviewRow, here: str, wanted: PreviewFilter) -> list[Chip]:
 
 
 def _chip_of_changed(difference: Mapping[str, int] | None, here: str, wanted: PreviewFilter) -> list[Chip]:
-    """Return the chip of the objects that are planned differently than in the earlier preview."""
+    """Return the chip that selects the objects whose plan differs from that in the earlier preview."""
     if difference is None:
         return []
     earlier = difference["earlier"]

@@ -85,7 +85,7 @@ async def _json(records: AsyncIterator[list[Record]]) -> AsyncIterator[bytes]:
 
 
 async def _csv(records: AsyncIterator[list[Record]]) -> AsyncIterator[bytes]:
-    """One row for each event; the changes are one column, an attribute a line."""
+    """Yield CSV with one row for each event. All its changes are in one cell, one line for each attribute."""
     yield _rows([[*_COLUMNS, "changes"]])
     async for page in records:
         yield _rows([*(record[name] for name in _COLUMNS), _changes(record)] for record in page)
