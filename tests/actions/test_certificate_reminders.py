@@ -1,4 +1,4 @@
-"""Reminders that a signing certificate expires: one for each threshold, whatever runs and restarts."""
+"""Reminders that a signing certificate expires: one for each threshold, however many processes run and however often they restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Live events: one LISTEN connection for any number of listeners, none of whom can make the process hold events without bound."""
+"""Live events: one LISTEN connection for any number of listeners, none of which can make the process store an unlimited number
+of events.
+"""
 
 from __future__ import annotations
 

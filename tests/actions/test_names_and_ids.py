@@ -1,4 +1,4 @@
-"""An id finds only the object with this id, and never another one that is called like it."""
+"""An id finds only the object with this id, and never an object that has the id as its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The outbound list has a permission of its own: setting up an application is not enough to change where Lockstep connects to."""
+"""Changing the outbound list needs a separate permission: whoever may set up an application may not therefore change where Lockstep
+connects to.
+"""
 
 from __future__ import annotations
 

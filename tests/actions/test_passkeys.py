@@ -1,4 +1,4 @@
-"""Passkeys as the second factor: they answer our question once, on our page, for their administrator, and nothing else does."""
+"""Passkeys as the second factor: a challenge is answered once, on our pages, by a passkey of the administrator, and by nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every action times every role: allowed or refused as the table of permissions says, and owners reach their own applications only."""
+"""Every action with every role is allowed or refused as the table of permissions says, and owners reach only their own applications."""
 
 from __future__ import annotations
 

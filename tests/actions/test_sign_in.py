@@ -1,4 +1,4 @@
-"""Signing in: what begins and ends a session, and that a refusal tells nothing apart."""
+"""Signing in: what begins and ends a session, and refusals that do not reveal what was wrong."""
 
 from __future__ import annotations
 

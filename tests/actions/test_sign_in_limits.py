@@ -1,4 +1,4 @@
-"""Failed sign-ins by the client's address: delays grow, tell nothing, fade, and hold besides those of the e-mail."""
+"""Failed sign-ins by the client's address: delays grow, reveal nothing, end, and apply in addition to those of the e-mail address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single sign-on of applications: settings, claims, keys, and what the portal is given."""
+"""Single sign-on of applications: settings, claims, keys, and the data that the portal gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Which files of the server somebody may name as a source: any on its command line, otherwise those below one folder."""
+"""The files of the server that a source may read: any file if it is named on the server's command line, otherwise files below
+one folder.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actions by name reach no further than the caller's permissions, and no further into the server than a page does."""
+"""Actions called by name: they need the caller's permissions, and give no more access to the server than the pages do."""
 
 from __future__ import annotations
 

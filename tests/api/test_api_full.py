@@ -1,6 +1,6 @@
 """Schemathesis against the whole API: no request brings a server error, and no answer is one that the description does not name.
 
-The organisation is one that has lived: a Documo that answers, people with accounts, cycles, a log, an administrator, an upload.
+The organisation has been in use for a while: a Documo that answers, people with accounts, cycles, a log, an administrator, an upload.
 """
 
 from __future__ import annotations

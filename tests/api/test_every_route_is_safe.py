@@ -1,4 +1,4 @@
-"""Every route that changes something: a change to what was not read is refused, and a POST may be repeated."""
+"""Every route that changes something refuses a change of what has changed since it was read, and a POST may be repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""*Copy as* on every page: what is copied runs, and a list that is copied has the rows of the page, whatever it is filtered by."""
+"""*Copy as* on every page: a copied command runs, and a copied list has the rows of the page, with any filter."""
 
 from __future__ import annotations
 

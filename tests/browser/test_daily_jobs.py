@@ -1,4 +1,4 @@
-"""The daily jobs of those who click, each from Home in at most four interactions.
+"""The daily jobs of an administrator, each done on the pages from Home in at most four interactions.
 
 An interaction is a click, or a text typed into one field together with the key that opens or sends it.
 """

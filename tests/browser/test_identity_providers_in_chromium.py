@@ -1,4 +1,4 @@
-"""Single sign-on as somebody with Chromium meets it: the security policy lets the browser leave and come back, and the cookies arrive."""
+"""Single sign-on in Chromium: the security policy lets the browser go to the provider and come back, and the cookies arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page of both products with the keyboard alone: the way of the focus, menus and dialogs."""
+"""Every page of both products with the keyboard alone: the order of the focus, menus and dialogs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mappings, scoping filters and expressions in a browser: what is shown as one types is what is saved and written."""
+"""Mappings, scoping filters and expressions in a browser: what is shown during typing is what is saved and written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An administrator sets up OpenID Connect by the labels of the pages, and every page of it is accessible."""
+"""An administrator sets up OpenID Connect, finding everything by its label, and every page on the way is accessible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single sign-on of Documo through Lockstep, set up on both sides by the labels of their pages, and used by people in Chromium."""
+"""Single sign-on of Documo through Lockstep, set up in both products, finding everything by its label, and used by people in Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The page always shows the result for the last input, even if it was typed early, or answered late, in another order or not at first."""
+"""The page always shows the result for the last input, even if it was typed before the page was ready, or if responses fail, are late or
+arrive in another order.
+"""
 
 from __future__ import annotations
 

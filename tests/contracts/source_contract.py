@@ -1,6 +1,6 @@
-"""The obligations of `SourcePass`, which every pass of a source meets, each with the test of its name.
+"""The obligations of `SourcePass`, which every pass of a source meets. Each has a test with its name.
 
-A module that tests a kind of source has a class of `SourceContract` and a fixture `origin`, which has at least five objects.
+A module that tests a kind of source has a subclass of `SourceContract` and a fixture `origin`, which has at least five objects.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The obligations in `ports.py`, which every target meets, each with the test of its name.
+"""The obligations in `ports.py`, which every target meets. Each has a test with its name.
 
-A module that tests a target has a class of `TargetContract` and a fixture `application`, whose accounts are none at the start.
+A module that tests a target has a subclass of `TargetContract` and a fixture `application`, which has no accounts at the start.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The SCIM target keeps to the contract over HTTP, against a real Documo. A road lies between them that loses or refuses requests."""
+"""The SCIM target keeps to the contract over HTTP, against a real Documo. The proxy `Road` between them loses or refuses requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOWN = ("Content-Type", "ETag", "Location")
 
 
 class Road:
-    """Passes requests on to Documo, and remembers the operation ids of writes."""
+    """A proxy that forwards requests to Documo, and remembers the operation ids of writes."""
 
     def __init__(self, session: aiohttp.ClientSession, to: str) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""An account whose plan does not include the API: programs are refused and told why, people and their pages are not concerned."""
+"""An account whose plan does not include the API: programs are refused and told why; people and their pages are not affected."""
 
 from __future__ import annotations
 

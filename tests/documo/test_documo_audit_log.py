@@ -1,4 +1,4 @@
-"""The audit log: one entry for each change, whatever door it came through, with who did it and what differs."""
+"""The audit log: one entry for each change, through whatever interface it was made, with its author and the differences."""
 
 from __future__ import annotations
 

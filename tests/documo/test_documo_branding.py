@@ -1,4 +1,4 @@
-"""Branding: name, colour, logo; domains of the pages and the API, with what the name server said."""
+"""Branding: name, colour, logo; domains of the pages and the API, with the records that the name server returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents: who may read, upload and delete them, and that they are only ever files to save."""
+"""Documents: who may read, upload and delete them, and that a browser saves them and never displays them."""
 
 from __future__ import annotations
 

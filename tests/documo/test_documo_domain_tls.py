@@ -1,4 +1,4 @@
-"""The TLS certificate of a custom domain, looked at as its clients see it."""
+"""The TLS certificate of a custom domain, checked as its clients see it."""
 
 from __future__ import annotations
 

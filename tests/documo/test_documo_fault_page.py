@@ -1,4 +1,6 @@
-"""The sandbox's page *Fault injection*: what it switches happens to clients, it says so on every page, and no other Documo has it."""
+"""The sandbox's page *Fault injection*: a fault that is switched on happens to clients, every page says so, and no other Documo has this
+page.
+"""
 
 from __future__ import annotations
 

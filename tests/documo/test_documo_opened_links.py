@@ -1,4 +1,6 @@
-"""A one-time link that is opened where another member is signed in says so, and replaces that session only after a yes."""
+"""If a one-time link is opened in a browser where another member is signed in, the page says so, and replaces that session only if the
+person agrees.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documo's pages: sign in, users, account and API keys, for Admins alone where they manage the account."""
+"""Documo's pages: sign-in, users, account and API keys. Pages that manage the account are for Admins only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page of Documo times everybody who may ask for it: nobody, each role, and the Admin of another account."""
+"""Every page of Documo with every kind of visitor: one who is not signed in, each role, and the Admin of another account."""
 
 from __future__ import annotations
 

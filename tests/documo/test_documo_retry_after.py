@@ -1,4 +1,4 @@
-"""Every form of Documo that answers 429 in place says in Retry-After when the next attempt is admitted."""
+"""Every form of Documo that is shown again with status 429 says in Retry-After when the next attempt is allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documo behind identity providers of others, over HTTP: SimpleSAMLphp, and pysaml2 with xmlsec1."""
+"""Documo signs in through third-party identity providers over HTTP: SimpleSAMLphp, and pysaml2 with xmlsec1."""
 
 from __future__ import annotations
 

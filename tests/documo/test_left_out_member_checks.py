@@ -1,4 +1,4 @@
-"""Every check of what happens to members, their roles and their last Admin is held by a case: without it, the case ends differently."""
+"""Every check of what happens to members, their roles and their last Admin is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Every check of a sign-in of members, of their sessions, links, second factors and API keys is held by a case: without it, the case ends
-differently.
+"""Every check of a sign-in of members, of their sessions, links, second factors and API keys is covered: at least one case ends differently
+without it.
 """
 
 from __future__ import annotations

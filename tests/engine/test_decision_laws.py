@@ -1,4 +1,4 @@
-"""Laws of the decisions, over generated people and configurations, with the application played by our own SCIM functions."""
+"""Laws of the decisions, over generated people and configurations, with an application simulated by our own SCIM functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the house look at the same trees, and no test needs them afterwards."""
+"""The tests in this folder share the parsed trees, which are dropped after the last of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One word, one thing: a reader who meets a class name must not ask which of two classes it is, nor what a mere participle means."""
+"""One word, one thing: no two public classes have the same name, and no class is named by a participle alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The migrations of each product: one line, no number twice."""
+"""The migrations of each product form one chain, and no two have the same number."""
 
 from __future__ import annotations
 

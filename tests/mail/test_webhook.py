@@ -1,4 +1,4 @@
-"""The webhook: what it gets and how it is signed, where it may not lead, and what of it can be read back."""
+"""The webhook: its requests and their signatures, the addresses that are refused, and the settings that can be read back."""
 
 from __future__ import annotations
 

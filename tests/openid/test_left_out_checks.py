@@ -1,4 +1,4 @@
-"""Every check of the rules of OpenID Connect is held by a case: without it, the case ends differently."""
+"""Every check of the rules of OpenID Connect is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Back-channel logout: an application with a server of its own is told, once, that somebody was signed out, whatever happens in between."""
+"""Back-channel logout: an application with its own server is notified exactly once that a person was signed out, whatever happens in
+between.
+"""
 
 from __future__ import annotations
 

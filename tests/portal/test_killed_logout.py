@@ -1,4 +1,4 @@
-"""A process that is killed during back-channel logout: after a restart, exactly the sessions that are still owed are told."""
+"""A process that is killed during back-channel logout: after a restart, exactly the missing notifications are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every check with which Lockstep answers SAML applications is held by a hostile case: without it, the case ends differently."""
+"""Every check with which Lockstep answers SAML applications is covered: at least one hostile case ends differently without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every check of the endpoints of OpenID Connect that programs call is held by a request: without it, the answer differs."""
+"""Every check of the endpoints of OpenID Connect that programs call is covered: without it, the answer to at least one request differs."""
 
 from __future__ import annotations
 

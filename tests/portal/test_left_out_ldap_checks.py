@@ -1,4 +1,4 @@
-"""Every condition under which an LDAP directory decides about a password is held by a case: without it, the case ends differently."""
+"""Every condition under which an LDAP directory decides about a password is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every condition of the portal's pages is held by a request: without it, the answer differs."""
+"""Every condition of the portal's pages is covered: without it, the answer to at least one request differs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""OpenID Connect under attack, and what the conformance suite asks for: bytes that no database stores, simultaneous requests, swapped
-nonces, replayed sign-outs, and what the documents of a provider must say.
+"""OpenID Connect under attack, and what the conformance suite asks for: bytes that a database cannot store, simultaneous requests, swapped
+nonces, replayed sign-outs, and the contents of a provider's documents.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""OpenID Connect beyond the straight way: public clients, answers by form, revocation, scripts of other origins, secrets and keys that
-are rolled, what a request may ask for, and signing out.
+"""OpenID Connect beyond the basic flow: public clients, responses by form, revocation, scripts of other origins, replaced secrets and keys,
+the options of a request, and signing out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Clients of others against Lockstep, over HTTP: Authlib, npm's openid-client, and Lockstep's own sign-in through a provider."""
+"""OpenID Connect clients that sign in through Lockstep over HTTP: Authlib, npm's openid-client, and Lockstep's own sign-in through a
+provider.
+"""
 
 from __future__ import annotations
 

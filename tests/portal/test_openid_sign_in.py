@@ -1,4 +1,4 @@
-"""Applications sign people in by OpenID Connect: the way from the request to the tokens, and what every wrong step leads to."""
+"""Applications sign people in by OpenID Connect: the steps from the request to the tokens, and the result of every wrong step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Passkeys of people: a second factor after the password, added with the password, which answers once, on our page, for its person."""
+"""Passkeys of people: a second factor that is added and used after entering the password. A challenge is answered once, on our pages, by a
+passkey of the person.
+"""
 
 from __future__ import annotations
 

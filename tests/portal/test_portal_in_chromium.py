@@ -1,4 +1,4 @@
-"""A person signs in to an application in a real browser: the forms are sent by themselves, and nothing offends the security policy."""
+"""A person signs in to an application in a real browser: the forms are sent automatically, and nothing violates the security policy."""
 
 from __future__ import annotations
 

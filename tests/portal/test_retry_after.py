@@ -1,4 +1,6 @@
-"""Every form that answers 429 in place says in Retry-After when the next attempt is admitted: walked over all forms of both doors."""
+"""Every form of the portal and the admin centre that is shown again with status 429 says in Retry-After when the next attempt
+is allowed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applications of others behind Lockstep, over HTTP: SimpleSAMLphp, and pysaml2 with xmlsec1."""
+"""Third-party service providers that sign in through Lockstep over HTTP: SimpleSAMLphp, and pysaml2 with xmlsec1."""
 
 from __future__ import annotations
 

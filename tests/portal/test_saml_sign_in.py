@@ -1,4 +1,4 @@
-"""Applications sign people in through SAML: what is asked, what is answered, and what is refused."""
+"""Applications sign people in through SAML: requests, responses, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People of the directory sign in: links, passwords, sessions, and that a refusal tells nothing apart."""
+"""People of the directory sign in: links, passwords, sessions, and refusals that do not reveal what was wrong."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A byte changed anywhere in a signed message never makes it say something else.
+"""Changing any byte of a signed message never changes what is accepted from it.
 
-A changed response may still be accepted if nothing changed that counts, such as the certificate in KeyInfo, or an attribute of the
-unsigned Response that nobody reads. Then everything that is accepted under the signature is the same. Only the ID of a response that is not
-signed itself may differ: it is for logs.
+A changed response may still be accepted if the change does not matter, for example in the certificate of KeyInfo or in an attribute of the
+unsigned Response that is never read. Everything that is read under the signature is then the same. Only the ID of a response that is not
+signed itself may differ; it is used only in logs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every check of requests, logout, bindings and metadata is held by a hostile case: without it, the case ends differently."""
+"""Every check of requests, logout, bindings and metadata is covered: at least one hostile case ends differently without it."""
 
 from __future__ import annotations
 

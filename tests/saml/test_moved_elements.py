@@ -1,4 +1,4 @@
-"""Moving, copying, removing and rewriting elements of a signed response never makes it say something else.
+"""Moving, copying, removing and rewriting elements of a signed response never changes what is accepted from it.
 
 The wrapping attacks of the corpus are known; this looks for those that are not.
 """

@@ -1,4 +1,4 @@
-"""Which parts of a complex value a PATCH may leave."""
+"""The sub-attributes that a complex value must still have after a PATCH."""
 
 from __future__ import annotations
 

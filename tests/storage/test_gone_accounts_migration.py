@@ -1,4 +1,6 @@
-"""Links that earlier versions ended because an account was not found have the account looked for again; confirmed deletions do not."""
+"""If an earlier version ended a link because its account was not found, the account is searched for again; after a confirmed deletion it is
+not.
+"""
 
 from __future__ import annotations
 

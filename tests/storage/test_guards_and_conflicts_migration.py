@@ -1,4 +1,4 @@
-"""Operations written before decisions read the guard and the conflict of an operation keep their meaning."""
+"""Operations that were written without the columns for guard and conflict keep their meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements about some objects read the rows of these objects, however much else there is and however old the statistics are."""
+"""A statement about some objects reads only the rows of these objects, however large the tables and however old the statistics are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two workers take one account at the same moment: the second waits for the first, and then comes too late."""
+"""If two workers take one account at the same moment, the second waits for the first, and is then too late."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class _Text(HTMLParser):
 
 @dataclass(frozen=True)
 class Page:
-    """An answer. *text* is what a person reads, with single blanks; *links* the addresses of its links."""
+    """A response. *text* is the visible text with runs of white space reduced to one blank; *links* are the addresses of its links."""
 
     status: int
     html: str
@@ -150,13 +150,15 @@ class Centre:
     async def signed_in(
         self, role: Role = Role.GLOBAL_ADMINISTRATOR, *, email: str = "", app: str | None = None
     ) -> Browser:
-        """A browser of an administrator with *role*; *app* is the id of an application owner's application."""
+        """Return a browser that is signed in as a new administrator with *role*. *app* is the id of the application, if the role is that of
+        its owner.
+        """
         return self.browser(await self.new_session(role, email=email, app=app))
 
     async def new_session(
         self, role: Role = Role.GLOBAL_ADMINISTRATOR, *, email: str = "", app: str | None = None
     ) -> str:
-        """The secret of a session of a new administrator, who entered the password just now."""
+        """Begin a session of a new administrator, as if the password had just been entered, and return its secret."""
         secret, now = new_secret(), datetime.now(UTC)
         async with self.hub.pool.connection() as connection:
             who = await administrators.insert_administrator(
@@ -182,8 +184,8 @@ async def serving_centre(
     trusted_proxies: tuple[str, ...] = (),
     reaches_itself: bool = False,
 ) -> AsyncIterator[Centre]:
-    """Serve the admin centre on *hub* for the duration of the block. *allow*: the private origins of applications. If it *reaches_itself*,
-    its own origin is one of them.
+    """Serve the admin centre on *hub* for the duration of the block. *allow* are the private origins where applications may be. If
+    *reaches_itself* is true, the centre's own origin is added to them.
     """
     listener = listen("127.0.0.1", 0, next_step="")
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -37,7 +37,7 @@ _LINK = re.compile(r'<a [^>]*?href="([^"]+)"')
 
 @dataclass
 class Visitor:
-    """A signed-in page. *said*: console messages and requests that a page must not cause."""
+    """A signed-in page. *said* collects console messages and requests that a page must not cause."""
 
     page: Page
     origin: str
@@ -49,7 +49,7 @@ class Visitor:
         self.page.on("request", self._asked)
 
     async def go(self, path: str) -> None:
-        """Go to the page, and enter the password if it opens only for a session that was confirmed lately."""
+        """Open the page. If it requires a recently confirmed session, enter the password."""
         await self._goto(path)
         if not self._is_asked(path):
             return
@@ -68,12 +68,14 @@ class Visitor:
         return urlsplit(self.page.url).path in CONFIRMING and urlsplit(path).path not in CONFIRMING
 
     async def look(self, *, theme: Theme = "light", width: int = 1280) -> None:
-        """Show the page in a theme (as the system asks for it) and a width."""
+        """Show the page in a window of this width, with *theme* as the preference of the operating system."""
         await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         await self.page.set_viewport_size({"width": width, "height": HEIGHT})
 
     async def axe(self, *, only: Sequence[str] = ()) -> list[str]:
-        """The serious and critical findings of axe-core on the page as it is, one line for each element. *only*: names of rules."""
+        """The serious and critical findings of axe-core on the page as it is, one line for each element. *only* names the rules
+        to check.
+        """
         if not await self.page.evaluate("() => typeof axe === 'object'"):
             # By evaluation: the security policy of the pages allows no further script element.
             await self.page.evaluate(AXE.read_text() + "; undefined")
@@ -122,7 +124,7 @@ class Visitor:
 async def on_each(
     visitor: Visitor, paths: Sequence[str], inspect: Callable[[Visitor, str], Awaitable[list[str]]]
 ) -> list[str]:
-    """Go to each of *paths* and return what *inspect* finds there. Several pages of the visitor's browser do it at the same time."""
+    """Open each of *paths* and return what *inspect* finds there. Uses several pages of the visitor's browser at the same time."""
     waiting = list(reversed(paths))
     found: list[str] = []
 
@@ -233,7 +235,9 @@ async def confirm_in_documo(visitor: Visitor) -> None:
 
 
 async def every_page(visitor: Visitor, *, of: str = LOCKSTEP_PAGES) -> list[str]:
-    """The addresses of all pages that links lead to from Home: one of each route in *of* and each set of query parameters."""
+    """Return the addresses of all pages that can be reached from Home through links: one for each route of the package *of* and each set of
+    query parameters.
+    """
     patterns = _patterns(of)
     found: list[str] = []
     seen: set[tuple[str, tuple[str, ...]]] = set()

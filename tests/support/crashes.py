@@ -1,7 +1,7 @@
 """Crashes between sending an operation and settling it, while people change.
 
-`Lossy` stands between Lockstep and an application: writes happen (or do not), and their responses never arrive. A task that waits for
-one is killed, like a worker by kill -9: nothing of it is recorded.
+`Lossy` stands between Lockstep and an application: writes happen (or do not), and their responses never arrive. A task that waits for such
+a response is cancelled, like a worker that is killed with kill -9: it records nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from tests.support.sync_world import World, person_id
 
 
 class Lossy:
-    """A target whose answers to writes are lost where *loses* says so: "before" or "after" they happen, "" not at all.
-
-    "late": they arrive when `late` is set.
+    """A target that loses the responses to writes. *loses* decides about each write: "before" loses the request itself, "after" only the
+    response, "late" delays the response until `late` is set, and "" loses nothing.
     """
 
     def __init__(self, target: Target) -> None:
@@ -140,7 +139,7 @@ async def _recorded(world: World, target: Lossy) -> None:
 
 
 async def end_leases(world: World) -> None:
-    """End all leases, as time would. The next claim takes their objects over."""
+    """Make all leases expire. The next claim takes their objects over."""
     await world.rows(
         "update dirty set lease_until = now() - interval '1 second' where lease_until is not null returning 1"
     )

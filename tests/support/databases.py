@@ -49,7 +49,7 @@ class Databases:
 
     @contextmanager
     def for_a_while(self) -> Iterator[Databases]:
-        """Yield a maker of databases that are dropped only when the next block of this kind ends.
+        """Yield an object that creates databases. They are dropped only when the next block of this kind ends.
 
         PostgreSQL sleeps for a tenth of a second if it drops a database that has connections, and the connections of this test may not have
         ended yet.

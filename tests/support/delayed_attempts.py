@@ -20,5 +20,5 @@ async def delay_all_attempts(connection: Connection) -> None:
 
 
 def says_when(retry_after: str | None) -> bool:
-    """Whether the header has the rest of the delay."""
+    """Whether the Retry-After header states the remaining delay."""
     return retry_after is not None and _SECONDS - 60 < int(retry_after) <= _SECONDS

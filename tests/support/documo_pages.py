@@ -1,4 +1,4 @@
-"""Browsers without script at Documo's pages."""
+"""Browsers without script for Documo's pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASSWORD = "a sentence of five words"
 
 @dataclass
 class Visitor:
-    """A browser at Documo's pages."""
+    """A browser that shows Documo's pages."""
 
     http: aiohttp.ClientSession
     origin: str

@@ -164,7 +164,9 @@ class Browser:
         origin: str | None = None,
         token_of: str | None = None,
     ) -> Seen:
-        """*origin* replaces the page's origin. *token_of* is the secret of another session, whose token is sent ("": no token)."""
+        """Send one request. *secret* is that of the session, *origin* replaces the page's origin, and *token_of* is the secret of another
+        session, whose form token is sent ("" sends no token).
+        """
         headers = {"Cookie": f"documo_session={secret}"} if secret else {}
         data: dict[str, str] | None = None
         if method == "POST":
@@ -179,7 +181,7 @@ class Browser:
 
 
 def plain(page: str) -> str:
-    """*page* without the parts that are new each time: tokens, ids of requests and of objects, times."""
+    """Return *page* without the parts that differ each time: tokens, and ids of requests and objects."""
     page = re.sub(r'name="csrf" (value|content)="[^"]*"', "", page)
     page = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID", page)
     return re.sub(r"\b[0-9a-f]{16,32}\b", "NUMBER", page)

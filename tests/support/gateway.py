@@ -1,4 +1,4 @@
-"""A proxy in front of a server: it terminates TLS, records the requests, can hold them back, and can go away and return."""
+"""A proxy in front of a server. It terminates TLS and records the requests, and it can delay them or be unreachable for a while."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAIT_SECONDS = 20.0
 
 @dataclass
 class Gateway:
-    """One port of this machine. Without a *target* it takes no connection."""
+    """One port of this machine. Without a *target* it accepts no connections."""
 
     tls: ssl.SSLContext | None
     loop: asyncio.AbstractEventLoop
@@ -32,7 +32,7 @@ class Gateway:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def lead_to(self, url: str) -> None:
-        """Take connections, for the server at *url*."""
+        """Accept connections and forward them to the server at *url*."""
         self.target = int(url.rpartition(":")[2])
         self._run(self._listen())
 
@@ -41,7 +41,7 @@ class Gateway:
         self._run(self._close())
 
     def hold(self, path: str) -> None:
-        """Let no request for *path* through until `release`."""
+        """Delay all requests for *path* until `release` is called."""
         self._held[path.encode()] = asyncio.Event()
 
     def release(self, path: str) -> None:
@@ -112,7 +112,7 @@ class Gateway:
 
 @contextmanager
 def gateway(url: str = "", *, tls: ssl.SSLContext | None = None) -> Iterator[Gateway]:
-    """A gateway for the duration of the block. With *url*, it leads there at once."""
+    """Run a gateway during the block. With *url*, it forwards to that server from the start."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -290,7 +290,7 @@ async def broken_after(
 
 
 async def ended(drain: asyncio.Task[None]) -> None:
-    """Cancel a drain repeatedly until it ends: what it is doing may swallow a cancellation."""
+    """Cancel a drain repeatedly until it ends, because the code that it runs may swallow a cancellation."""
     while not drain.done():
         drain.cancel()
         await asyncio.wait([drain], timeout=2)
@@ -310,7 +310,7 @@ async def time_flies(world: World) -> None:
 
 
 async def forget_everything(world: World) -> None:
-    """An empty database for the next history."""
+    """Empty the database for the next history."""
     names: list[Any] = ["application", "job", "person", "grp", "member", "assignment", "link", "dirty", "dirty_member",
                         "operation", "cycle", "target_member", "provisioning_log", "target_state", "change"]  # fmt: skip
     there = await world.value(

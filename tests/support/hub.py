@@ -49,7 +49,7 @@ class Hub:
 
 
 async def confirm_what_waits(hub: Hub, name: str = "hr") -> SourceDecision:
-    """Confirm what the source *name* holds, having looked at it."""
+    """Read the changes that the source *name* holds, and confirm them."""
     shown = mark_of((await show_source(hub.context, name)).holds)
     return await confirm_hold(hub.context, name, shown=shown)
 

@@ -1,4 +1,6 @@
-"""A page walked with Tab: in which order the elements get the focus, whether the focus is visible, and whether it comes back."""
+"""Walk through a page with Tab, and check the order in which elements get the focus, whether the focus is visible, and whether
+it returns.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _IS_BACK = """([opener, address]) => {
 
 @dataclass(frozen=True)
 class Walk:
-    """One round through a page, until the focus is back at the beginning. *stops*: numbers of the elements in the order of the focus."""
+    """One round through a page, until the focus is back at the beginning. *stops* are the numbers of the elements in the order in which
+    they got the focus.
+    """
 
     stops: Sequence[int]
     names: Sequence[str]

@@ -1,4 +1,4 @@
-"""An LDAP server that answers as a test says: what Active Directory writes into a refusal, referrals, silence, and nonsense.
+"""An LDAP server whose responses a test chooses: refusals with Active Directory's texts, referrals, no response, and invalid data.
 
 async with ldap_peer() as peer:
     peer.entries["anna@contoso.test"] = "CN=Anna,DC=contoso"

@@ -28,8 +28,9 @@ _WHOLE, _CONDITION = -1, -2  # nothing is left of the statement; the condition a
 
 @dataclass(frozen=True)
 class Check:
-    """A `raise` of *function*, an `if` that ends it early, or one condition. *part* is the text of the condition, "" for a whole
-    statement. *statement* is the source of the module's statement with the function, at its lines, and *left_out_at* the place in it.
+    """A check in *function*: a `raise`, an `if` that ends the function early, or one condition. *part* is the text of the condition, or ""
+    for a whole statement. *statement* is the source of the module-level statement that contains the function, at its original line numbers;
+    *left_out_at* is the position of the check in it.
     """
 
     function: FunctionType
@@ -46,7 +47,7 @@ class Check:
         return changed[self.function.__qualname__]
 
     def leave_out(self, patch: pytest.MonkeyPatch) -> None:
-        """Every module that has the function runs it without the check."""
+        """Replace the function by one without the check, in every module that has it."""
         patch.setattr(self.function, "__code__", self.code)
 
     @property
@@ -149,7 +150,7 @@ def _unguarded(tree: ast.AST) -> Iterator[ast.Raise]:
 
 
 def _ends(node: ast.If | ast.ExceptHandler) -> bool:
-    """Whether the body leaves the function or the loop, or forgets something, such as who the caller is."""
+    """Whether the body leaves the function or the loop, or resets a value, such as the caller."""
     last = node.body[-1]
     if isinstance(node, ast.If) and isinstance(last, ast.Assign):
         return isinstance(last.value, ast.Constant)

@@ -77,13 +77,13 @@ def _is_second_half_of_between(words: list[str], at: int) -> bool:
 
 
 def refuse_faulty_sql(crash: Exception) -> None:
-    """Raise *crash* if PostgreSQL did not understand a statement: it would hold a condition that no case depends on."""
+    """Raise *crash* if PostgreSQL could not parse a statement. Such a crash says nothing about the condition that was left out."""
     if isinstance(crash, psycopg.Error) and (crash.sqlstate or "").startswith("42"):
         raise crash
 
 
 async def ending_of(work: Awaitable[object]) -> str:
-    """How *work* ends: its result, the words of its refusal, or the crash that only leaving out a check can cause."""
+    """Return how *work* ends: its result, the text of its refusal, or the name of a crash, which is possible if a check is left out."""
     try:
         return str(await work)
     except LockstepError as refused:

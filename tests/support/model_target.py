@@ -111,7 +111,7 @@ class ModelTarget:
         return self.most_creates
 
     async def create_many(self, kind: ObjectKind, creates: Sequence[NewAccount]) -> Sequence[Answer]:
-        """One request, with the faults of "bulk" for all creates, and those of "create" for each."""
+        """Answer one bulk request. The faults of "bulk" apply to the whole request, those of "create" to each create."""
         if len(creates) == 1 or self.most_creates == 1:
             return [await self.create(kind, one.values, operation_id=one.operation_id) for one in creates]
         assert len(creates) <= self.most_creates
@@ -261,7 +261,7 @@ def _name_in(values: Values) -> str:
 
 
 def _as_part(answer: Answer, *, is_first: bool) -> Answer:
-    """The answer to one operation of a bulk request, which only the first one counts."""
+    """Return the answer to one operation of a bulk request. Only the first operation counts the request."""
     return replace(answer, exchanges=tuple(replace(one, shares_request=not is_first) for one in answer.exchanges))
 
 

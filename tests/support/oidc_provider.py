@@ -42,7 +42,7 @@ class OidcProvider:
         self._ask("POST", "/test/keys", None)
 
     def register(self, redirect_uri: str, **metadata: Any) -> tuple[str, str]:
-        """A new client: its id and secret."""
+        """Register a client and return its id and secret."""
         answer = self._ask("POST", "/reg", {"redirect_uris": [redirect_uri], **metadata})
         found = json.loads(answer)
         return found["client_id"], found["client_secret"]

@@ -48,7 +48,7 @@ async def pass_time(world: World, by: timedelta) -> None:
 
 @dataclass
 class PassingClock:
-    """Time that passes only for what waits: a wait takes no time, and the application's budget refills as if it had."""
+    """A clock on which a wait takes no real time. The application's request budget refills as if the time had passed."""
 
     pool: Pool
     seconds: float = 0.0
@@ -69,7 +69,7 @@ class PassingClock:
 
 
 async def new_process(world: World, times: Times = IN_NO_TIME) -> None:
-    """One sweep of a process that remembers nothing."""
+    """Run the schedule and one drain as a new process does, with nothing in memory."""
     services = Services(world.pool, world.services.vault, world.services.opener, world.drive.wake, times=times)
     await run_schedule(services, world.drive)
     await drain_job(services, world.drive, world.job)

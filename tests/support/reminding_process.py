@@ -1,4 +1,4 @@
-"""A process that reminds of signing certificates once, as a worker does, and prints how many reminders it gave.
+"""A process that sends the reminders about signing certificates that are due, as a worker does, and prints how many it sent.
 
 Its database is in the environment. It waits until it can read a line, so that several begin at the same moment.
 

@@ -28,7 +28,7 @@ ENTITY_ID = "https://sts.contoso.example/1/"
 
 @cache
 def key_named(name: str) -> SigningKey:
-    """One key for each name: making one takes a tenth of a second."""
+    """Return the key called *name*. Keys are cached, because creating one takes a tenth of a second."""
     return new_signing_key(name, now=datetime.now(UTC) - timedelta(days=1))
 
 
@@ -43,7 +43,7 @@ class Asked:
 
 @dataclass
 class Provider:
-    """Signs with *key*. *address*: where the service takes responses, which is its entity ID with /assert."""
+    """An identity provider that signs with *key*. *address* is where the service accepts responses: its entity ID followed by /assert."""
 
     audience: str
     entity_id: str = ENTITY_ID
@@ -54,7 +54,7 @@ class Provider:
         return self.key.certificate
 
     def asked_on(self, page: str, *, certificates: Sequence[Certificate] = ()) -> Asked:
-        """The request on the page that brings the browser here."""
+        """Return the request that is on the page which sends the browser to this provider."""
         found = re.search(r'href="(https://login\.contoso\.example/saml2[^"]*)"', page)
         assert found is not None, page
         url = html.unescape(found[1])
@@ -72,7 +72,7 @@ class Provider:
         now: datetime | None = None,
         **changed: Any,
     ) -> dict[str, str]:
-        """The form that the browser brings back; *changed* are fields of the assertion."""
+        """Return the form that the browser sends back to Documo. *changed* replaces fields of the assertion."""
         assertion = Assertion(
             **{
                 "issuer": self.entity_id,

@@ -25,7 +25,9 @@ from tests.support.thread_server import served_in_a_thread
 
 @contextmanager
 def serving_lockstep(database: Database, data: Path, *, has_worker: bool = False) -> Iterator[tuple[str, str]]:
-    """Serve the API from a thread until the end of the block: its address, and a token that may do everything a token may."""
+    """Serve the API from a thread until the end of the block. Yields its address, and a token with all permissions that a token
+    can have.
+    """
 
     async def serve(ready: Callable[[tuple[str, str]], None], stop: asyncio.Event) -> None:
         given = {"DATABASE_URL": database.conninfo, "LOCKSTEP_DATA": str(data)}

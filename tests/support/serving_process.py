@@ -59,7 +59,7 @@ class Page:
         return Figures(text)
 
     def until(self, holds: Callable[[Figures], bool]) -> Figures:
-        """The first scrape for which *holds* is true."""
+        """Scrape until *holds* is true, and return that scrape."""
         give_up_at = time.monotonic() + GIVE_UP_SECONDS
         while not holds(figures := self.scrape()):
             assert time.monotonic() < give_up_at, figures.text

@@ -104,13 +104,13 @@ class SimpleSamlPhp:
         raise AssertionError(f"no end of redirects at {url}")
 
     async def bring(self, http: aiohttp.ClientSession, fields: Mapping[str, str]) -> tuple[int, str]:
-        """Bring a response to its service provider. Returns the status and the text of the page that follows."""
+        """Deliver a response to its service provider. Returns the status and the text of the resulting page."""
         async with http.post(self.reply_url, data=fields) as answer:
             return answer.status, await answer.text()
 
 
 def as_it_is(url: str) -> URL:
-    """A redirect is signed over its bytes, so nothing may encode them again."""
+    """Return *url* so that nothing encodes it again: the signature of a redirect covers its bytes."""
     return URL(url, encoded=True)
 
 

@@ -1,4 +1,4 @@
-"""An authenticator in software, for what a browser would refuse to send: it answers any question for any page (WebAuthn, section 6)."""
+"""A software authenticator. Unlike a browser, it answers any challenge for any page (WebAuthn, section 6)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SoftPasskey:
     counts: bool = True  # many devices do not count how often a passkey was used, and always say 0
 
     def create(self, options: str, *, origin: str, host: str = "") -> str:
-        """The answer to a question for a new passkey."""
+        """Return the response to a request for a new passkey."""
         asked = json.loads(options)
         numbers = self.key.public_key().public_numbers()
         public = cbor2.dumps({1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")})
@@ -38,7 +38,7 @@ class SoftPasskey:
         return self._answer(asked["challenge"], "webauthn.create", origin, attestationObject=text(attestation))
 
     def get(self, options: str, *, origin: str, host: str = "", flags: int = _PRESENT | _VERIFIED) -> str:
-        """The answer that signs in."""
+        """Return the response that signs in."""
         asked = json.loads(options)
         self.uses += self.counts
         data = self._data(host or asked["rpId"], flags)

@@ -76,7 +76,7 @@ def named(*numbers: int) -> set[str]:
 
 
 def refusing(target: ModelTarget, *numbers: int, status: int = 400) -> None:
-    """The application refuses every chunk that contains one of these members."""
+    """Make the application refuse every chunk that contains one of these members."""
     work = target.change_members
 
     async def change_members(group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str) -> Answer:

@@ -83,7 +83,7 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
 async def serving_bytes(
     talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> AsyncIterator[str]:
-    """Serve connections as raw bytes, for what no real HTTP server does; gives the origin."""
+    """Serve connections with *talk*, which reads and writes raw bytes, to imitate what no real HTTP server does. Yields the origin."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -1,4 +1,4 @@
-"""A process that tells applications of sign-outs, as a worker does, until it is killed. Its database is in the environment.
+"""A process that notifies applications of sign-outs, as a worker does, until it is killed. Its database is in the environment.
 
 python -m tests.support.telling_process http://127.0.0.1:8001
 """

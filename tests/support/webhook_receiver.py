@@ -1,4 +1,4 @@
-"""A receiver of webhooks over real HTTP, which keeps what it gets and answers as a test wants."""
+"""A receiver of webhooks over real HTTP. It stores the requests that it gets and answers as a test specifies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Received:
 
 @dataclass
 class WebhookReceiver:
-    """*status* is what it answers; a redirect leads to *location*."""
+    """Answers every request with *status*. If that is a redirect, its target is *location*."""
 
     url: str = ""
     status: int = 204

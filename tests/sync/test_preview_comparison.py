@@ -1,4 +1,4 @@
-"""A preview is compared with an earlier one of the same application, object by object; one that is gone is never compared with."""
+"""A preview is compared with an earlier one of the same application, object by object, and never with one that no longer exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The numbers of a scoping filter: people who are alike to it are counted together, with the result of deciding for each."""
+"""The numbers of a scoping filter: people whose values are the same to the filter are counted together, with the same result as deciding
+for each person.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a drain claims ahead of its senders, and how long outcomes wait to be recorded together."""
+"""How many objects a drain claims in advance, and how long outcomes wait to be recorded together."""
 
 from __future__ import annotations
 

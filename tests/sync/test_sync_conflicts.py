@@ -1,4 +1,4 @@
-"""A conflict does not remain when its cause is gone: what frees the value tries the refused object again, at once."""
+"""A conflict does not outlast its cause: when the value becomes free, the refused object is tried again at once."""
 
 from __future__ import annotations
 

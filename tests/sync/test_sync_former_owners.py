@@ -1,4 +1,4 @@
-"""The account that a deleted person left goes to the next one with the name, unless that is known to be somebody else."""
+"""The account of a deleted person goes to the next person with the name, unless that person is known to be somebody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several workers count what they let through together: no more than the limit leaves without approval."""
+"""Several workers together count the writes that they let through: without approval, they send no more than the limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts that Lockstep created and nobody is linked to: they are listed, and linked again or disabled."""
+"""Accounts that Lockstep created and that have no link: they are listed, and linked again or disabled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An attribute that an application refuses holds nothing else back, is named, and is tried again."""
+"""An attribute that an application refuses does not block other changes, is named, and is tried again."""
 
 from __future__ import annotations
 

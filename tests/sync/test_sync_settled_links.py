@@ -1,4 +1,4 @@
-"""A link that settling makes is not taken like others: what keeps a second person away from the account until it is recorded."""
+"""Settling finds the account of a link without taking it: until the link is recorded, no other person can get the account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which creates share a request, and that none is sent that may no longer be sent."""
+"""Which creates share a request, and that no create is sent once it may no longer be sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recorded batch adds to the charts: whose waiting counts, which requests and which failures."""
+"""What a recorded batch adds to the charts: which waiting times, requests and failures count."""
 
 from __future__ import annotations
 

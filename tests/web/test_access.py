@@ -1,4 +1,6 @@
-"""Who may do what on the pages: the password again before a delicate change, a refusal that names somebody to ask, and a proxy in front."""
+"""Who may do what on the pages: entering the password again before a sensitive change, a refusal that names somebody to ask, and a proxy in
+front.
+"""
 
 from __future__ import annotations
 

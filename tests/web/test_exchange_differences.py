@@ -1,4 +1,4 @@
-"""Which earlier request an HTTP exchange is compared with, and which parts of the two."""
+"""Which earlier request an HTTP exchange is compared with, and which of their parts are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups: pages of members, making them by hand and by rule, and changes with their consequences first."""
+"""Groups: their members page by page, creating groups with and without a rule, and changes, whose consequences are shown first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Home: what needs a person leads to the room where it is settled, and nobody is offered what they may not do."""
+"""Home: items that need attention lead to the page where they are dealt with, and no caller is offered what they may not do."""
 
 from __future__ import annotations
 

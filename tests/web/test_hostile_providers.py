@@ -1,4 +1,4 @@
-"""Answers of a provider that nobody may get in with: forged, replayed, mixed up, meant for somebody else, or too old."""
+"""Responses of a provider that must not sign anybody in: forged, replayed, mixed up, meant for another receiver, or too old."""
 
 from __future__ import annotations
 

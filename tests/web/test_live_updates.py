@@ -1,4 +1,4 @@
-"""`/events`: who receives what, and how a page continues after a cut."""
+"""`/events`: who receives which events, and how a page continues after its connection was lost."""
 
 from __future__ import annotations
 

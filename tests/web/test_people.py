@@ -1,4 +1,4 @@
-"""People and groups: the list, one person in every application, the explanation, and changes with their consequences first."""
+"""People and groups: the list, one person in every application, the explanation, and changes, whose consequences are shown first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long records are kept: the page, the periodic task, the API's and the files' form of it."""
+"""How long records are kept: on the page, in the API, in configuration files, and by the periodic task."""
 
 from __future__ import annotations
 

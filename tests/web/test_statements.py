@@ -1,4 +1,4 @@
-"""No page sends more statements when it shows more: each kind of thing is read at once."""
+"""The number of SQL statements for a page does not grow with what it shows: all objects of one kind are read together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change that removes accounts, grants rights or renames people announces that in every interface, with the same numbers, first."""
+"""Before a change that removes accounts, grants rights or renames people, every interface says so, with the same numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Signing in to a server from another machine: where the token is kept, who may read it, how it ends, and what each mishap says."""
+"""Signing in to a server from another machine: where the token is stored, who may read it, how it ends, and the message for
+each failure.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which server is signed in to: its certificate, what answers at the address, its version; and what signs in beside a password."""
+"""The checks before signing in to a server (certificate, product, version), and other ways to sign in than a password."""
 
 from __future__ import annotations
 

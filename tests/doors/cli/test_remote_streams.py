@@ -1,4 +1,4 @@
-"""Commands that go on while they work with a server on another machine: the log, the status, a cycle that is waited for."""
+"""Long-running commands that work with a server on another machine: following the log, watching the status, waiting for a cycle."""
 
 from __future__ import annotations
 

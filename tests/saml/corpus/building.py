@@ -1,4 +1,4 @@
-"""How a case of the corpus is written down, and the changes of which cases are made."""
+"""The form of a case in the corpus, and the changes that cases are built from."""
 
 from __future__ import annotations
 

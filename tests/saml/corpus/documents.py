@@ -1,4 +1,4 @@
-"""Documents that are more than SAML needs, or no XML at all."""
+"""Documents that contain more than SAML needs, or that are not XML."""
 
 from __future__ import annotations
 

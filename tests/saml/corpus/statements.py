@@ -1,4 +1,4 @@
-"""Genuine responses that say something else than what is expected."""
+"""Genuine responses with contents that differ from what is expected."""
 
 from __future__ import annotations
 
