@@ -81,8 +81,8 @@ class Answer:
     reads: int = 0  # requests that were sent afterwards to verify the values, including those that failed
     refused: tuple[RefusedValue, ...] = ()  # values that a partial write left out
     is_not_scim: bool = False  # the response is not from a SCIM service, or breaks the protocol
-    named: frozenset[str] = frozenset()  # the attributes that a refusal names: its words, case-folded
-    shares_request: bool = False  # as in Exchange, for a bulk request of which no exchange was recorded
+    named: frozenset[str] = frozenset()  # the attributes that the text of a refusal mentions, case-folded
+    shares_request: bool = False  # see Exchange; set for a bulk request whose exchange was not recorded
     is_too_much: bool = False  # the request changes more at once than the application accepts
 
     @property
@@ -192,7 +192,9 @@ class Target(TargetReader, Protocol):
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer: ...
 
     async def creates_at_once(self) -> int:
-        """Return how many creates one request may carry; 1 if the application offers no bulk requests. The first call may ask it."""
+        """Return how many creates one request may carry; 1 if the application offers no bulk requests. The first call may send a request to
+        find out.
+        """
 
     async def create_many(self, kind: ObjectKind, creates: Sequence[NewAccount]) -> Sequence[Answer]:
         """Create the accounts, with as few requests as possible, and return the answer to each, in order."""
@@ -280,7 +282,9 @@ class TargetOpener(Protocol):
     """Opens applications, so that inner packages need not know any adapter."""
 
     def allow(self, more: Iterable[str]) -> None:
-        """Allow connections to *more*, besides the addresses that are always allowed. Replaces the *more* of an earlier call."""
+        """Allow connections to the origins and networks in *more*, in addition to those that are always allowed. Each call replaces the
+        additions of the call before.
+        """
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target: ...
 

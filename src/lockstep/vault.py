@@ -1,5 +1,4 @@
-"""Encryption of stored secrets, which are sealed with AES-256-GCM before they reach the database. Also a type for secrets in memory that
-does not reveal its content.
+"""Encrypt secrets with AES-256-GCM before they reach the database, and wrap secrets in memory so that they cannot be printed by accident.
 
 The purpose and owner of a secret are authenticated with it, so a ciphertext that is moved to another row cannot be opened.
 """
@@ -167,13 +166,13 @@ def open_vault_for_new_key(data: Path, *, older_key: Secret | None = None) -> Va
 
 
 def discard_new_key(data: Path) -> None:
-    """Remove `<data>/key.next`, with which nothing was sealed."""
+    """Remove `<data>/key.next`. Call this only if nothing was sealed with that key."""
     (data / NEXT_KEY).unlink(missing_ok=True)
     _flush_folder(data)
 
 
 def put_new_key(data: Path) -> Path:
-    """Make `<data>/key.next` the key. Returns the file that now has the former key, which older backups need."""
+    """Make `<data>/key.next` the current key. Returns the file to which the former key was moved; older backups need it."""
     former = data / f"key.{_read_key(data / 'key').id.hex()}"
     if not former.exists():
         os.link(data / "key", former)

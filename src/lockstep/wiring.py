@@ -167,7 +167,10 @@ class House:
                 await allow_outbound(self.pool, self.targets)
 
     async def _repeat(self, work: Callable[[Context], Awaitable[object]], *, pause_seconds: float) -> None:
-        """Do *work* until cancelled, with a pause whenever nothing was due or the work failed. What is due stays stored in the database."""
+        """Call *work* until cancelled. After a call that found nothing due or failed, wait *pause_seconds*.
+
+        Due work stays in the database.
+        """
         import structlog
 
         system = self.context(Actor("system"))

@@ -1,4 +1,4 @@
-"""Forecast how many people would get an account if people and groups were assigned, and which of them already have one in the application.
+"""Forecast an assignment: how many people would get an account, and who of them already has one in the application.
 
 The assignment is made in a transaction that is rolled back, and the application is only read. At most `MOST_LOOKED_UP` people are looked
 up, by the matching attributes; the result says how many were.
@@ -46,9 +46,10 @@ class FoundAccount:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentForecast:
-    """*total* people would be added to *application*; *found* are the accounts that some of them have there. *looked_up* is the number of
-    people whose account is known to exist or not to exist. *is_asked* is true if the application was to be asked. *problem* says why the
-    others were not looked up.
+    """The effect of an assignment on *application*: it would add people, *total* in number.
+
+    Their accounts were looked up in the application, for *looked_up* of them with a result; *found* are the accounts that exist. *is_asked*
+    is true if a lookup was requested. *problem* says why some people were not looked up.
     """
 
     application: str
@@ -97,8 +98,8 @@ async def forecast_assignment(
     role: str | None = None,
     looks_up: bool = True,
 ) -> AssignmentForecast:
-    """Return who would be added by this assignment. Writes nothing, neither in Lockstep nor in the application. The application is only
-    read, and only if *looks_up* is true.
+    """Return who would be added by this assignment. Nothing is written, in Lockstep or in the application. The application is read only if
+    *looks_up* is true.
 
     Raises LockstepError, with suggestions, for an unknown name or role.
     """

@@ -26,7 +26,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person or group found by name."""
+    """A person or group that was found by name."""
 
     kind: str
     id: str

@@ -57,9 +57,7 @@ class ForeseenObject:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenAction:
-    """The people and groups for whom the change leads to the same action. *total* counts all of them, including those that are not
-    listed.
-    """
+    """The people and groups for whom the change leads to the same action. *total* counts all of them, even those that are not listed."""
 
     sign: str
     heading: str

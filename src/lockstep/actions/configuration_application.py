@@ -43,9 +43,7 @@ Resolve = Callable[[str], Secret | None]
 
 
 def no_secrets(_: str) -> Secret | None:
-    """Refuse every reference to a secret. Used on a server, where a file that somebody sends must not be able to read files of the
-    server.
-    """
+    """Refuse every reference to a secret. Used on a server, where a file from a caller must not be able to read the server's files."""
     return None
 
 

@@ -52,7 +52,7 @@ async def apply_configuration(
     expected: Sequence[ConfigChange] | None = None,
     most_removals: int = MOST_REMOVALS,
 ) -> ConfigurationPlan:
-    """Change the configuration to what *documents* say, and return what was changed. *prune* removes what the documents do not contain.
+    """Make the changes that *documents* describe, and return them. *prune* removes what the documents do not contain.
 
     A call that would remove more than *most_removals* items is refused, because a truncated file looks like one that removes everything.
     *expected* are the changes that an administrator has seen and accepted. Raises LockstepError and changes nothing if the changes are no

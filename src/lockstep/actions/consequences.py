@@ -24,7 +24,9 @@ from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 
 SLICE = 500
-ASKED_FROM = 10  # this many grants, renames or failures; guards too apply their percentage only from ten accounts on
+ASKED_FROM = (
+    10  # an effect needs consent from this many people on, as guards apply percentages only from ten accounts on
+)
 Answer = TypeVar("Answer")
 Work = Callable[[Context], Awaitable[Answer]]
 _Found = dict[str, tuple[str, dict[Effect, str]]]  # by object id: its name, and each effect with its text

@@ -39,7 +39,7 @@ _PURPOSE, _OWNER = "sign-in attempt", "single sign-on"
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """The provider's address, to which the browser is redirected, and the sealed *cookie*, which the browser keeps until it comes back."""
+    """The provider's address, to which the browser is redirected, and the sealed *cookie*, which the browser keeps until it returns."""
 
     url: str
     cookie: str = field(repr=False)
@@ -128,7 +128,7 @@ async def finish(
 
 
 async def begun_with(context: Context, cookie: str, answer: Mapping[str, str]) -> BegunSignIn:
-    """Return what the cookie holds. Raises LockstepError unless the *answer* belongs to the cookie and is the first answer."""
+    """Return the content of the cookie. Raises LockstepError unless *answer* belongs to the cookie and is the first answer."""
     try:
         sealed = bytes.fromhex(cookie)
         begun = BegunSignIn(**orjson.loads(context.vault.open(sealed, purpose=_PURPOSE, name=_OWNER).reveal()))

@@ -201,8 +201,8 @@ def _together(guard: GuardCode, alike: Sequence[HeldGroup]) -> str:
 
 
 async def facts_about(connection: Connection, job: str, decided: Sequence[str]) -> dict[str, Any]:
-    """Return what the audit log keeps about the writes that were *decided*: how many there were for each reason, and the names of the first
-    objects.
+    """Return the facts about decided writes for the audit log: the number of writes for each reason, and the names of the first objects.
+    *decided* has the ids of the writes.
     """
     wanted = HeldFilter(ids=decided, is_decided=True)
     reasons: Counter[str] = Counter()

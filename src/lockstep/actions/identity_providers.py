@@ -82,7 +82,7 @@ async def show_identity_provider(context: Context) -> IdentityProvider | None:
 
 
 def change_of(view: IdentityProvider) -> ProviderChange:
-    """Return the ProviderChange that describes the provider *view* as it is."""
+    """Return a ProviderChange that contains the present settings of *view*, so that storing it would change nothing."""
     return ProviderChange(
         view.name,
         view.issuer,

@@ -76,7 +76,9 @@ async def list_objects(
     limit: int = 100,
 ) -> list[PreviewedObject]:
     """Return one page of the objects of a preview: what would be done to each, and why. *after* is the `key` of the last object on the
-    previous page. Raises LockstepError if the application has no preview with this number, or none with which it is to be compared.
+    previous page.
+
+    Raises LockstepError if the application does not have this preview, or the earlier preview that *wanted* compares it with.
     """
     async with context.reading() as connection:
         row = await _find_to_filter(connection, app, number, wanted)
@@ -201,7 +203,9 @@ async def _find(connection: Connection, app: str, number: int) -> PreviewRow:
 
 
 async def _find_to_filter(connection: Connection, app: str, number: int, wanted: PreviewFilter) -> PreviewRow:
-    """Return the preview. The one with which it is to be compared must be kept, and must be of the same application."""
+    """Return the preview. Raises LockstepError if it does not exist, or if *wanted* compares it with a preview that the application does
+    not have or that is no longer kept.
+    """
     row = await _find(connection, app, number)
     if wanted.differs_from is not None:
         await _find(connection, app, wanted.differs_from)

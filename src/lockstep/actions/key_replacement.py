@@ -14,11 +14,12 @@ from lockstep.vault import Vault
 
 @needs(Permission.ORGANISATION_WRITE)
 async def encrypt_again(context: Context, *, abandon: Callable[[], None]) -> int:
-    """Encrypt every stored secret that another key encrypted with the current key of the vault. Returns how many there were.
+    """Encrypt all stored secrets with the vault's current key, if another key encrypted them. Returns the number of secrets that were
+    encrypted again.
 
-    Raises LockstepError if another process of Lockstep is connected, because it would go on with the former key; and if a secret cannot be
-    decrypted. Then nothing was encrypted, and *abandon* is called if no secret was encrypted with the current key earlier. Stored responses
-    to repeated requests are kept as they are if they cannot be decrypted: they end within a day.
+    Raises LockstepError if another process of Lockstep is connected, because that process would go on using the former key, and if a secret
+    cannot be decrypted. Nothing is changed then, and *abandon* is called unless an earlier call has already used the current key. Stored
+    responses to repeated requests that cannot be decrypted are left as they are, because they expire within a day.
     """
     try:
         return await _encrypt_again(context)

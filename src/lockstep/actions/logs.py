@@ -36,7 +36,7 @@ class GraphNames:
 async def list_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", limit: int = 100
 ) -> list[LogRow]:
-    """Return the newest matching records, newest first. *app* is the name of an application."""
+    """Return the newest matching records, newest first. *app* limits the result to the application with this name."""
     async with context.reading() as connection:
         query = wanted or LogFilter()
         if app:

@@ -30,7 +30,7 @@ class EnvironmentBadge:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """*name* is "" until it is set."""
+    """The organisation. *name* is "" until it is set."""
 
     name: str
     badge: EnvironmentBadge = field(default_factory=EnvironmentBadge)
@@ -46,7 +46,7 @@ async def show_organisation(context: Context) -> Organisation:
 async def change_organisation(
     context: Context, *, name: str | None = None, badge: EnvironmentBadge | None = None
 ) -> Organisation:
-    """Set the organisation's name, the badge or both; what is None is kept. An empty name removes the name, or the badge.
+    """Set the organisation's name, the badge or both. None leaves a value unchanged; an empty name removes the name or the badge.
 
     Raises LockstepError, and changes nothing, for a name that is too long or an unknown colour.
     """

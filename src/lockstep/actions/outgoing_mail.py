@@ -46,7 +46,7 @@ log = structlog.get_logger("lockstep.actions.outgoing_mail")
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The ways in which messages can be sent now: None for one that is not set up."""
+    """The ways in which messages can be sent at present. A way is None if it is not set up."""
 
     server: MailServerRow | None
     webhook: WebhookRow | None
@@ -58,7 +58,9 @@ class Ways:
 
 @needs(Permission.MAIL_WRITE)
 async def send_due_mail(context: Context) -> int:
-    """Send the messages that are due; return how many were tried. What is for the webhook or for mail waits until that is set up."""
+    """Send the messages that are due; return how many were tried. Messages for a mail server or a webhook that is not set up
+    keep waiting.
+    """
     async with context.recording() as connection:
         ways = Ways(await mail_server.read_server(connection), await webhook.read_webhook(connection))
         due = await store.claim_due(connection, audiences=ways.audiences, lease=LEASE, most=_MOST)

@@ -74,7 +74,7 @@ async def count_states(context: Context, wanted: PersonFilter) -> PersonCounts:
 
 @needs(Permission.DIRECTORY_READ)
 async def filter_choices(context: Context) -> tuple[list[SourceRecord], list[str]]:
-    """Return the sources and the departments by which a list of people can be filtered."""
+    """Return the values that a list of people can be filtered by: all sources, and all departments."""
     async with context.reading() as connection:
         return await sources.list_sources(connection), await people_counts.departments(connection)
 
@@ -119,7 +119,7 @@ async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> P
 
 @needs(Permission.PEOPLE_WRITE)
 async def set_enabled(context: Context, names: Sequence[str], *, is_enabled: bool) -> list[PersonRow]:
-    """Disable or enable all these people. If one of them does not exist, nobody is changed."""
+    """Disable or enable all these people. If one of them does not exist, no one is changed."""
     async with context.changing() as edit:
         found = [await find_person(edit.connection, name) for name in dict.fromkeys(names)]
         done = []

@@ -1,5 +1,5 @@
 """Preview the changes that Lockstep would make for a person, with the reasons. Also return the attribute values that expressions read.
-Nothing is written, neither in Lockstep nor in the application.
+Nothing is written.
 
 The application is opened only if the plan needs it, so a person who is out of scope can be explained without credentials.
 """
@@ -61,8 +61,8 @@ class LazyReader:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def preview(context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> list[Plan]:
-    """Return the plans that a push of these people and groups would carry out, in the order in which the names were given. Raises
-    LockstepError if the application cannot be read.
+    """Return the plans that a push of these people and groups would carry out, in the order of the given names. Raises LockstepError if the
+    application cannot be read.
     """
     services = new_services(context)
     async with context.reading() as connection:

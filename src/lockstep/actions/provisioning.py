@@ -201,7 +201,7 @@ async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: 
 async def push(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
 ) -> list[PushResult]:
-    """Provision people and groups now, ahead of all others. For each of them, returns what was done and why.
+    """Provision people and groups now, ahead of all others. Returns what was done for each of them, and why.
 
     *again* also sends values that the application did not keep before. If the application keeps such a value now, Lockstep assumes that it
     keeps this attribute for all objects. A push works even while provisioning is off. Raises LockstepError if a name is unknown or no

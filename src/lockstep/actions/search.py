@@ -140,8 +140,8 @@ def _bare(word: str) -> str:
 def _named(
     words: Sequence[str], visible: Sequence[ApplicationRow], *, by_beginning: bool
 ) -> tuple[ApplicationRow | None, list[str]]:
-    """Return the application whose whole name is among *words*, and the remaining words. With *by_beginning*, if there is no such
-    application, return the one whose name begins with one of the words.
+    """Return the application whose whole name is among *words*, and the remaining words. If there is none and *by_beginning* is true,
+    return the application whose name begins with one of the words.
     """
     folded = [_folded(word) for word in words]
     for is_whole in (True, False) if by_beginning else (True,):

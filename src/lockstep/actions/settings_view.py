@@ -33,7 +33,7 @@ class SettingsView:
 
 
 def view_of(job: Job) -> SettingsView:
-    """Return the settings of the job, with the defaults of those that are not set."""
+    """Return the settings of the job. Settings that are not set have their defaults."""
     settings = job.configuration.settings
     return SettingsView(
         app=job.row.app_name,

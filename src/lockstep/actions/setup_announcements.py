@@ -22,8 +22,8 @@ _EVALUATES = frozenset({"scope", "nested_groups", "deletion_threshold", "deletio
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """The effects of saving. *sentence* says what will happen, and *lines* say to which people. *confirm* is the number that the
-    administrator must type before saving; 0 if nothing has to be typed.
+    """The effects of saving. *sentence* describes them; *lines* name the affected people. *confirm* is the number that the administrator
+    must type before saving; 0 if nothing has to be typed.
     """
 
     sentence: str

@@ -32,7 +32,7 @@ class SourceDecision:
 
 @needs(Permission.DIRECTORY_READ)
 async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> dict[str, list[str]]:
-    """Return the names of the objects in the holds of a source, by kind of hold."""
+    """Return the names of the objects that each hold of a source keeps back, by kind of hold."""
     async with context.reading() as connection:
         await find_source(connection, name)
         return {
@@ -103,8 +103,8 @@ async def _give_new_keys(context: Context, hold: HoldRow) -> int:
 
 
 async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | None:
-    """Remove some objects of *hold*. Returns how many objects were examined and how many of them were removed, or None if *hold* is
-    empty.
+    """Remove a batch of the objects in *hold*. Returns the number of objects in the batch, and how many of them were removed; None if
+    *hold* is empty.
     """
     async with context.changing() as edit:
         held = await source_holds.held_objects(edit.connection, hold.id, limit=_BATCH)

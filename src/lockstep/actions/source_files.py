@@ -84,7 +84,7 @@ def placed_files(context: Context, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_paths(config: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    """Return *config* with the path of each of its files changed by *change*. Files of another form stay as they are."""
+    """Return *config* with *change* applied to the path of each file. Entries that do not have a path are left unchanged."""
     files = config.get("files")
     if not isinstance(files, list):
         return dict(config)
@@ -100,7 +100,7 @@ def _paths(config: Mapping[str, Any]) -> set[str]:
 
 
 def _with_real_paths(context: Context, config: Mapping[str, Any], *, exempt: Collection[str]) -> dict[str, Any]:
-    """Return *config* with the real path of each file that is not *exempt*. Raises LockstepError for one outside the folder."""
+    """Return *config* with the real paths of its files, except those in *exempt*. Raises LockstepError for a file outside the folder."""
 
     def real(path: str) -> str:
         if path in exempt:

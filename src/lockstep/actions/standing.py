@@ -59,7 +59,9 @@ async def standings(connection: Connection, person: str, is_visible: Callable[[s
 
 
 def ways_in(assigned: Sequence[Assignment], roles: Mapping[str, AppRole | RoleRow]) -> list[str]:
-    """Describe each assignment of an object, such as `through the group Sales (Member)`. The one that decides the role comes first."""
+    """Describe each assignment of an object, such as `through the group Sales (Member)`. The assignment that decides the role
+    comes first.
+    """
     found = []
     for one in assigned:
         role = roles.get(one.role_id)

@@ -31,11 +31,13 @@ _ISSUED_HERE = frozenset({"samlSigningKey", "openidClientSecret", "openidSigning
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
-    """A secret without its value. *kind* is a key of `KINDS`. *is_hashed*: only its hash is stored; otherwise it is encrypted.
+    """A secret without its value. *kind* is a key of `KINDS`. *is_hashed* is true if only the hash of the secret is stored, and false if
+    the secret is stored encrypted. *has_former_key* is true if it is still encrypted with the former key. *hint* is the part of the secret
+    that may be shown.
 
-    *app* and *owner* are the name and the display name of the application; without an application, *app* is "" and *owner* the server or
-    provider that it is for, or "". *hint* is the shown part of the secret. *expires_at* is None if Lockstep issued the secret without an
-    end, and for the secrets of others, whose end Lockstep does not know. *has_former_key*: the key that encrypted it has been replaced.
+    *app* and *owner* are the name and the display name of the application. A secret of no application has the *app* "", and its *owner* is
+    the server or provider that it is for, or "". *expires_at* is None if the secret does not expire, or if another system issued it, so
+    that Lockstep does not know when it expires.
     """
 
     kind: str
@@ -62,8 +64,8 @@ class StoredSecret:
 class SecretsView:
     """The secrets, and the id of the key that encrypts them.
 
-    *encrypted* counts all encrypted values, also those that are not in the list, such as second factors; *with_former_key* counts those
-    of them that another key encrypted.
+    *encrypted* counts all encrypted values, even those that are not in the list, such as second factors. *with_former_key* counts the
+    values that are still encrypted with a former key.
     """
 
     key_id: str

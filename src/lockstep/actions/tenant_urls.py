@@ -1,4 +1,4 @@
-"""Check a tenant URL while an administrator types it: whether it can be used, and otherwise which URL was probably meant. Pure."""
+"""Check a tenant URL while an administrator types it, and suggest the URL that was probably meant. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def advise_on_url(text: str, *, path: str = "") -> UrlAdvice:
 
 
 def _ended(url: str, path: str) -> str:
-    """Return *url* with *path*, the usual path of SCIM servers, if *url* has no path or a misspelt form of it."""
+    """Return *url* with the missing end of its path added. *path* is the usual path of the application's tenant URLs; "" stands for the
+    usual path of SCIM servers.
+    """
     parts = urlsplit(url)
     if parts.query:
         return url

@@ -71,8 +71,8 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class WorkStep:
-    """One step of time. *counts* has the keys of a cycle's counts; *failures* counts error codes; *waiting* is the highest length of the
-    queue, None if it was not noted yet.
+    """One time step. *counts* has the keys of a cycle's counts; *failures* counts error codes; *waiting* is the highest length of the
+    queue, or None if no length was recorded.
     """
 
     at: datetime
@@ -84,7 +84,7 @@ class WorkStep:
 
 @dataclass(frozen=True, slots=True)
 class WaitDay:
-    """One day in UTC: how long people waited to gain access, and how long they kept access that had to end."""
+    """One day in UTC: how long people waited to gain access, and how long they kept access that should have ended."""
 
     day: datetime
     gained: Percentiles
@@ -93,8 +93,8 @@ class WaitDay:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """The figures of one application. *waiting* is the present length of the queue, and *per_minute* the number of objects that were
-    processed on average in the last ten minutes. *cycles* are the newest that have ended, oldest first. *gained* and *lost* are the
+    """The figures of one application. *waiting* is the present length of the queue, and *per_minute* the average number of objects per
+    minute that were processed in the last ten minutes. *cycles* are the newest finished cycles, oldest first. *gained* and *lost* are the
     percentiles of the last week.
     """
 
@@ -116,7 +116,7 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class LeaverDelays:
-    """The time for which people kept access that had to end: over the last week, for each day and in all."""
+    """The time for which people kept access that should have ended: percentiles of the last week, for each day and for the whole week."""
 
     days: Sequence[Percentiles]
     whole: Percentiles
@@ -163,7 +163,7 @@ async def show_throughput(context: Context, app: str, *, span: ChartSpan = Chart
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def show_leaving(context: Context) -> LeaverDelays:
-    """Return how long people kept access that had to end, in all applications that the caller may read."""
+    """Return how long people kept access that should have ended, in all applications that the caller may read."""
     since = _first_day(context.now())
     async with context.reading() as connection:
         visible = [
@@ -188,7 +188,7 @@ def _first_day(now: datetime) -> datetime:
 
 
 def _by_day(figures: Figures, part: str) -> list[Counter[int]]:
-    """Return how many waits of *part* had each length, for each day."""
+    """Count the waits of *part* by their length, for each day."""
     days = [figures.get((part, day), {}) for day in range(WAIT_DAYS)]
     return [Counter({int(length): number for length, number in one.items()}) for one in days]
 
@@ -211,8 +211,8 @@ def _steps(span: ChartSpan, since: datetime, figures: Figures, queue: Sequence[i
 
 
 def _queue(span: ChartSpan, since: datetime, noted: Sequence[tuple[datetime, int]], waiting: int) -> list[int | None]:
-    """Return the highest length of the queue in each step. A length is noted only when it has changed, so the last one holds until the
-    next; the last step also has the present one.
+    """Return the highest length of the queue in each step. A length is recorded only when it changes, so it applies until the next record.
+    The last step also includes the present length.
     """
     known: int | None = None
     highest: list[int | None] = []

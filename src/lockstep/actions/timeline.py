@@ -118,9 +118,9 @@ async def show_timeline(
     limit: int = PAGE,
 ) -> Timeline:
     """Return the newest events at *after* or later and before the position (*before*, *skip*). *only* is `directory`, `sign-ins`, or the
-    name of one application; raises LockstepError for an unknown one, and for one whose log the caller may not read.
+    name of one application. Without *only*, records of applications whose log the caller may not read are left out.
 
-    Otherwise, records of applications whose log the caller may not read are left out.
+    Raises LockstepError if *only* names an unknown application, or one whose log the caller may not read.
     """
     period = _Period(object_id, after, before, skip + limit + 1)
     async with context.reading() as connection:
@@ -206,7 +206,7 @@ async def pages_of_timeline(
 def _page(events: Sequence[Event], skipped: int, limit: int) -> tuple[Sequence[Event], TimelinePosition | None]:
     """Return up to *limit* of the sorted *events*, and where the next page begins.
 
-    A page ends between two moments, unless one moment alone has more events than a page; then the next page skips those that were shown.
+    Events of one moment are kept on one page. If they do not fit on a page, the next page skips those that were already returned.
     """
     if len(events) <= limit:
         return events, None

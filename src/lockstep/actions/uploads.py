@@ -1,7 +1,7 @@
-"""Import an uploaded file in steps: keep the file, show how it would be read and which people would change, and then import all of it or
+"""Import an uploaded file in steps: store the file, show how it would be read and which people would change, then import all of it or
 nothing.
 
-The file is kept in the database, so that any process can continue with it. The import and its record are written in one transaction: if
+The file is stored in the database, so that any process can continue with it. The import and its record are written in one transaction: if
 somebody clicks Import twice, the second request waits for the first and returns its result.
 """
 
@@ -230,7 +230,7 @@ async def discard_upload(context: Context, upload: str) -> UploadRow:
 
 
 async def _keep(context: Context, upload: str, content: AsyncIterator[bytes]) -> None:
-    """Store the content part by part. No database connection is held while the client sends the next part."""
+    """Store the content part by part. No database connection is in use while the client sends the next part."""
 
     async def add(part: bytes) -> None:
         async with context.recording() as connection:

@@ -18,8 +18,9 @@ from lockstep.api.shapes import NEXT_LOOK, rooted
 
 
 class OperationJson(TypedDict):
-    """*state* is `running`, `succeeded` or `failed`. *resource* is the address of the created or changed object. *phase* names the present
-    step. *fraction* is between 0 and 1, or null if the total is unknown. *error* is a problem.
+    """An operation that continues after its request was answered. *state* is `running`, `succeeded` or `failed`. *resource* is the address
+    of the created or changed object. *phase* names the present step. *fraction* is between 0 and 1, or null if the total is unknown.
+    *error* is a problem.
     """
 
     id: str

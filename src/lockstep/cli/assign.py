@@ -172,7 +172,7 @@ def list_(app: str, output: Output) -> None:
 
 
 async def _read(context: Context, app: str) -> list[AssignmentRow]:
-    """All assignments, read in pages."""
+    """Return all assignments, read in pages."""
     found: list[AssignmentRow] = []
     while True:
         after = found[-1].place if found else ()

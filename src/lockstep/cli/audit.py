@@ -124,7 +124,7 @@ def _lines(entry: AuditRow) -> Iterator[str]:
 
 
 def _flat(value: Any, place: str = "") -> dict[str, str]:
-    """Return every leaf of *value* by its path."""
+    """Return all leaf values of *value*, each under its path."""
     if isinstance(value, dict):
         inner = [_flat(one, f"{place}.{key}" if place else str(key)) for key, one in value.items()]
     elif isinstance(value, list):

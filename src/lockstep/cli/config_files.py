@@ -65,7 +65,7 @@ def text_of_file(name: str) -> str:
 
 
 def _next_step(name: str) -> str:
-    """Return what to do if there is no file *name*. Without an ending it may be the name of an application."""
+    """Return the next step if the file *name* does not exist. A name without an extension may be the name of an application."""
     app = "APP" if Path(name).suffix else name
     return f"Check the path. Or create a file from the current configuration: lockstep export {app} > {app}.yaml"
 

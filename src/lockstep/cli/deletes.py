@@ -118,7 +118,7 @@ def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: 
 
 
 def _read(app: str, chosen: dict[str, Any]) -> list[HeldWrite]:
-    """The chosen writes, read in pages."""
+    """Return the chosen writes, read in pages."""
     first = chosen["first"]
     wanted = {name: value for name, value in chosen.items() if name != "first"}
 

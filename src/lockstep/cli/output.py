@@ -24,7 +24,7 @@ SIGN_COLOURS = {"+ ": "green", "~ ": "yellow", "o ": "yellow", "- ": "red", "! "
 FORMAT_VERSION = "1.0"
 _GAP = 2  # blanks between columns
 _NARROWEST = 18  # minimum width of a column that shrinks
-DECLINED = 130  # exit code if a question was answered with no
+DECLINED = 130  # Formats a library's log record on one line, with the type of an exception but without its traceback.
 Row = Mapping[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
 

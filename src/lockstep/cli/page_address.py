@@ -1,7 +1,7 @@
 """Arguments that name an object with a page in the admin centre. They also accept the address of that page.
 
-An address names the server that it was copied from. It is refused if the command would work with a different one. That of a mapping or a
-claim is also refused if the command would look in a different application.
+An address names the server that it was copied from, and is refused if the command works with another server. The address of a mapping or a
+claim is also refused if the command works with another application.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class NameOrAddress(click.ParamType[Any]):
-    """A name, or the address of a page below one of *folders*, such as `/users/`. The part of the address after the folder is the name;
-    with *member*, the name is that member of the query instead, and without *folders* it may be on any page. *then* reads the name
-    further, for example as a number.
+    """A name, or the address of a page that shows the named object. *then* parses the name, for example as a number.
+
+    *folders* are the parts of a page's path before the name, such as `/users/`. With *member*, the name is that member of the address's
+    query.
     """
 
     name = "text"
@@ -52,7 +53,7 @@ class NameOrAddress(click.ParamType[Any]):
         return unquote(rest.partition("/")[0]) if found else ""
 
     def _require_place(self, address: SplitResult, param: click.Parameter | None, ctx: click.Context) -> None:
-        """Refuse the page of a mapping or claim that the command would look for in another application, or for another kind of object."""
+        """Refuse the page of a mapping or claim if the command works with another application or another kind of object."""
         app = APPLICATION._name(address, "/apps/")
         if app.lower() != str(ctx.params.get("app", app)).lower():
             self.fail(f"The page is about the application {app}. Name that application in the command", param, ctx)

@@ -43,7 +43,7 @@ def show_plan(found: ConfigurationPlan, output: Output, effects: Sequence[Conseq
 
 
 def done_text(done: ConfigurationPlan) -> str:
-    """`0 added, 2 changed, 0 removed`."""
+    """Summarize what was done: `0 added, 2 changed, 0 removed`."""
     return ", ".join(f"{_number(done, sign)} {word}" for sign, word in _DONE)
 
 

@@ -60,8 +60,8 @@ def preview(
 ) -> None:
     """Show what provisioning would do to everyone; nothing is written.
 
-    A text has the first objects, losses of access before everything else, and the number of objects for each action. JSON, CSV and
-    Markdown have all objects.
+    The text output lists the first objects, losses of access at the top, and counts the objects for each action. JSON, CSV and Markdown
+    list all objects.
 
     \b
     lockstep preview documo
@@ -145,7 +145,7 @@ def _is_text(output: Output) -> bool:
 
 
 def _tell_rest(row: PreviewRow, objects: Sequence[PreviewedObject], only: str | None, *, lists_quiet: bool) -> None:
-    """Say how many objects were left out of the text, and how to see them."""
+    """Print a hint if the text output does not list all objects. If *lists_quiet* is true, it should list even those that need no write."""
     listed = sum(lists_quiet or one.action not in _QUIET for one in objects)
     if only == _CHANGED:
         total = row.difference["changed"] if row.difference else listed

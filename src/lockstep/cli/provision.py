@@ -168,7 +168,7 @@ def retry(app: str, users: tuple[str, ...], code: str, output: Output) -> None:
 
 
 def counts_text(cycle: Cycle) -> str:
-    """The counts of a cycle as text."""
+    """Return the counts of a cycle as text."""
     return ", ".join(f"{number:,} {word}" for word, number in _in_order(cycle)) or "nothing to do"
 
 

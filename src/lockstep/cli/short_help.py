@@ -1,4 +1,6 @@
-"""The first sentence of each command's help, for the overview and for completion: both must not wait for the import of all commands."""
+"""The first sentence of each command's help. The overview and completion use this copy, because importing all commands would make them
+slow.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _SHOWN_LEAVERS = 10
 _NAMED = {
     False: 100,
     True: 100_000,
-}  # by is_rehearsal: the most people named in the result; the names are the purpose of a dry run
+}  # by is_rehearsal: the most people that the result names; a dry run is meant to show names
 _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "missing": "o"}
 
 

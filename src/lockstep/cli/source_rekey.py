@@ -27,7 +27,7 @@ from lockstep.wording import counted
 @reading_options
 @output_option
 def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any) -> None:
-    """Change the key column of a source; no one leaves and no one is created. FILE has both keys (default: the registered file).
+    """Change the key column of a source; no one leaves and no one is created. FILE must contain both keys (default: the registered file).
 
     \b
     lockstep sources rekey hr --key "Personnel no"
@@ -56,7 +56,7 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
 async def _rekey_there(
     context: Context, server: Elsewhere, name: str, key: str, file: Path | None, given: Mapping[str, Any]
 ) -> keys.KeyChange:
-    """Rekey a source of the server in use: with its registered files, or with a file of this machine."""
+    """Rekey a source of the server in use, with its registered files or with a file on this machine."""
     if given.keys() - {"files"}:
         raise invalid(
             "Options for reading the files of a source work only on the machine of the server",

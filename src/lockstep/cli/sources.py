@@ -259,7 +259,7 @@ def _show(name: str, output: Output) -> SourceView:
 
 
 def _key_column(view: SourceView, key: str) -> str:
-    """Return the key under the name it has in the file, if a map makes another column the key."""
+    """Return the name that the key column has in the file, if a map makes another column the key."""
     mapped = view.source.config.get("map", {}).items()
     return next((column for column, meaning in mapped if key == "id" and "id" in [meaning, *meaning]), key)
 

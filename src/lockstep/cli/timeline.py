@@ -59,7 +59,7 @@ def timeline(
 async def _read(
     context: Context, subject: str, only: str, since: datetime | None, until: datetime | None, limit: int
 ) -> tuple[str, list[TimelineEventJson], bool]:
-    """Return the name of the subject, the newest events, and whether there are more than *limit*, of which 0 means all."""
+    """Return the name of the subject, at most *limit* of the newest events, and whether there are more. A *limit* of 0 returns all."""
     found = await actions.find_subject(context, subject)
     size = min(limit + 1, actions.EXPORTED) if limit else actions.EXPORTED
     events: list[TimelineEventJson] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """*severity* is error (does not work), warning (works, but probably not as intended) or kept (stored, but not used)."""
+    """One finding. *severity* is error (does not work), warning (works, but probably not as intended) or kept (stored, but not used)."""
 
     severity: str
     place: str

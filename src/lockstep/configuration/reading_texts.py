@@ -44,7 +44,7 @@ def read_formats(texts: Sequence[str]) -> dict[str, str]:
 
 
 def word_texts(values: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the texts from which `read_words` would read *words*."""
+    """Return the texts from which `read_words` would read *values*."""
     return [f"{column}:{word}={meaning}" for column, words in values.items() for word, meaning in words.items()]
 
 

@@ -60,7 +60,10 @@ async def uncount_attempt(connection: Connection, subject_hash: bytes) -> None:
 
 
 async def locked_until(connection: Connection, subject_hashes: Sequence[bytes]) -> datetime | None:
-    """Return the time until which attempts of these subjects are refused, or None if there was no delay. The time may be in the past."""
+    """Return the time until which attempts of these subjects are refused, or None if they were never delayed.
+
+    The time may be in the past.
+    """
     cursor = await connection.execute(
         "select max(locked_until) from sign_in_attempt where subject_hash = any(%s)", (list(subject_hashes),)
     )

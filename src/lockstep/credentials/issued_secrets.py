@@ -33,14 +33,14 @@ def derived(secret: str, use: str) -> str:
 
 
 def secret_of_forms(secret: str, use: str) -> str:
-    """Return the secret of the forms of the session with *secret*: the one that `renewed_secret` has kept, or else one derived from it."""
+    """Return the form secret of the session with the secret *secret*: the form secret inside it if `renewed_secret` made it, otherwise one
+    derived from it.
+    """
     return secret.partition(".")[2] or derived(secret, use)
 
 
 def renewed_secret(of_forms: str) -> str:
-    """Return a new secret for a session whose forms have the secret *of_forms*. It ends with that secret, so that forms which are open in
-    other tabs can still be sent.
-    """
+    """Return a new session secret that contains the form secret *of_forms*, so that forms that are open in other tabs can still be sent."""
     return f"{new_secret()}.{of_forms}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 _LIST = Path(__file__).with_name("common_passwords.txt")
 _ENDS = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _LOOKS_LIKE = str.maketrans("013457@$", "oieastas")
-_FEW = 4  # a shared part of the name must have at least this many characters; a password, this many different ones
+_FEW = 4  # minimum characters of a shared part of a name, and minimum number of different characters in a password
 _RUNS = (
     "abcdefghijklmnopqrstuvwxyz",
     "01234567890123456789",

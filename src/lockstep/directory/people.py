@@ -71,8 +71,8 @@ async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
 
 
 async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes by hand. *values* maps names to strings; an empty string removes the attribute. Raises LockstepError for an invalid
-    name or value.
+    """Change attributes by hand. *texts* maps names to new values; an empty string removes the attribute. Raises LockstepError for an
+    invalid name or value.
     """
     values: dict[str, Any] = {}
     for name, text in texts.items():

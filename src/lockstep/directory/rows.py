@@ -1,6 +1,6 @@
 """The data that a source delivers: pages of validated, typed lines, and unusable rows with the reason.
 
-An unusable row still shows that its person exists (*key*). If a row has no readable key, the pass cannot determine who is missing.
+An unusable row still proves that its person exists, if its *key* is readable. Otherwise the pass cannot determine who is missing.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class PassResult:
     bad_rows: list[BadRow] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    held: str = ""  # why nobody became a leaver: the source shrank
+    held: str = ""  # why nobody became a leaver: the source shrank too much
     missing: int = 0
     unproven: str = ""  # why this pass does not show who is missing
     error: str = ""  # why the source failed halfway

@@ -15,7 +15,7 @@ _SHORTEST_SECONDS = 0.001
 
 
 def counted_lengths(seconds: Iterable[float]) -> dict[int, int]:
-    """Return how many of the durations *seconds* have each length."""
+    """Count the durations *seconds* by length."""
     return dict(Counter(map(_length, seconds)))
 
 

@@ -125,9 +125,11 @@ class Draft:
     takes_over_from: str = ""  # the deleted object whose former account this object gets
     claims_anothers: bool = False  # links the former account of a deleted person, who is known to be a different person
     withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
-    names_follow: bool = False  # after access has ended, the account gets its person's current names
-    gone_at: datetime | None = None  # time since which the account of a leaver could not be found in the application
-    reports_drift: bool = False  # nothing to report except values that the application changed and that stay
+    names_follow: bool = False  # after access has ended, the account's names are updated to the person's current ones
+    gone_at: datetime | None = None  # since when the application has not shown the account of a leaver
+    reports_drift: bool = (
+        False  # the only thing to report is a value that the application changed and that is left unchanged
+    )
     blocked_by: BlockedBy | None = None
 
 

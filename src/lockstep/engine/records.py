@@ -96,14 +96,16 @@ class Link:
     review_at: datetime | None = None
     cause: str = ""  # why it is in this state: unassigned, filtered, disabled, deleted, purged, ...
     display: str = ""  # the object's name when the link was last written
-    answers: Mapping[str, Any] = field(default_factory=dict)  # by path: what came back instead of what was sent
+    answers: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # by path: the value that the application returned instead of the sent one
     matched_by: str = (
         ""  # the target attribute that led to the account; "" if we created it or an administrator chose it
     )
     gone_at: datetime | None = (
-        None  # of a tombstone: since when the application has not shown the account, which we did not delete
+        None  # only for a tombstone whose account Lockstep did not delete: since when the application has not shown it
     )
-    is_forgotten: bool = False  # match again if an account is wanted; otherwise end this one
+    is_forgotten: bool = False  # if an account is wanted, match again; otherwise end the present one
 
     @property
     def is_sought(self) -> bool:

@@ -22,7 +22,10 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
 
 @lru_cache(maxsize=8)
 def _context(system: _File | None, folder: str | None, more: _File | None) -> ssl.SSLContext:
-    """*system* and *folder* are where OpenSSL finds the system's authorities."""
+    """Create a context that trusts the system's authorities and those in *more*.
+
+    *system* and *folder* are the places where OpenSSL finds the system's authorities. They are used only as part of the cache key.
+    """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if more is not None:

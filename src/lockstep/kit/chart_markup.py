@@ -108,7 +108,7 @@ def _bars(bars: Sequence[Bar]) -> list[str]:
 
 
 def _column_links(hrefs: Sequence[str], texts: Sequence[str]) -> str:
-    """Return links that lie over the drawing. For the keyboard and for screen readers, the table has the same links."""
+    """Return links that cover the columns of the drawing. For the keyboard and for screen readers, the table has the same links."""
     if not hrefs:
         return ""
     links = [

@@ -40,7 +40,9 @@ _LENGTHS = (
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One number for each column of a chart. *tone* is one of the kit's CSS classes for statuses. *href* leads to what is counted."""
+    """One number for each column of a chart. *tone* is one of the kit's CSS classes for statuses. *href* is the page that lists the counted
+    objects.
+    """
 
     label: str
     tone: str
@@ -213,7 +215,7 @@ def sparkline(values: Sequence[int]) -> Sequence[Bar]:
 
 
 def _rounded_up(highest: int) -> int:
-    """Round *number* up to one of `_STEPS` times a power of ten, at least 1."""
+    """Round *highest* up to one of `_STEPS` times a power of ten, at least 1."""
     power = 10 ** max(len(str(highest)) - 1, 0)
     return next((step * power for step in _STEPS if step * power >= highest), 1)
 

@@ -1,6 +1,6 @@
-"""A one-time link that is opened where somebody else is signed in: the page that asks before the link replaces that session.
+"""Ask before a one-time link ends the session of somebody else who is signed in in the same browser.
 
-The answer contains the id of the session, so an address that somebody sends around cannot contain it already.
+The confirmation contains the id of that session, so nobody can send around a link that is already confirmed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ TEMPLATE = "opened_link.html"
 
 
 def is_answered(given: object, session: str) -> bool:
-    """Whether *given* is the answer that the session with this id may be replaced."""
+    """Whether *given* confirms that the session with the id *session* may end."""
     return bool(session) and hmac.compare_digest(str(given or "").encode(), session.encode())
 
 
 def question(path: str, *, owner: str, signed_in: str, session: str, home: str) -> Mapping[str, Any]:
-    """Return the model of the page that asks. *owner* is the person for whom the link at *path* was made."""
+    """Return the model of the page that asks. *owner* is the person for whom the link at *path* was made, *signed_in* the person whose
+    session would end.
+    """
     return {
         "owner": owner,
         "signed_in": signed_in,

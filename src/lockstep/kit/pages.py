@@ -53,11 +53,11 @@ class CopyAs:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """A whole page. *model* contains what the template shows. *section* is the entry of the navigation rail. *parents* are the
+    """A whole page. *model* contains the data for the template. *section* is the entry of the navigation rail. *parents* are the
     breadcrumbs before the page.
 
-    *live* names topics: after an event of one of these topics, the page reloads its parts with `data-live`. If a form of the page is sent
-    to another server, *sends_to* must be that server's address; otherwise browsers block the form.
+    *live* names event topics: after an event with one of these topics, the page reloads its parts with `data-live`. If a form of the page
+    is sent to another server, *sends_to* must be that server's address; otherwise browsers block the form.
     """
 
     template: str

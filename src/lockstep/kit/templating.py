@@ -81,13 +81,15 @@ class _CompiledTemplates(BytecodeCache):
 
 @cache
 def _compiled(package: str, steps: PageSteps | None) -> _CompiledTemplates:
-    """The filter *on_page* is applied to constants when a template is compiled, so its code belongs to these steps alone."""
+    """Return an empty cache for compiled templates. Templates compiled with other *steps* need another cache, because the filter *on_page*
+    is applied to constants at compile time.
+    """
     return _CompiledTemplates()
 
 
 @pass_eval_context
 def xml_attributes(context: EvalContext, values: Mapping[str, Any]) -> str:
-    """Jinja's filter *xmlattr*, which leaves out False, too: `autofocus="False"` is an attribute that is there."""
+    """Jinja's filter *xmlattr*, except that attributes with the value False are left out: HTML treats `autofocus="False"` as set."""
     return do_xmlattr(context, {name: value for name, value in values.items() if value is not False})
 
 

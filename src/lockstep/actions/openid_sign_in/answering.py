@@ -49,10 +49,10 @@ _MOST_PAIRS, _LONGEST = 40, 4_096
 
 @dataclass(frozen=True, slots=True)
 class OpenidSignInFirst:
-    """The outcome that the person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
+    """The result that the person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
 
-    *sealed* is the encrypted request, for `resume`, accepted only from the browser with the secret *browser*. *name* is the user name
-    that the application expects, or "".
+    *sealed* is the encrypted request, for `resume`, accepted only from the browser with the secret *browser*. *name* is the user name that
+    the application expects, or "".
     """
 
     sealed: str
@@ -63,7 +63,7 @@ class OpenidSignInFirst:
 
 @dataclass(frozen=True, slots=True)
 class ResponseToApplication:
-    """The outcome that the browser takes the response to *url*. If there are *fields*, the browser posts them as a form."""
+    """The result that the browser must be sent to *url* with the response. If there are *fields*, the browser posts them as a form."""
 
     app: str
     url: str = field(repr=False)
@@ -91,8 +91,8 @@ async def authorize(
 async def resume(
     context: Context, sealed: str, caller: PersonCaller | None, *, visitor: Visitor, origin: str, browser: str
 ) -> Outcome:
-    """Continue a request after the person has signed in. Raises LockstepError if the request is too old, was not sealed by Lockstep, or
-    was brought by a browser other than the one with the secret *browser*.
+    """Continue a request after the person has signed in. Raises LockstepError if the request is too old or was not sealed by Lockstep, or
+    if the browser does not have the secret *browser*.
     """
     try:
         opened = context.vault.open(bytes.fromhex(sealed), purpose=_PURPOSE, name=_NAME).reveal()

@@ -63,7 +63,9 @@ async def redeem(
 async def claims_of_grant(
     context: Context, connection: Connection, app: OpenIdApplication, person: str
 ) -> AssertionClaims:
-    """Return the present claims about the person. Raises OAuthFault if the person may no longer use the application, or if nobody may."""
+    """Return the present claims about the person. Raises OAuthFault if the person may no longer use the application, or if nobody may use
+    it at present.
+    """
     if not app.settings.is_enabled:
         raise OAuthFault(
             OAuthError.INVALID_GRANT, RefusalReason.APPLICATION_DISABLED, "Nobody may sign in to the application"
@@ -169,6 +171,8 @@ def _stored(row: CodeRow | None) -> StoredCode | None:
 
 
 def _amr(methods: Sequence[str]) -> list[str]:
-    """Return the methods by which the person signed in (RFC 8176). They are unknown for sign-ins through an identity provider."""
+    """Return the person's sign-in methods in the form of RFC 8176. Empty for a sign-in through an identity provider, whose methods are
+    unknown.
+    """
     found = [_METHODS[one] for one in methods if one in _METHODS]
     return [*found, "mfa"] if len(found) > 1 else found

@@ -1,4 +1,4 @@
-"""The uses that an application has for a token besides access: read user info, and revoke the token (RFC 7009)."""
+"""Answer two kinds of requests about a token: user info for an access token, and the revocation of a token (RFC 7009)."""
 
 from __future__ import annotations
 

@@ -40,10 +40,10 @@ def subject_of(name: str) -> str:
 
 
 class PasswordAttempt:
-    """One attempt to sign in. It is counted for the typed name, and for the user principal name of the person who has the typed name in the
-    LDAP directory.
+    """One attempt to sign in. It is counted for the typed name. If that is a login name in the LDAP directory, it is also counted for the
+    user principal name of the person.
 
-    Otherwise the failures of each spelling of a name would be counted separately.
+    Otherwise each spelling of a name would have its own limit on failures.
     """
 
     def __init__(self, context: Context, visitor: Visitor) -> None:
@@ -53,7 +53,8 @@ class PasswordAttempt:
     async def check(self, name: str, password: str) -> tuple[PersonCredential, str]:
         """Return the person with this *name* and *password*, and the kind of the password: `PASSWORD` or `DIRECTORY`.
 
-        Raises LockstepError, which does not say what was wrong. After too many failures, it is also raised until a delay is over.
+        Raises LockstepError for a wrong name or password, without saying which. After too many failures, it is raised until a delay is
+        over.
         """
         name = name.strip()[:LONGEST_NAME]
         OF_PEOPLE.refuse_if_busy()

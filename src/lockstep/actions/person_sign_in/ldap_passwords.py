@@ -67,8 +67,8 @@ def without_domain(typed: str) -> str:
 
 
 async def verify_in_ldap(context: Context, found: PersonCredential | None, password: str) -> LdapVerdict:
-    """Whether *password* is the password of the person's entry. Each query takes the same time, whether or not the person and the entry
-    exist.
+    """Check whether *password* is the password of the person's entry. The queries take the same time, whether or not the person and the
+    entry exist.
 
     Raises LockstepError if the directory cannot be queried.
     """
@@ -81,7 +81,7 @@ async def verify_in_ldap(context: Context, found: PersonCredential | None, passw
     name = entries[0].dn if is_one else f"cn={new_secret()},{row.base_dn}"
     answer = await bind(server_of(context, row), name, password)
     if len(entries) > 1:
-        # None of their passwords is accepted, and neither is a local one, because the person has an entry.
+        # The sign-in fails whatever the password is, even a local one, because the person has entries in the directory.
         detail = f"Several entries have the {row.attribute} {found.user_principal_name if found else ''}"
         return LdapVerdict(has_entry=True, code=SignInCode.DIRECTORY_REFUSED, detail=detail)
     if not is_one:

@@ -1,5 +1,5 @@
-"""Codes of an authenticator app as the second factor of a person (TOTP, RFC 6238), each of which is accepted once: add and confirm the app.
-Also the removal of all second factors by an administrator.
+"""An authenticator app as the second factor of a person (TOTP, RFC 6238): add it, confirm it, and check its codes, each of which is
+accepted once. An administrator can remove all second factors of a person.
 """
 
 from __future__ import annotations

@@ -67,11 +67,11 @@ from lockstep.ports import Probe
 
 @dataclass(frozen=True, slots=True)
 class RemoteAction:
-    """An action that is offered to remote callers. *here* has parameters that are not sent, with the values that the server uses. *kept*
-    are parameters that a caller may not set.
+    """An action that is offered to remote callers. *here* has the values of parameters that the server sets and that are not transferred.
+    *kept* are parameters that a caller may not set.
 
-    If *tells* is false, the caller gets no result. If *is_long* is true, the action continues after its request was answered. *most* is
-    how many rows a caller may request at once, because the response is built in memory.
+    If *tells* is false, the caller gets no result. If *is_long* is true, the action continues after its request was answered. *most* is how
+    many rows a caller may request at once, because the response is built in memory.
     """
 
     here: Mapping[str, Any] = field(default_factory=dict)
@@ -172,7 +172,7 @@ EXPOSED: Mapping[str, RemoteAction] = {
     # Records may be long; `pages_of_log` reads all of them in pages.
     "logs.list_log": RemoteAction(most=1_000),
     "sign_in_logs.list_sign_ins": RemoteAction(most=1_000),
-    # The response is as long as these say.
+    # These parameters determine the length of the response.
     "activity.activity_of_each": RemoteAction(here={"days": activity.DAYS}),
     "activity.daily_activity": RemoteAction(here={"days": activity.DAYS}),
     "timeline.pages_of_timeline": RemoteAction(here={"size": timeline.EXPORTED}),

@@ -20,8 +20,8 @@ from lockstep.errors import conflict, invalid
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The result of an action, its messages, and the applications to which nothing is sent because no worker is running. *effects* has
-    the consequences if the action was only rehearsed.
+    """The result of an action. *said* are its messages, and *undone* the applications to which nothing is sent because no worker is
+    running. *effects* has the consequences if the action was only rehearsed.
     """
 
     result: Any

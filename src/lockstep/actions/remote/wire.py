@@ -34,7 +34,7 @@ def _as_secret(value: Any) -> Any:
 
 
 def _read_again(document: ConfigDocument) -> ConfigDocument:
-    """Read *document* again with the reader of configuration files, so that errors name the positions that the caller's file has."""
+    """Validate *document* by writing it as text and reading the text. Errors still name positions in the caller's file."""
     [read] = read_documents(write_documents([document]), "request")
     return replace(read, origin=document.origin)
 

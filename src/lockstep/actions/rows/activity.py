@@ -33,9 +33,11 @@ class DayActivityJson(TypedDict):
 
 
 class WorkStepJson(TypedDict):
-    """One step of time, which begins at *time* (UTC). *created*, *changed*, *removed* and *failed* count operations, as for a day.
+    """One time step of the charts, which begins at *time* (UTC). *created*, *changed*, *removed* and *failed* count operations, as for a
+    day.
+
     *failures* counts failed operations by error code. *responses* are the response times of writes. *waiting* is the highest number of
-    objects in the queue, null if it was not noted yet.
+    objects in the queue, or null if no number was recorded.
     """
 
     time: str
@@ -49,8 +51,8 @@ class WorkStepJson(TypedDict):
 
 
 class WaitDayJson(TypedDict):
-    """One day in UTC: the durations from a change in the directory to the account (*gained*), and to the account that was disabled or
-    deleted (*lost*).
+    """Waiting times on one day in UTC. *gained* is the time from a change in the directory until the account was usable, *lost* the time
+    until the account was disabled or deleted.
     """
 
     day: str
@@ -69,10 +71,10 @@ class CycleDurationJson(TypedDict):
 class AppActivityJson(TypedDict):
     """The figures of the charts of one application. *steps* are *stepSeconds* long, oldest first.
 
-    *waiting* is the number of objects in the queue now, *perMinute* the number of objects processed per minute in the last ten minutes, and
-    *emptyInSeconds* the time until the queue is empty at this rate, null if that cannot be said. *gained* and *lost* cover the last 7 days,
-    *waits* each of these days; *targetSeconds* is the target for p95. *cycles* are the newest that have ended, oldest first. *days* are the
-    last 14 days.
+    *waiting* is the present number of objects in the queue, *perMinute* the number of objects processed per minute in the last ten minutes,
+    and *emptyInSeconds* the time until the queue is empty at this rate; it is null if there is no such time. *gained* and *lost* cover the
+    last 7 days, *waits* has each of these days. *targetSeconds* is the target for p95. *cycles* are the newest finished cycles, oldest
+    first. *days* are the last 14 days.
     """
 
     application: str
@@ -91,16 +93,16 @@ class AppActivityJson(TypedDict):
 
 
 class WrittenJson(TypedDict):
-    """The numbers of accounts of one application that were written on each of the days, oldest first."""
+    """The number of accounts written in one application on each of the days, oldest first."""
 
     application: str
     written: Sequence[int]
 
 
 class ActivityJson(TypedDict):
-    """The changes of the last 14 days in all applications, oldest first. *lost* are the durations from a change in the directory to the
-    account that was disabled or deleted, over the last 7 days; *lostByDay* has each of these days, oldest first. *targetSeconds* is the
-    target for p95.
+    """The changes of the last 14 days in all applications, oldest first. *lost* is how long accounts stayed usable after the change in the
+    directory that ended access, over the last 7 days; *lostByDay* has each of these days, oldest first. *targetSeconds* is the target for
+    p95.
     """
 
     days: list[DayActivityJson]

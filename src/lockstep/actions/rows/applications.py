@@ -66,7 +66,9 @@ class AssignmentJson(TypedDict):
 
 
 class FoundAccountJson(TypedDict):
-    """*matchedBy* is the matching attribute that found the account; "" if Lockstep knew the account."""
+    """An account that a person already has. *matchedBy* is the matching attribute that found the account; "" if Lockstep knew
+    the account.
+    """
 
     name: str
     account: str
@@ -74,8 +76,8 @@ class FoundAccountJson(TypedDict):
 
 
 class AssignmentForecastJson(TypedDict):
-    """*added* people would be added. The accounts of *lookedUp* of them are known to exist (*existing*) or not to exist. *problem* says why
-    the others were not looked up.
+    """A forecast: the assignment would add *added* people. For *lookedUp* of them, the application was asked; *existing* are the accounts
+    that they already have. *problem* says why the others were not looked up.
     """
 
     application: str

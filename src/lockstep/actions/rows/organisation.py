@@ -13,7 +13,7 @@ class EnvironmentJson(TypedDict):
 
 
 class OrganisationJson(TypedDict):
-    """*name* is "" until it is set. *environment* is the badge in the top bar, or null if there is none."""
+    """The organisation. *name* is "" until it is set. *environment* is the badge in the top bar, or null if there is none."""
 
     name: str
     environment: EnvironmentJson | None

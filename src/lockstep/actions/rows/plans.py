@@ -44,7 +44,7 @@ class ExplanationJson(TypedDict):
 
 
 class EffectJson(TypedDict):
-    """One effect of a change on the people or groups of one application. A mere warning has neither *count* nor *names*."""
+    """One effect of a change on the people or groups of one application. A warning has neither *count* nor *names*."""
 
     application: str
     kind: str

@@ -32,11 +32,15 @@ MARKDOWN_HEADER = ("|   | Name | Action | Changes | Why |", "|---|---|---|---|--
 
 
 class PreviewJson(TypedDict):
-    """*state* is `waiting`, `running`, `done`, `failed` or `stopped`. *counts* has the objects by action, with `held` for writes that are
-    kept back and `due` for writes that the next incremental cycle makes; a full cycle makes all. *isStale* is true if the configuration was
-    changed since. *difference* compares a complete preview with the complete one before it: `earlier` is the number of the earlier one,
-    `changed` how many objects are planned differently or for the first time, and `gone` how many objects the earlier preview had and this
-    one lacks. It is null if there is no earlier one, or if that is not kept any more.
+    """A preview of a whole application. *state* is `waiting`, `running`, `done`, `failed` or `stopped`. *isStale* is true if the
+    configuration has changed since the preview was made.
+
+    *counts* has the number of objects for each action. `held` counts writes that are kept back; `due` counts writes that the next
+    incremental cycle makes, whereas a full cycle makes all.
+
+    *difference* compares a complete preview with the previous complete one, whose number is `earlier`. `changed` counts objects that are
+    planned differently or are new, `gone` objects that only the previous preview has. *difference* is null if there is no previous preview,
+    or if it is no longer kept.
     """
 
     id: int
@@ -58,7 +62,9 @@ class PreviewJson(TypedDict):
 
 
 class PreviewedObjectJson(TypedDict):
-    """*held* is true if a guard or a decision keeps the write back; *nextCycle* if the next incremental cycle looks at the object."""
+    """One object of a preview. *held* is true if a guard or a decision keeps the write back. *nextCycle* is true if the next incremental
+    cycle looks at the object.
+    """
 
     action: str
     held: bool

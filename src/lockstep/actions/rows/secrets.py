@@ -11,9 +11,11 @@ from lockstep.actions.stored_secrets import StoredSecret
 
 
 class StoredSecretJson(TypedDict):
-    """A secret without its value. *hint* is the shown part of it. *hasFormerKey*: the key that encrypted it has been replaced.
+    """A secret without its value. *hint* is the part of the secret that may be shown. *hasFormerKey* is true if the secret is still
+    encrypted with the former key.
 
-    *expiresAt* is null if the secret does not expire, and for a secret that another system issued, because Lockstep does not know its end.
+    *expiresAt* is null if the secret does not expire. It is also null for a secret that another system issued, because Lockstep does not
+    know when such a secret expires.
     """
 
     kind: str

@@ -122,7 +122,7 @@ class ClientSecretJson(TypedDict):
 
 
 class NewClientSecretJson(ClientSecretJson):
-    """*secret* is shown only here. *clientId* is the id that the application sends with the secret."""
+    """A new client secret. *secret* is shown only here. *clientId* is the id that the application sends with the secret."""
 
     clientId: str
     secret: str

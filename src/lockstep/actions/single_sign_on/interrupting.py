@@ -26,8 +26,8 @@ _METHOD = {SignOnMode.SAML: "SAML", SignOnMode.OIDC: "OpenID Connect"}
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """The interruption by a change. *sentences* is empty if nobody would notice: nobody signed in lately, or everything continues to
-    work.
+    """The interruption that a change would cause. *sentences* is empty if nobody would notice the change, because nobody signed in lately
+    or everything continues to work.
     """
 
     sentences: tuple[str, ...] = ()

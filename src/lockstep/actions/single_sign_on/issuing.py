@@ -59,7 +59,7 @@ class ApplicationSso:
         return self.settings.assignment_required
 
     def reply_url(self, asked: str = "") -> str:
-        """Return the address to which an assertion may be sent: the reply URL that the request *asked* for, or the default reply URL.
+        """Return the address to which an assertion may be sent: *asked*, the reply URL in the request, or else the default reply URL.
 
         Raises LockstepError if *asked* is not registered. URLs are compared character by character.
         """
@@ -113,7 +113,7 @@ async def claims_for(context: Context, app_id: str, person_id: str) -> Assertion
 
 
 async def read_claims(context: Context, connection: Connection, app: ApplicationRow, person_id: str) -> AssertionClaims:
-    """Return the same claims as `claims_for`. A claim that cannot be evaluated raises no error here; the result says what is wrong."""
+    """Return the same claims as `claims_for`. If a claim cannot be evaluated, the result has the reason, and no error is raised."""
     row = await application_sso.read_sign_on(connection, app.id)
     settings = await settings_in(context, connection, app, row)
     return await claims_by(
@@ -124,7 +124,7 @@ async def read_claims(context: Context, connection: Connection, app: Application
 async def claims_by(
     context: Context, connection: Connection, app: str, settings: SignOnSettings, person_id: str, *, salt: bytes
 ) -> AssertionClaims:
-    """Return the same claims as `read_claims`, by settings and a salt that were read before. *app* and *person_id* are ids."""
+    """Return the same claims as `read_claims`, with settings and a salt that the caller has already read. *app* and *person_id* are ids."""
     async with pipeline(connection):  # all queries in one round trip
         job, (objects, roles) = await asyncio.gather(
             jobs.find_job(connection, app),

@@ -72,8 +72,8 @@ async def openid_parts(
 async def openid_answers(
     connection: Connection, app: ApplicationRow, rows: Sequence[SignInRow], *, now: datetime
 ) -> dict[str, str]:
-    """Return Lockstep's response to each of these attempts, by the id of the record. If it was a code, the text also says whether the
-    application exchanged it for tokens: an application that rejects the response does not.
+    """Describe Lockstep's response to each of these attempts, by the id of the record. For a code, the text also says whether the
+    application has exchanged it for tokens; an application that rejects the response does not exchange the code.
     """
     codes = await openid_grants.codes_of_sign_ins(connection, app.id, [row.id for row in rows])
     return {row.id: _answer(row, app.display_name, codes.get(row.id), now) for row in rows}

@@ -20,7 +20,7 @@ class SignInCondition:
 
 @dataclass(frozen=True, slots=True)
 class TrialParts:
-    """*ready* has the conditions of the method itself. The other fields are as in `SignOnTrial`."""
+    """The parts of a `SignOnTrial` that depend on the method. *ready* has the conditions of the method itself."""
 
     method: SignInCondition
     ready: Sequence[SignInCondition]

@@ -35,7 +35,7 @@ from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.sign_in_log import SUCCESS, SignInFilter, SignInRow
 
 _ATTEMPTS, _READ = 5, 50
-# Refusals that are reported to the application, with the status of the response (SAML core, section 3.2.2.2).
+# Refusals that the application learns about, with the status in the response (SAML core, section 3.2.2.2).
 _STATUSES = {
     SignInCode.NO_PASSIVE: "NoPassive",
     SignInCode.NO_AUTHN_CONTEXT: "NoAuthnContext",
@@ -69,8 +69,8 @@ class SignOnTrial:
     a real test begins.
 
     *request* is "" if Lockstep begins the sign-in. *response* is empty if no assertion can be made. *attempts* are the newest entries of
-    the sign-in log about the person, and the requests that were refused before anybody signed in; the list is empty for a caller who may
-    not read the log.
+    the sign-in log about the person, and those about requests that were refused before anybody signed in; the list is empty for a caller
+    who may not read the log.
 
     With OpenID Connect, *audience* is the client id, *recipient* the first redirect URI, *request* an address, and *response* the payload
     of the ID token.

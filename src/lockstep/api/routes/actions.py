@@ -33,8 +33,8 @@ ActionName = Annotated[str, Path(description="Module and name", examples=["peopl
 
 
 class Call(Body):
-    """*shape* identifies the version of the form that the caller uses; any other version is refused. With *rehearse*, only the effects
-    on people are returned.
+    """A call of an action. *shape* identifies the form of arguments and results that the caller uses; any other form is refused. With
+    *rehearse*, only the effects on people are returned.
     """
 
     arguments: dict[str, Any] = Field(default_factory=dict, examples=[{"name": "anna@contoso.test"}])
@@ -43,7 +43,9 @@ class Call(Body):
 
 
 class CallJson(TypedDict):
-    """*said* are the messages of the action. *undone* are applications to which nothing is sent because no worker is running."""
+    """The result of a call. *said* are the messages of the action. *undone* are applications to which nothing is sent because no worker is
+    running.
+    """
 
     result: Any
     said: list[str]
@@ -81,7 +83,9 @@ async def begin_action(context: Asked, request: Request, action: ActionName, bod
 
 @router.post("/actions/{action}/stream", response_class=StreamingResponse, responses={200: STREAM})
 async def stream_action(context: Asked, request: Request, action: ActionName, body: Call) -> StreamingResponse:
-    """Call an action that returns many results. The events are `item` and `said`; the last one is `end` or `problem`."""
+    """Call an action that returns many results. Each result is an event `item`, each message an event `said`. The last event is `end` or
+    `problem`.
+    """
     items = stream_named(context, action, body.arguments, shape=body.shape)
     desk: Desk = request.app.state.desk
 

@@ -28,8 +28,8 @@ front = router_of("Administration", route_class=FrontRoute)
 
 
 class CallerJson(TypedDict):
-    """*permissions* apply everywhere, *ownPermissions* only in the applications that the caller owns (ids). *version* is the version of
-    the server.
+    """The caller. *permissions* apply everywhere, *ownPermissions* only in the applications that the caller owns, which are given by id.
+    *version* is the version of the server.
     """
 
     name: str
@@ -44,7 +44,7 @@ class CallerJson(TypedDict):
 
 
 class AdministratorJson(TypedDict):
-    """If *isFederated* is true, the administrator signs in through single sign-on, which determines the roles."""
+    """An administrator. If *isFederated* is true, the administrator signs in through single sign-on, which determines the roles."""
 
     email: str
     displayName: str
@@ -60,7 +60,7 @@ class AdministratorJson(TypedDict):
 
 
 class LinkToPasswordJson(TypedDict):
-    """*path* is a link on this server that works once. It is not shown again."""
+    """A link for setting a password. *path* is an address on this server; it works once and is not shown again."""
 
     email: str
     path: str
@@ -77,7 +77,7 @@ class TokenJson(TypedDict):
 
 
 class NewTokenJson(TypedDict):
-    """*token* is not shown again."""
+    """A new token. *token* is not shown again."""
 
     id: str
     name: str
@@ -94,7 +94,7 @@ class Invitation(Body):
 
 
 class AdministratorChange(Body):
-    """*roles* and *owns* replace the present ones."""
+    """The changes of an administrator. *roles* and *owns* replace the present ones."""
 
     roles: list[Role] | None = None
     owns: Annotated[list[Name], Field(max_length=200)] = Field(default_factory=list)
@@ -102,7 +102,7 @@ class AdministratorChange(Body):
 
 
 class NewTokenBody(Body):
-    """A personal token acts for you. A service token acts for itself, in every application."""
+    """The token to create. A personal token acts for you. A service token acts for itself, in every application."""
 
     name: Name = Field(examples=["terraform"])
     scopes: Annotated[list[Name], Field(max_length=50)] = Field(examples=[["applications.read", "logs.read"]])
@@ -225,7 +225,7 @@ async def list_tokens(context: Asked, query: Asking) -> Page[TokenJson]:
 
 @router.post("/tokens", status_code=201)
 async def create_token(context: Asked, body: NewTokenBody) -> NewTokenJson:
-    """Create a token. A token cannot create tokens: call this with a session."""
+    """Create a token. Tokens cannot create tokens, so this request needs a session."""
     make = access_tokens.create_service_token if body.service else access_tokens.create_personal_token
     new = await make(context, body.name, body.scopes, expires_in=timedelta(days=body.days))
     return _new(new)
@@ -248,7 +248,7 @@ async def _state(context: Context, email: str) -> dict[str, Any]:
 
 
 def _lasting(found: AdministratorJson) -> dict[str, Any]:
-    """Return the part that the ETag identifies: everything except the time of the last sign-in."""
+    """Return the members that the ETag covers: all except the time of the last sign-in."""
     return {name: value for name, value in found.items() if name != "lastSignInAt"}
 
 

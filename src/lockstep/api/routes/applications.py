@@ -47,7 +47,9 @@ class NewApplication(Body):
 
 
 class NewCredentials(Body):
-    """Omitted fields keep their values. Working credentials are replaced with failing ones only if *replaceWorking* is true."""
+    """New credentials. Omitted fields keep their values. Working credentials are replaced with failing ones only if *replaceWorking* is
+    true.
+    """
 
     tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
     secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])
@@ -62,7 +64,7 @@ class NewCredentials(Body):
 
 
 class NewAssignments(Body):
-    """If *replacesRoles* is true, the new role replaces all other roles that these people and groups have directly."""
+    """People and groups to assign. If *replacesRoles* is true, the new role replaces all other roles that are directly assigned to them."""
 
     users: Names = Field(default_factory=list, examples=[["kim.berg@contoso.test"]])
     groups: Names = Field(default_factory=list, examples=[["all-sales"]])

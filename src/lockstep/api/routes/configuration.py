@@ -46,7 +46,9 @@ class ScopeJson(TypedDict):
 
 
 class MappingChange(Body):
-    """Omitted fields keep their values; null removes a value. Give at most one of *source*, *expression* and *constant*."""
+    """Changes of one mapping. Omitted fields keep their values; null removes a value. Give at most one of *source*, *expression* and
+    *constant*.
+    """
 
     source: Text | None = Field(None, examples=["jobTitle"])
     expression: Annotated[str, Field(max_length=20_000)] | None = None
@@ -63,7 +65,7 @@ class NewAttribute(Body):
 
 
 class NewScope(Body):
-    """If there are no filters, everybody selected by *scope* passes. Omitted fields keep their values."""
+    """The new scope. Without filters, everybody in *scope* passes. Omitted fields keep their values."""
 
     scoping_filters: Filters | None = Field(
         None,
@@ -73,7 +75,7 @@ class NewScope(Body):
 
 
 class ScopeTrial(Body):
-    """Filters and a scope to try. The stored values are used for omitted fields."""
+    """Filters and a scope to try. For omitted fields, the stored values are used."""
 
     scoping_filters: Filters | None = None
     scope: Scope | None = None
@@ -84,7 +86,9 @@ class Trial(ScopeTrial):
 
 
 class SettingsChange(Body):
-    """Omitted fields keep their values. *interval* is an ISO 8601 duration. A threshold of 0 switches the guard off."""
+    """Changes of the settings. Omitted fields keep their values. *interval* is an ISO 8601 duration. A threshold of 0 switches the guard
+    off.
+    """
 
     mode: Text | None = None
     status: Text | None = Field(None, examples=["on"])

@@ -40,7 +40,7 @@ YAML_TEXT: dict[str, Any] = {"content": {YAML: {"schema": {"type": "string"}}}}
 
 
 class ExpressionBody(Body):
-    """Evaluate for a person, or for given attributes. The given attributes override those of the person."""
+    """An expression, and the person or the given attributes to evaluate it for. Given attributes override those of the person."""
 
     expression: Annotated[str, Field(max_length=20_000)] = Field(examples=['Join(" ", [givenName], [surname])'])
     user: Text = ""
@@ -58,7 +58,9 @@ class Files(Body):
 
 
 class FilesToApply(Files):
-    """*expected* are the changes in the plan that you have seen. If the changes are different now, the request is refused."""
+    """Documents to apply. *expected* are the changes in the plan that you have seen. If the changes are different now, the request is
+    refused.
+    """
 
     expected: list[dict[str, Any]] | None = None
     most_removals: Annotated[int, Field(ge=0, le=100_000)] = MOST_REMOVALS

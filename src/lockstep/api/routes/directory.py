@@ -74,7 +74,7 @@ class MembershipJson(TypedDict):
 
 
 class AttributeChange(Body):
-    """Maps attributes to values; "" removes an attribute."""
+    """Changes of a person: maps attributes to values; "" removes an attribute."""
 
     attributes: dict[Name, Text] = Field(examples=[{"department": "Sales"}], min_length=1, max_length=100)
 
@@ -84,7 +84,7 @@ class People(Body):
 
 
 class NewGroup(Body):
-    """With *membershipRule*, filters on people's attributes decide who is a member of the group."""
+    """A new group. With *membershipRule*, filters on people's attributes decide who is a member."""
 
     display_name: Name = Field(examples=["all-sales"])
     description: Text = ""
@@ -92,7 +92,7 @@ class NewGroup(Body):
 
 
 class MembersBody(Body):
-    """*members* are user principal names or, with *nested*, names of groups."""
+    """Members to add or remove. They are user principal names or, with *nested*, names of groups."""
 
     add: Names = Field(default_factory=list, examples=[["kim.berg@contoso.test"]])
     remove: Names = Field(default_factory=list)

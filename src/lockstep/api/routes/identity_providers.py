@@ -22,7 +22,7 @@ router = router_of("Administration")
 
 
 class ClaimRoleBody(Body):
-    """*app* is the application of an applicationOwner."""
+    """A role for the people who have a claim value. *app* is the application of an applicationOwner."""
 
     value: Name = Field(examples=["lockstep-operators"])
     role: Role

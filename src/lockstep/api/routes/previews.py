@@ -24,8 +24,9 @@ _OBJECTS = (
 
 @router.post("/applications/{app}/previews", status_code=202)
 async def begin_preview(context: Asked, request: Request, response: Response, app: AppName) -> PreviewJson:
-    """Ask for a preview of the whole application: what a full cycle would do to everyone. A worker makes it; the application is only read,
-    and nothing is written. The header Location has its address; read it until its state is neither `waiting` nor `running`.
+    """Ask for a preview of the whole application: what a full cycle would do to everyone. A worker makes the preview. The application is
+    only read, and nothing is written. The header Location has the address of the preview; read it until its state is neither `waiting` nor
+    `running`.
     """
     row = await job_previews.begin_preview(context, app)
     response.headers.update({"Location": rooted(request, f"/applications/{app}/previews/{row.id}"), **NEXT_LOOK})
@@ -43,7 +44,7 @@ async def list_previews(context: Asked, query: Asking, app: AppName) -> Page[Pre
 
 @router.get("/applications/{app}/previews/{preview}")
 async def show_preview(context: Asked, app: AppName, preview: int) -> PreviewJson:
-    """Show the progress of a preview, its counts, and what a person should look at."""
+    """Show a preview: its progress, its counts, and the risks that a person should look at."""
     return preview_json(app, await job_previews.show_preview(context, app, preview))
 
 

@@ -63,7 +63,7 @@ class QuarantineJson(TypedDict):
 
 
 class Start(Body):
-    """After a restore, *asOfBackup* accepts the people in the backup as current."""
+    """Options for switching provisioning on. After a restore, *asOfBackup* accepts the people in the backup as current."""
 
     as_of_backup: bool = False
 
@@ -78,13 +78,13 @@ class Restart(Body):
 
 
 class RunCycle(Body):
-    """With *full*, everybody is evaluated again and the application's accounts are listed."""
+    """Options for the cycle. With *full*, everybody is evaluated again and the application's accounts are listed."""
 
     full: bool = False
 
 
 class Push(Body):
-    """With *again*, values that the application did not keep before are sent again."""
+    """The people and groups to provision. With *again*, values that the application did not keep before are sent again."""
 
     users: Annotated[list[Name], Field(max_length=50)] = Field(
         default_factory=list, examples=[["kim.berg@contoso.test"]]
@@ -101,14 +101,14 @@ class Preview(Body):
 
 
 class Retry(Body):
-    """Selects all failed objects, only these people, or only the objects that failed with *code*."""
+    """The failed objects to retry: all, only these people, or only the objects that failed with *code*."""
 
     users: Names = Field(default_factory=list)
     code: Text = ""
 
 
 class Decision(Body):
-    """The ids of held writes, as listed. With *rejected*, writes that were rejected before are approved."""
+    """The held writes to decide about, by id. With *rejected*, writes that were rejected before are approved."""
 
     ids: Names = Field(min_length=1)
     rejected: bool = False

@@ -56,7 +56,7 @@ _AUDIT = (
 
 
 class VerifiedJson(TypedDict):
-    """*brokenAt* is the first entry that was changed or that follows a missing entry."""
+    """The result of the check. *brokenAt* is the first entry that was changed or that follows a missing entry; null if there is none."""
 
     intact: bool
     brokenAt: int | None
@@ -72,7 +72,7 @@ class SourceDecidedJson(TypedDict):
 
 
 class Confirmation(Body):
-    """*shown* is the member `shown` of the source, with the value that you read."""
+    """Confirms the pending decision of a source. *shown* is the value of the source's member `shown` that you have read."""
 
     shown: Text
 
@@ -90,7 +90,7 @@ class RetentionJson(TypedDict):
 
 
 class RetentionChange(Body):
-    """Maps kinds of records to days; with 0 they are kept forever. Omitted kinds keep their values."""
+    """Maps kinds of records to the number of days for which they are kept; 0 keeps them forever. Omitted kinds keep their values."""
 
     provisioning_log: Days | None = Field(None, examples=[90])
     sign_in_log: Days | None = None

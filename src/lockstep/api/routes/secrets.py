@@ -16,8 +16,8 @@ router = router_of("Administration")
 class StoredSecretsJson(TypedDict):
     """The secrets, and the id of the key that encrypts them.
 
-    *encrypted* counts all encrypted values, also those that are not in the list, such as second factors. *withFormerKey* counts those of
-    them that a replaced key encrypted.
+    *encrypted* counts all encrypted values, even those that are not in the list, such as second factors. *withFormerKey* counts the values
+    that are still encrypted with a former key.
     """
 
     keyId: str

@@ -50,7 +50,7 @@ class SignedOutJson(TypedDict):
 
 
 class SignInSettingChange(Body):
-    """Omitted fields keep their values."""
+    """Changes of how people may sign in. Omitted fields keep their values."""
 
     password: bool | None = None
     provider: bool | None = None

@@ -76,7 +76,7 @@ async def _timeline(context: Context, query: ListQuery, subject: TimelineSubject
 
 
 def _position(query: ListQuery) -> tuple[datetime | None, int]:
-    """Return where the page of the cursor begins: with the events before a time, after the first of them."""
+    """Return the position at which the page of the cursor begins: a time, and the number of events of that time to skip."""
     match query.after(list):
         case None:
             return None, 0

@@ -43,8 +43,8 @@ Columns = dict[Name, Name | list[Name]]
 
 
 class Reading(Body):
-    """Options for reading files; see the reference of CSV files. *map* names the attribute or attributes for each column; "id" makes a
-    column the key.
+    """Options for reading files; see the reference of CSV files. *map* maps each column to an attribute or several; "id" makes a column the
+    key.
     """
 
     map: Columns = Field(default_factory=dict, max_length=2000, examples=[{"E-mail": "userPrincipalName"}])
@@ -178,8 +178,8 @@ async def import_upload(
     """Import the file. If it cannot be imported completely, nothing is imported. The first import registers the source. If many people
     would leave at once, their removal waits for a decision.
 
-    The header Location has the address of the operation. Its result is the upload, with `imported`. The operation fails if there is a
-    newer dry run than *mark*.
+    The header Location has the address of the operation. Its result is the upload, with `imported`. The operation fails if a newer dry run
+    than *mark* exists.
     """
 
     async def work(inner: Context) -> Mapping[str, Any]:

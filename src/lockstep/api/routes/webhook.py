@@ -20,7 +20,7 @@ router = router_of("Mail")
 
 class WebhookBody(Body):
     """The webhook. Without *url*, the stored address is kept. Without *secret*, the stored one is kept if the origin stays the same; an
-    empty one ends the signing.
+    empty *secret* switches signing off.
     """
 
     url: Text | None = Field(default=None, examples=["https://hooks.contoso.com/lockstep"])
@@ -29,7 +29,7 @@ class WebhookBody(Body):
 
 @router.get("/webhook")
 async def show_webhook(context: Asked, request: Request) -> WebhookJson:
-    """The origin of the webhook, and whether its requests are signed. 404 if none is set up."""
+    """Show the origin of the webhook, and whether its requests are signed. The status is 404 if no webhook is set up."""
     found = await _webhook(context)
     if found is None:
         raise not_found("No webhook is set up")

@@ -179,7 +179,7 @@ async def _steps(context: Context, both: RunningProducts, wanted: UpOptions) -> 
 
 
 def summary(cycle: Cycle) -> str:
-    """A cycle in one line, with its counts."""
+    """Describe a cycle and its counts in one line."""
     counts = ", ".join(f"{number:,} {name}" for name, number in cycle.counts.items() if number and name != "unchanged")
     return f"{cycle.kind.capitalize()} cycle {cycle.done:,}/{counted(cycle.total, 'person')}" + (
         f": {counts}" if counts else ""

@@ -77,9 +77,9 @@ async def start_documo(data: Path, *, port: int) -> DocumoProcess:
 
 
 async def ask_documo(*arguments: str, entered: str = "") -> Any:
-    """Run one documo command and return its JSON output; None if it prints none. *entered*: its standard input.
+    """Run one documo command and return its JSON output, or None if it prints none. *entered* is sent to its standard input.
 
-    Raises LockstepError with the error that it printed.
+    Raises LockstepError with the error that the command printed.
     """
     process = await asyncio.create_subprocess_exec(
         *command(arguments),

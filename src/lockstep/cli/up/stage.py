@@ -124,7 +124,7 @@ async def connect(context: Context, documo: DocumoProcess) -> ConnectionResult:
 async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) -> tuple[int, int]:
     """Assign the demo's two groups and one person, once; return how many groups and people are assigned.
 
-    Principals in *but* are left out.
+    Groups and people named in *but* are left out.
     """
     held = await assignments.list_assignments(context, APP)
     if not held:

@@ -42,7 +42,7 @@ class ScimAccountReader:
         return {account["userName"].lower(): account for account in await self.listing()}
 
     async def listing(self) -> list[Mapping[str, Any]]:
-        """Return all accounts as listed. Raises LockstepError if the listing is inconsistent."""
+        """Return all accounts in the order of the listing. Raises LockstepError if the listing is inconsistent."""
         found: list[Mapping[str, Any]] = []
         start, total = 1, None
         while total is None or start <= total:
@@ -69,7 +69,7 @@ class ScimAccountReader:
 
 
 def observed(account: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values in this account of the five attributes in the tutorial's table."""
+    """Return the account's values for the five attributes in the tutorial's table."""
     name = account.get("name") or {}
     primary = [role.get("value") for role in account.get("roles") or [] if role.get("primary")]
     return {

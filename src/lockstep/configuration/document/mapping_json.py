@@ -162,7 +162,9 @@ def _means_several(source: MappingSource, apply: Apply) -> bool:
 
 
 def source_from_json(part: Part) -> MappingSource:
-    """Read the source of a value: the key source, constant or expression of *part*, or none of them. Raises ConfigurationError."""
+    """Read the source of a value from *part*: its key source, constant or expression, or return NoSource if it has none of these. Raises
+    ConfigurationError.
+    """
     given = [key for key in SOURCES if key in part]
     if len(given) > 1:
         raise part.error(given[1], f"only one of source, constant and expression is allowed; {given[0]} is already set")

@@ -1,4 +1,6 @@
-"""Export a configuration as the synchronization schema from which it was imported, with the same meaning. Pure."""
+"""Export a configuration as a synchronization schema of Entra with the same meaning. If it was imported from such a schema, parts that
+Lockstep does not use are exported unchanged. Pure.
+"""
 
 from __future__ import annotations
 

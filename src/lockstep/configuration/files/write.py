@@ -67,7 +67,7 @@ def _written(document: dict[str, Any]) -> str:
 
 
 def laid_out(value: Any) -> yaml.Node:
-    """Return the parts of *value*, each with a flag that says whether it is written on one line."""
+    """Convert *value* to a YAML node. Every part of the node says whether it is written on one line."""
     node: yaml.Node = _Representer(sort_keys=False).represent_data(_plain(value))
     _lay_out(node, "", 0)
     return node

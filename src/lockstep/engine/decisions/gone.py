@@ -21,9 +21,7 @@ def next_search(gone_at: datetime, moment: Moment) -> datetime:
 
 
 def ended(link: Link, moment: Moment) -> Link:
-    """Return *link* after its account was deleted without a usable answer. The only evidence for the deletion is the response "not
-    found".
-    """
+    """Return *link* after its account was deleted and the application answered only "not found", which does not prove the deletion."""
     return replace(
         link,
         state=LinkState.TOMBSTONE,

@@ -28,7 +28,9 @@ Answers = Mapping[str, Mapping[str, Any]]  # an `_entry` by target path
 
 @dataclass(frozen=True, slots=True)
 class Unkept:
-    """An attribute that was missing from the last *answers* responses. *mapping* is the fingerprint of its mapping at that time."""
+    """An attribute that was missing from consecutive responses. *answers* counts these responses. *mapping* is the fingerprint of the
+    attribute's mapping at that time.
+    """
 
     kind: ObjectKind
     path: str

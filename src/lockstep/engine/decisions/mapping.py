@@ -27,7 +27,7 @@ from lockstep.scim.target_values import MISSING, read_path
 # By target path: the values that are already in use in the application.
 TakenValues = Mapping[str, Collection[str]]
 
-# Attributes that decide whether a person may have access. Only mappings that read one of them are applied when an account is disabled.
+# Attributes that decide whether a person may have access. When an account is disabled, only the mappings that read one of them are applied.
 DISABLING: Final = frozenset({IS_SOFT_DELETED, "accountEnabled"})
 # Shared by all ordinary objects: creating empty mappings for each would take longer than evaluating two mappings.
 _NO_VALUES: Final[Values] = MappingProxyType({})

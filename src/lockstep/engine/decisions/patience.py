@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-# This number of consecutive unanswered requests about single objects does not yet pause the application.
+# Up to this number of consecutive unanswered requests about single objects, the application is not paused.
 TOLERATED = 9
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)

@@ -98,7 +98,7 @@ class Counts:
         return replace(self, cycle=in_cycle, hour=in_hour, day=in_day)
 
     def without(self, tally: Tally) -> Counts:
-        """Subtract *tally*: the effects of an object that is being tried again and has already been counted."""
+        """Subtract *tally*, the effects of an object that was already counted and is being tried again."""
         windows = (self.cycle, self.hour, self.day)
         cycle, hour, day = ((window - tally).larger(Tally()) for window in windows)
         return replace(self, cycle=cycle, hour=hour, day=day)

@@ -69,7 +69,7 @@ def _is_repeated(source: str, at: int) -> bool:
 
 
 def _letters(source: str, begin: int) -> list[tuple[int, str]]:
-    """Yield each character from *begin* on that is neither escaped nor inside a class, with its index."""
+    """Yield the characters from *begin* on, with their indexes. Escaped characters and the content of character classes are left out."""
     found, at, in_class = [], begin, False
     while at < len(source):
         letter = source[at]

@@ -22,7 +22,7 @@ class Scope(StrEnum):
     ALL = "all"
 
 
-MOST_CREATES_PER_REQUEST = 100  # so that the answer to a bulk request does not keep others waiting
+MOST_CREATES_PER_REQUEST = 100  # so that other work need not wait long for the answer to a bulk request
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Limits:
     concurrency: int | None = None
     max_retries: int | None = None  # quick retries after the application was down or busy
     members_per_patch: int | None = None  # members of a group per request; 1 if the application takes one at a time
-    creates_per_request: int | None = None  # accounts per bulk request; 1 if the application must get none
+    creates_per_request: int | None = None  # accounts per bulk request; 1 if the application must not get bulk requests
 
 
 @dataclass(frozen=True, slots=True)
