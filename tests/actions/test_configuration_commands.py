@@ -1,4 +1,4 @@
-"""The commands for configuration files: what they print where, and their exit codes."""
+"""The commands for configuration files: what they print to stdout and stderr, and their exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The LDAP directory of people's sign-in as a configuration file, on a real database and with a directory that answers."""
+"""Configuration files for the LDAP directory that people sign in with, on a real database and with a directory that answers."""
 
 from __future__ import annotations
 

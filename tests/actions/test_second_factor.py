@@ -1,4 +1,4 @@
-"""The second factor: a code counts once, recovery codes replace a lost device, and neither can be guessed in parallel."""
+"""The second factor: a code works once, recovery codes replace a lost device, and neither can be guessed by parallel attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemathesis against the whole API: no request brings a server error, and no answer is one that the description does not name.
+"""Schemathesis against the whole API: no request causes a server error, and every response is one that the description names.
 
 The organisation has been in use for a while: a Documo that answers, people with accounts, cycles, a log, an administrator, an upload.
 """

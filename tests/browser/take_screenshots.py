@@ -1,7 +1,7 @@
 """`make screenshots`: a picture of every page that links lead to, in both themes and three widths, into `screenshots/`.
 
-Options: the beginning of the addresses to take, such as /apps, or documo for Documo's pages; none takes all. The option `tour` takes
-those of docs/tour.md instead, into `docs/images/`, as much as a window of 1280 by 900 shows.
+Arguments: the beginnings of the addresses to take, such as /apps, or `documo` for Documo's pages; without arguments, all pages are taken.
+The argument `tour` takes the pictures of docs/tour.md instead, into `docs/images/`, each as large as a window of 1280 by 900.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Microsoft's tutorial for Documo, with nothing but the words of the tutorial, from the one-time link to accounts in Documo."""
+"""Microsoft's tutorial for Documo, followed by its words alone, from the one-time link to accounts in Documo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of CSV file keeps to the contract in every encoding; so do the files of the demo organisation."""
+"""Every kind of CSV file fulfils the contract in every encoding; so do the files of the demo organisation."""
 
 from __future__ import annotations
 

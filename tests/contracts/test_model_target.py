@@ -1,4 +1,4 @@
-"""The model that the tests of cycles use keeps to the contract, so that what they show holds for an application over HTTP."""
+"""The model that the tests of cycles use fulfils the contract, so that their results are also valid for an application over HTTP."""
 
 from __future__ import annotations
 

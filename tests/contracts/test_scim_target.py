@@ -1,4 +1,4 @@
-"""The SCIM target keeps to the contract over HTTP, against a real Documo. The proxy `Road` between them loses or refuses requests."""
+"""The SCIM target fulfils the contract over HTTP, against a real Documo. The proxy `Road` between them loses or refuses requests."""
 
 from __future__ import annotations
 

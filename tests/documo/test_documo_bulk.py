@@ -1,4 +1,4 @@
-"""Bulk requests: references in any order, one result per operation."""
+"""Bulk requests: operations may refer to each other in any order, and each has one result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory does not grow, whatever clients send: what a response leaves behind, what connections and the request log keep."""
+"""Memory use does not grow, whatever clients send: neither responses nor connections nor the request log keep too much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of scopes: those from before 0.1.0 are carried over in the database, and accepted as input."""
+"""The names of scopes: names from before 0.1.0 are replaced in the database, and still accepted as input."""
 
 from __future__ import annotations
 

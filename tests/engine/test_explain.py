@@ -1,4 +1,4 @@
-"""Why, and why not: the ladder of gates."""
+"""Explanations why a person has an account or has none: a sequence of gates."""
 
 from __future__ import annotations
 

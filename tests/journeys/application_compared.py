@@ -1,4 +1,4 @@
-"""The errors in an application once all is idle: its accounts and group members, compared with the directory."""
+"""Find errors in an application when provisioning is idle: compare its accounts and group members with the directory."""
 
 from __future__ import annotations
 

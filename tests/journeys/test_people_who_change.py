@@ -1,4 +1,4 @@
-"""The events of the rounds with kills are counted only if they changed somebody."""
+"""In the rounds with kills, an event is counted only if it changed somebody."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends the messages that are due once, in a separate process, to be killed: `python sender_to_kill.py CONNINFO`."""
+"""A process, to be killed, that sends the messages that are due and ends: `python sender_to_kill.py CONNINFO`."""
 
 from __future__ import annotations
 

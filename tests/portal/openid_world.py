@@ -1,4 +1,4 @@
-"""OpenID Connect applications of every kind, and what they and browsers send, for the tests of what Lockstep refuses."""
+"""OpenID Connect applications of every kind, and the requests of applications and browsers, for the tests of what Lockstep refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAML applications of every kind, and what they and browsers send, for the tests of what Lockstep refuses."""
+"""SAML applications of every kind, and the messages of applications and browsers, for the tests of what Lockstep refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Commands run in this process against a Documo over HTTP, from stages that are prepared once per test process."""
+"""Run commands in this process, against a Documo over HTTP. They start from stages, which are prepared once per test process and then
+copied.
+"""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ async def faults_of_menus(page: Page) -> list[str]:
 async def faults_of_dialog(page: Page, opener: str = "") -> list[str]:
     """Return the faults of the open dialog: Tab must stay inside, Escape must close it, and the focus must then go to *opener*.
 
-    By default that is the link to the page's address, or the content if there is no such link.
+    The default for *opener* is the link to the page's address, or the content if there is no such link.
     """
     found: list[str] = []
     address = page.url

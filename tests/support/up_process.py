@@ -55,7 +55,7 @@ class Up:
 
 @contextmanager
 def running_up(*options: str, ready: str = "READY") -> Iterator[Up]:
-    """Run it until the block ends; the block begins with the first line that contains *ready*."""
+    """Run `lockstep up` until the block ends. The block begins when a line that contains *ready* is printed."""
     data = Path(tempfile.mkdtemp(prefix="ls-up-"))
     data.chmod(0o711)  # PostgreSQL may run as another user and must be able to traverse it
     command = [str(BIN / "lockstep"), "up", "--data", str(data / "data"), *FREE_PORTS, *options]

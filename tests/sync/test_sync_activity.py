@@ -1,4 +1,6 @@
-"""The figures for the charts: recorded with the outcomes, summed by the minute, and the queue noted when it changes."""
+"""The figures for the charts are recorded with the outcomes and summed by the minute; the length of the queue is recorded when
+it changes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A leaver's account that the application does not show is disabled once it shows it again."""
+"""If the application does not show a leaver's account, the account is disabled once it is shown again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audit logs, and sources with what they hold back."""
+"""Audit logs, and sources with the changes that they hold back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit log says about a decision on held writes exactly what was decided."""
+"""The audit entry about a decision on held writes says exactly what was decided."""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ def browser_secret(request: Request) -> str:
 
 
 def set_browser_secret(response: Response, request: Request, secret: str, *, path: str) -> None:
-    """Store the secret that identifies the browser which brought a request to an address below *path*, until the request expires."""
+    """Store a secret by which the browser that started a request is recognised later, at addresses below *path*, until the
+    request expires.
+    """
     keep_cookie(response, request, BROWSER_COOKIE, secret, until=REQUEST_VALID, path=path)
 
 

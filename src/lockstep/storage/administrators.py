@@ -46,7 +46,7 @@ class AdministratorRow:
 
 @dataclass(frozen=True, slots=True)
 class RoleGrant:
-    """A role of an administrator. *app* is the application if the role is that of an application owner."""
+    """A role of an administrator. For the role of an application owner, *app* is the application."""
 
     role: str
     app: str | None = None

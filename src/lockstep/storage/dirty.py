@@ -73,7 +73,7 @@ class Claim:
 
     @property
     def is_compared(self) -> bool:
-        """Whether a full cycle has to compare the account, from the list of accounts or by reading it."""
+        """Whether a full cycle has to compare the account, using the list of accounts or by reading the account."""
         return FULL_CYCLE_MARK in self.reasons
 
     @property

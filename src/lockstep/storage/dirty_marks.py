@@ -37,8 +37,8 @@ async def mark_all(
 ) -> int:
     """Mark the objects of *kind* that are linked or assigned; with *everybody*, mark all of them. Returns how many were marked.
 
-    With a *cycle*, accounts that are gone are also looked for. Without one, the reason for marking is a changed configuration, which says
-    nothing about such accounts. Groups become due after people, so that their members have accounts by then.
+    With *cycle*, objects whose account is missing are marked too, so that it is searched for. Without *cycle*, the configuration has
+    changed, which is no reason to search for missing accounts. Groups become due after people, so that their members have accounts by then.
     """
     cursor = await connection.execute(
         sql.SQL(

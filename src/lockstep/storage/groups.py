@@ -65,8 +65,8 @@ async def names_that_find_one(connection: Connection, names: Sequence[str]) -> f
 
 async def find_groups(connection: Connection, name: str, *, is_deleted: bool = False) -> list[GroupRow]:
     """Return the groups with the display name *name* (ignoring case), or the group with the id *name*. Several groups may have the same
-    display name. A name that reads as an id is never looked up as a display name, because a source may give a group the id of another one
-    as its name.
+    display name. A *name* in the form of an id is never compared with display names, because a source may name a group after the id of
+    another group.
     """
     given = as_id(name)
     condition = "lower(display_name) = lower(%(name)s)" if given is None else "id = %(id)s"

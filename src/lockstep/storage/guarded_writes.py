@@ -31,8 +31,8 @@ async def lock_for_journal(connection: Connection, job: str) -> None:
 
 
 async def lock_for_count(connection: Connection, job: str) -> datetime:
-    """Wait for workers that are journalling guarded writes of *job*, and prevent new ones until this transaction ends. Returns the time by
-    the clock of the database: the journal entries of all later writes are newer.
+    """Wait for workers that are journalling guarded writes of *job*, and prevent new ones until this transaction ends. Returns the present
+    time of the database. Every write that is journalled afterwards has a later time.
     """
     await connection.execute(f"select pg_advisory_xact_lock_shared({_LOCKED})", (f"guards {job}",))
     at: datetime = (await only_row(await connection.execute("select clock_timestamp()")))[0]

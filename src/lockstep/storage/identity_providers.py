@@ -30,8 +30,8 @@ class ProviderRow:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRole:
-    """A rule that gives *role* to administrators with *value* in the claim. *app* is the application if the role is that of an
-    application owner.
+    """A rule that gives *role* to administrators with *value* in the claim. For the role of an application owner, *app* is the
+    application.
     """
 
     value: str

@@ -39,7 +39,7 @@ class CodeUse:
 
 @dataclass(frozen=True, slots=True)
 class GrantRow:
-    """The consent and session data of one sign-in to an application, to which its tokens belong."""
+    """One sign-in to an application, with the person's consent and the session. The tokens of the application belong to the grant."""
 
     id: str
     app: str

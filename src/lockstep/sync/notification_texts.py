@@ -53,8 +53,8 @@ class FailureReason:
 
 
 def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any], *, unreported: int = 0) -> MailText:
-    """The mail when an application enters quarantine, or when the reason changes. *unreported* is how often that has happened since the
-    last mail.
+    """Return the mail about an application that enters quarantine, or whose reason for it changes. *unreported* is how often that has
+    happened since the last mail.
     """
     error = quarantine.get("error") or {}
     message = without_names(str(error.get("message", "")))
@@ -78,7 +78,7 @@ def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any], 
 
 
 def quarantine_ended(about: ReportedApplication, quarantine: Mapping[str, Any], now: datetime) -> MailText:
-    """The mail when an application leaves quarantine."""
+    """Return the mail about an application that leaves quarantine."""
     return MailText(
         about.subject("provisioning left quarantine"),
         (
@@ -91,7 +91,7 @@ def quarantine_ended(about: ReportedApplication, quarantine: Mapping[str, Any], 
 
 
 def objects_fail(about: ReportedApplication, total: int, reasons: Sequence[FailureReason]) -> MailText:
-    """The mail about objects that keep failing, with the most frequent reasons."""
+    """Return the mail about objects that keep failing, with the most frequent reasons."""
     verb = "fails" if total == 1 else "fail"
     points = []
     for one in reasons[:MOST_REASONS]:
@@ -134,7 +134,7 @@ def changes_held(about: ReportedApplication, total: int, losses: int) -> MailTex
 
 
 def certificate_ends(about: ReportedApplication, sentence: str, ends_at: datetime, next_step: str) -> MailText:
-    """The mail that reports the approaching expiry of a signing certificate."""
+    """Return the mail that reports the approaching expiry of a signing certificate."""
     return MailText(
         about.subject("a signing certificate expires soon"),
         (_sentence(sentence), f"Expiration: {_time(ends_at.isoformat())}.", f"Next: {_sentence(next_step)}"),

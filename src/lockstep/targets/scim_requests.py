@@ -118,8 +118,8 @@ def page_request(kind: ObjectKind, *, start_index: int, count: int = PAGE_SIZE) 
 
 
 def create_request(kind: ObjectKind, values: Values, *, redacted_paths: Collection[str] = frozenset()) -> ScimRequest:
-    """Create an account. *values* are keyed by target path; a value of None leaves its attribute out. Those at *redacted_paths* and at
-    paths that name a secret are hidden in records.
+    """Create an account. *values* are keyed by target path; a value of None leaves its attribute out. The values at *redacted_paths*, and
+    at paths that name a secret, are hidden in records.
     """
     secret = (path for path in values if path in redacted_paths or names_a_secret(path))
     hidden = [text for path in secret for text in strings_in(values[path])]

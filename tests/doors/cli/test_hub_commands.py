@@ -1,4 +1,4 @@
-"""The commands an administrator types for the hub: what they print where, and their exit codes."""
+"""The commands for people, groups and sources: what they print to stdout and stderr, and their exit codes."""
 
 from __future__ import annotations
 

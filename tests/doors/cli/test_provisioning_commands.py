@@ -1,4 +1,4 @@
-"""Run, push, start, pause, restart and what stops them: the exit code says how it ended."""
+"""Run, push, start, pause and restart, and what stops them. The exit code says how each one ended."""
 
 from __future__ import annotations
 

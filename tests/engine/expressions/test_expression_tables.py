@@ -1,4 +1,4 @@
-"""Every case of the tables, and every example of the catalogue, gives what it says."""
+"""Every case of the tables, and every example of the catalogue, gives the stated result."""
 
 from __future__ import annotations
 

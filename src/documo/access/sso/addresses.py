@@ -49,8 +49,8 @@ async def service_address(store: Store, tenant_id: int, api_url: str) -> Service
 
 
 async def place_of(store: Store, tenant_id: int, host: str) -> SignInHost:
-    """Return the kind of the account's host that *host*, the Host header of a request, names. Every host that is not a verified domain of
-    the account is PUBLIC.
+    """Return to which of the account's hosts a request was sent. *host* is its Host header. The result is PUBLIC for every host that is not
+    a verified API or app domain of the account.
     """
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     for one in await list_domains(store, tenant_id):

@@ -1,4 +1,6 @@
-"""Collect what a person should look at before provisioning runs: what guards would hold, and effects on many accounts at once."""
+"""Collect the risks that a preview shows: writes that guards would hold, objects that cannot be provisioned, and effects on
+many accounts.
+"""
 
 from __future__ import annotations
 

@@ -101,7 +101,9 @@ def row_of(app: AppOverview) -> AppRow:
 
 
 def _outcome(paused: Sequence[str], refusals: Sequence[str]) -> str:
-    """Say what was paused. Refusals come before the paused applications, which the list shows too, because a long notice is cut off."""
+    """Return the notice: first the refusals, then the applications that were paused. A long notice is cut off, and the list shows the
+    paused applications as well.
+    """
     if not refusals:
         return f"{counted(len(paused), 'application')} paused" if paused else "Nothing was selected"
     done = f". Paused: {', '.join(paused)}" if paused else ""

@@ -1,4 +1,4 @@
-"""Record the effect of a write, whatever its action is called: it ends access, or changes a matching value."""
+"""Record the effect of a write independently of its action: whether it ends access, and whether it changes a matching value."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
