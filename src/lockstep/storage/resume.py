@@ -31,9 +31,9 @@ class Resume:
 
     *looks* counts consecutive failed requests. *rereads* counts those whose response was clear but requires a fresh read, such as a
     conflict. *did* names the action that settling found to have taken effect, as the counts of a cycle name it. *members_due* is true if
-    the group's own account was processed and counted. *refused_members* are directory ids of members to send last. *is_about_references* is
-    true if the object failed although its own account is in step. *account* is the account of another object that caused the failure.
-    *is_slowed* is true if the object waits for the end of a quarantine.
+    the group's own account was processed and counted. *refused_members* are directory ids of members to send last. *refused_in* is the
+    cycle that counted them. *is_about_references* is true if the object failed although its own account is in step. *account* is the
+    account of another object that caused the failure. *is_slowed* is true if the object waits for the end of a quarantine.
     """
 
     stage: Stage = Stage.FRESH
@@ -42,6 +42,7 @@ class Resume:
     did: str = ""
     members_due: bool = False
     refused_members: tuple[str, ...] = ()
+    refused_in: int | None = None
     is_about_references: bool = False
     account: str = ""
     is_slowed: bool = False
@@ -63,6 +64,7 @@ class Resume:
             "did": self.did,
             "membersDue": self.members_due,
             "refusedMembers": self.refused_members,
+            "refusedIn": self.refused_in,
             "isAboutReferences": self.is_about_references,
             "account": self.account,
             "isSlowed": self.is_slowed,
@@ -79,6 +81,7 @@ class Resume:
             did=stored.get("did", ""),
             members_due=stored.get("membersDue", False),
             refused_members=tuple(stored.get("refusedMembers", ())),
+            refused_in=stored.get("refusedIn"),
             is_about_references=stored.get("isAboutReferences", False),
             account=stored.get("account", ""),
             is_slowed=stored.get("isSlowed", False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lockstep.engine.plans import Step, StepStatus, StepType
 from lockstep.engine.records import Change, ObjectKind
@@ -12,6 +12,7 @@ from lockstep.postgres.ids import new_id
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import JournalEntry
 from lockstep.storage.log_record import LogRecord
+from lockstep.storage.resume import Resume
 from lockstep.storage.target_members import MemberChange, UnsureMember
 from lockstep.sync.outcome.log_records import record_of_members
 from lockstep.sync.outcome.outcomes import Failure
@@ -38,6 +39,7 @@ class MembersResult:
     not_kept: int = 0
     unverified: int = 0
     refused: dict[str, tuple[MemberChange, Answer]] = field(default_factory=dict)  # change and answer, by member
+    counted_refusals: frozenset[str] = frozenset()  # members whose refusal this cycle has counted already
 
     @property
     def counts(self) -> dict[str, int]:
@@ -45,11 +47,22 @@ class MembersResult:
         counts = {
             "membersAdded": self.added,
             "membersRemoved": self.removed,
-            "membersRefused": len(self.refused),
+            "membersRefused": len(self.refused.keys() - self.counted_refusals),
             "membersNotKept": self.not_kept,
             "membersUnverified": self.unverified,
         }
         return {name: count for name, count in counts.items() if count}
+
+
+def counted_refusals(claim: Claim) -> frozenset[str]:
+    """Return the members whose refusal the claim's cycle counted at an earlier turn of the group."""
+    resume = claim.resume
+    return frozenset(resume.refused_members) if resume.refused_in == claim.cycle else frozenset()
+
+
+def refusing(resume: Resume, refused: tuple[str, ...], *, cycle: int | None) -> Resume:
+    """Return *resume* for a group that is in step apart from the *refused* members, which *cycle* has counted."""
+    return replace(resume, is_about_references=True, refused_members=refused, refused_in=cycle if refused else None)
 
 
 def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequence[MemberChange]) -> JournalEntry:
@@ -134,3 +147,8 @@ def may_be_about_members(answer: Answer) -> bool:
     last = answer.exchanges[-1] if answer.exchanges else None
     is_refusal = answer.verdict in (Verdict.REFUSED, Verdict.CONFLICT, Verdict.GONE)
     return is_refusal and last is not None and last.status in ABOUT_MEMBERS
+
+
+def is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
+    """Whether *part* is a refused batch that will be split. Such a refusal is not logged; the refusal of the single member is."""
+    return len(part) > 1 and may_be_about_members(answer)

@@ -27,8 +27,11 @@ from lockstep.sync.drain.member_records import (
     MembersResult,
     chunk_entry,
     chunk_record,
+    counted_refusals,
+    is_step_of_search,
     may_be_about_members,
     refusal,
+    refusing,
     unsure_members,
     unverified_record,
 )
@@ -65,6 +68,7 @@ class MemberSync:
 
     async def outcome(self) -> tuple[Outcome, Answer | None]:
         """Bring the members in step. Returns what to record for the group, and the response that stopped the run, if any."""
+        self.result.counted_refusals = counted_refusals(self.claim)
         result = await self.run()
         if result.is_group_gone:
             outcome = giving_back.look_again(
@@ -171,7 +175,7 @@ class MemberSync:
         """
         outcome = outcomes.refused(self.claim, self.planned, failure, moment=self.services.moment())
         assert outcome.postponed is not None  # noqa: S101
-        resume = replace(outcome.postponed.resume, is_about_references=True, refused_members=refused)
+        resume = refusing(outcome.postponed.resume, refused, cycle=self.claim.cycle)
         counted = "" if self.claim.members_due else outcome.counted
         return replace(outcome, counted=counted, postponed=replace(outcome.postponed, resume=resume))
 
@@ -279,7 +283,7 @@ class MemberSync:
                     await target_members.compare_again(connection, self.job.id, self.claim.source_id, left)
                 etag = answer.account.etag if answer.account is not None else ""
                 await links.save_etag(connection, self.job.id, ObjectKind.GROUP, self.claim.source_id, etag)
-            if not _is_step_of_search(part, answer):
+            if not is_step_of_search(part, answer):
                 record = chunk_record(
                     self.claim, self.planned, operation_id, part, answer, initiated_by=self.initiated_by
                 )
@@ -291,8 +295,3 @@ class MemberSync:
             self.result.is_read_back |= any(is_sampled(one.member_id) for one in part)
             self.result.is_read_back |= shows_otherwise(answer, added=add, removed=remove)
         return answer
-
-
-def _is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
-    """Whether *part* is a refused batch that will be split. Such a refusal is not logged; the refusal of the single member is."""
-    return len(part) > 1 and may_be_about_members(answer)
