@@ -1,4 +1,4 @@
-"""End a command: every error is shown in one form on stderr, with its exit code. The command lines of both products use this.
+"""Run a command to its end: show errors on stderr, always in the same form, and set the exit code. Both command lines use this.
 
 Usage errors end with exit code 64, not with click's 2, because 2 means "changes present". It is not an error if the reader closes the pipe.
 """

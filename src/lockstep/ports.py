@@ -1,8 +1,8 @@
 """The interfaces that have several adapters: a target and its opener. Storage is always PostgreSQL and has no interface.
 
-A preview receives a `TargetReader`, which by its type cannot write. A `Target` returns an `Answer` for every write, whatever the
-application answered; it raises only for programming errors, before anything is sent. The lists in the docstrings are obligations:
-the contract suite (`tests/contracts`) has a test of the same name for each, and runs them against every adapter.
+A preview receives a `TargetReader`, which has no methods that write. A `Target` returns an `Answer` for every write, whatever the
+application answered; it raises only for programming errors, before anything is sent. The lists in the docstrings are obligations: the
+contract suite (`tests/contracts`) has a test of the same name for each, and runs them against every adapter.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ class Target(TargetReader, Protocol):
         etag: str,
         operation_id: str,
     ) -> Answer:
-        """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). *current* decides between replace and add for filtered paths."""
+        """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). For filtered paths, *current* shows whether to use replace or add."""
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer: ...
 
@@ -262,7 +262,7 @@ class Turns(Protocol):
     """A rate limit. The target asks it before every request, at the moment of sending."""
 
     async def spend(self) -> float:
-        """Count a request that is about to be sent. Return 0, or the seconds for which it must not be sent."""
+        """Count a request that is sent now, and return 0. If it must not be sent yet, return the seconds to wait and count nothing."""
 
 
 class Observer(Protocol):

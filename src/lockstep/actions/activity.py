@@ -49,8 +49,8 @@ async def daily_activity(context: Context, *, app: str = "", days: int = DAYS) -
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def activity_of_each(context: Context, *, days: int = DAYS) -> Mapping[str, Sequence[int]]:
-    """Return, by name of each application that the caller may read, the number of accounts written on each of the last *days* days
-    including today, oldest first.
+    """Return the number of accounts written on each of the last *days* days including today, oldest first. The keys are the names of the
+    applications that the caller may read.
     """
     today = context.now().astimezone(UTC).date()
     first = today - timedelta(days=days - 1)

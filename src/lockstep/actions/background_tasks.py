@@ -85,8 +85,8 @@ async def background_tasks() -> AsyncIterator[BackgroundTasks]:
 async def begin_task(
     context: Context, tasks: BackgroundTasks, name: TaskName, work: Work, *, explain: Explain
 ) -> TaskRow:
-    """Start *work* with the permissions of the caller, and return without waiting for it. *explain* converts its error to the form in
-    which it is shown.
+    """Start *work* with the permissions of the caller, and return without waiting for it. If the work fails, *explain* converts the error
+    to the form in which it is shown.
     """
     tasks.require_room()
     task = str(uuid.uuid4())

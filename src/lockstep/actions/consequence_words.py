@@ -21,7 +21,9 @@ def consequence_lines(found: Sequence[Consequences]) -> list[str]:
 
 
 def sentences_with_names(found: Sequence[Consequences]) -> list[tuple[str, Sequence[str]]]:
-    """Return a sentence without full stop for each effect, and the names of everybody whom it affects. A finding affects nobody by name."""
+    """Return a sentence without full stop for each effect, with the names of the affected people. Sentences about findings come without
+    names.
+    """
     told: list[tuple[str, Sequence[str]]] = []
     for one in found:
         for effect in _ORDER:

@@ -114,7 +114,7 @@ async def count_held(
 
 
 def groups_of(held: Sequence[HeldWrite]) -> list[HeldGroup]:
-    """Group *held*, which has the newest write last."""
+    """Group held writes. *held* must be sorted, with the newest write last."""
     found: dict[tuple[GuardCode, str, str], HeldGroup] = {}
     for one in held:
         key = (one.guard, one.reason, one.what)

@@ -167,7 +167,7 @@ async def follow_preview(context: Context, app: str, number: int, *, helps: bool
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def is_without_worker(context: Context, app: str, number: int) -> bool:
-    """Whether the preview waits although it could be made, because no worker runs."""
+    """Whether the preview is waiting only because no worker runs."""
     async with context.reading() as connection:
         row = await _find(connection, app, number)
         if not row.is_under_way:

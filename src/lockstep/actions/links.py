@@ -133,7 +133,7 @@ async def _without_link(context: Context, app: str) -> AsyncIterator[tuple[Job, 
 
 
 async def _made_accounts(context: Context, app: str) -> list[MadeAccount]:
-    """Return Lockstep's own creates whose accounts have no link."""
+    """Return the journal's creates whose accounts exist but have no link."""
     found: list[MadeAccount] = []
     async for job, kind, free in _without_link(context, app):
         async with context.reading() as connection:

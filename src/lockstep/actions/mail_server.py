@@ -1,5 +1,5 @@
-"""The mail server through which Lockstep sends notifications. Its password cannot be read back, and is used only with the server and the
-user for which it was entered.
+"""The mail server through which Lockstep sends notifications. Its password cannot be read back, and is used only with the server and user
+name for which it was entered.
 """
 
 from __future__ import annotations

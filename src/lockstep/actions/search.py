@@ -72,7 +72,7 @@ class Found:
 
     @property
     def asked(self) -> ApplicationHit | None:
-        """Return the application that the text names beside a person."""
+        """Return the application that the text names in addition to a person."""
         return next((one for one in self.applications if one.id == self.query.app), None)
 
     @property

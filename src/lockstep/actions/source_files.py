@@ -24,7 +24,7 @@ from lockstep.storage.sources import SourceRecord
 
 @dataclass(frozen=True, slots=True)
 class NamedFiles:
-    """The configuration of a source with its files as they are stored, and the paths that the operator of the machine named."""
+    """The configuration of a source in the form in which it is stored, and the paths in it that the operator of the machine named."""
 
     config: Mapping[str, Any]
     by_operator: Sequence[str]

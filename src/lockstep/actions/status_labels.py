@@ -9,7 +9,7 @@ from lockstep.engine.decisions.headline import Standing
 
 
 class StatusLabel(StrEnum):
-    """The words that people read. Programs should compare `Standing` instead."""
+    """The labels that people read. Programs should compare `Standing` instead."""
 
     NOT_CONFIGURED = "Not configured"
     SIGN_ON_ONLY = "Single sign-on only"

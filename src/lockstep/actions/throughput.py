@@ -23,12 +23,12 @@ from lockstep.storage import cycles, jobs
 from lockstep.storage.backlog import backlogs
 
 KEPT = timedelta(days=14)
-TARGET = timedelta(minutes=15)  # for gaining and for losing access, in most cases (p95)
+TARGET = timedelta(minutes=15)  # for waiting for access and for losing it, reached in most cases (p95)
 WAIT_DAYS = 7
 MOST_CYCLES = 20
 _RATE_OVER = timedelta(minutes=10)
 _DAY = timedelta(days=1)
-Figures = Mapping[tuple[str, int], Mapping[str, int]]  # numbers by name, for each part and place
+Figures = Mapping[tuple[str, int], Mapping[str, int]]  # by part and place: the numbers by name
 
 
 class ChartSpan(StrEnum):

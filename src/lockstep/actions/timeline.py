@@ -23,7 +23,7 @@ from lockstep.wording import did_you_mean
 
 PAGE = 30
 EXPORTED = 500  # events of one page of an export
-MOST_SKIPPED = 10_000  # events of one moment, which pages skip
+MOST_SKIPPED = 10_000  # events of the same moment that a page may skip
 MOST_NAMED = 10  # the most members that are listed for a change
 DIRECTORY, SIGN_INS = "directory", "sign-ins"  # shown in place of an application
 SubjectKind = Literal["person", "group"]

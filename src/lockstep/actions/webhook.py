@@ -144,7 +144,9 @@ def client_of(context: Context) -> HttpClient:
 
 
 def _place(context: Context, url: Secret) -> tuple[str, bytes]:
-    """Return the origin of *url* and the sealed *url*. A user name or password in it is refused by the rules."""
+    """Return the origin of *url*, and *url* encrypted. Raises LockstepError if the outbound rules refuse *url*, for example because it
+    contains a password.
+    """
     try:
         place = client_of(context).rules.check_url(url.reveal().strip())
     except Blocked as refused:

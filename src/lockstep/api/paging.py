@@ -67,7 +67,7 @@ class ListQuery:
         return base64.urlsafe_b64encode(orjson.dumps([self._path, self.sort, key])).decode().rstrip("=")
 
     def refuse_sort(self, only: str) -> None:
-        """Raise ApiError for any sort order except *only*, in which the list is stored."""
+        """Raise ApiError for any sort order except *only*, the order in which the list is stored."""
         if self.sort not in ("", only):
             raise _refused("sort", f"This list can be sorted only by {only}")
 

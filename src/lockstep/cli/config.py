@@ -115,7 +115,7 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
 
 
 def apply_documents(documents: Sequence[ConfigDocument], output: Output, *, yes: bool, dry_run: bool) -> None:
-    """Show what applying *documents* would change, removals included, and apply it after a confirmation."""
+    """Show the changes that *documents* would make, including removals, and make them after confirmation."""
     found = _planned(documents, prune=True)
     _apply(documents, found, output, prune=True, yes=yes, dry_run=dry_run, most_removals=len(found.changes))
 

@@ -20,7 +20,7 @@ USUAL_TEMPLATE = "custom"
 
 
 def imported(text: str, file: str, *, app: str, template: str = "") -> tuple[str, list[str]]:
-    """The file's YAML, and the lines of the report. Raises LockstepError if *text* is not a schema."""
+    """Return the file as YAML, and the lines of the report. Raises LockstepError if *text* is not a schema."""
     try:
         schema = orjson.loads(text)
     except orjson.JSONDecodeError as error:

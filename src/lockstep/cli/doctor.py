@@ -141,7 +141,7 @@ async def _listed(context: Context) -> list[HealthFinding]:
 
 
 async def _sources(context: Context, settings: Settings) -> list[HealthFinding]:
-    """Return findings about the folder below which administrators may name files, and about registered files outside it."""
+    """Return findings about the folder for files of sources, and about registered files outside it."""
     folder, name = settings.sources_folder, "files of sources"
     if folder.resolve() in (settings.data.resolve(), *settings.data.resolve().parents):
         return [HealthFinding(name, Level.FAIL, f"{folder} contains the data folder with its key, so administrators could name these files",

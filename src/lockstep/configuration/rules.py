@@ -1,4 +1,4 @@
-"""A job's configuration, the functions that read and write it, and the attributes that it depends on, for import from one place.
+"""A single place to import a job's configuration and the functions that read and write it. Also finds the attributes that it depends on.
 
 `dependencies` saves work: if no rule reads a changed attribute, no object is marked for re-evaluation.
 """

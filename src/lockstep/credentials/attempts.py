@@ -40,7 +40,9 @@ OF_ADDRESS = Limit(free=20, fades=timedelta(minutes=5))
 
 
 def network_of(address: str) -> str:
-    """Return an IPv4 address unchanged, and for an IPv6 address the network of its site."""
+    """Return an IPv4 address unchanged. For an IPv6 address, return its /64 network, because a client can choose the rest of
+    the address.
+    """
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

@@ -113,7 +113,7 @@ class _Walk:
     options: IntakeOptions
     after_commit: AfterCommit
     generation: int = 0
-    only_group: str | None = None  # the id of the only group that is read: members of other groups are not missing
+    only_group: str | None = None  # if only one group is read, its id; members of other groups do not count as missing
 
     async def run(self) -> None:
         self.only_group = await self._find_group()

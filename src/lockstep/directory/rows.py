@@ -198,7 +198,7 @@ class PassResult:
     renamings: list[Renaming] = field(default_factory=list)  # held, so neither created nor removed
     taken_by: dict[str, int] = field(
         default_factory=dict
-    )  # source to the number of its people whose names this source also uses
+    )  # by other source: how many of its people have a name that this source uses too
 
     def count(self, *, is_new: bool, is_back: bool, is_changed: bool) -> str:
         """Count one object. Returns the effect on the object, or "" if there was none. *is_back* is true if the object had been deleted."""

@@ -1,7 +1,7 @@
 """Count durations by length, and find percentiles in the counts. Pure.
 
-A length is a whole number: twenty lengths for each power of ten, so a percentile is exact to 6 percent. Counts of two periods are added by
-adding the numbers of each length, which percentiles themselves do not allow.
+A length is a class of similar durations. Each power of ten has twenty lengths, so a percentile is exact to 6 percent. Unlike percentiles,
+the counts of two periods can be added.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ _end: ContextVar[float | None] = ContextVar("deadline_of_work", default=None)
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Make all requests in the block together end within *seconds*."""
+    """Limit the total time of all requests in the block to *seconds*."""
     before = _end.set(asyncio.get_running_loop().time() + seconds)
     try:
         yield

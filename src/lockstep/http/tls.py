@@ -12,8 +12,8 @@ _File = tuple[str, int, int, int]  # path, inode, size in bytes, time of the las
 def tls_context(ca_file: str = "") -> ssl.SSLContext:
     """Return a context for TLS 1.2 or newer. It checks certificates and host names against the system's authorities and those in *ca_file*.
 
-    Reading the authorities costs about as much as a small request, so equal contexts are shared: do not change one. A changed file leads
-    to another context. Raises OSError if the file cannot be read or contains no certificate.
+    Reading the authorities costs about as much as a small request, so equal contexts are shared and must not be changed. After a file has
+    changed, a new context is created. Raises OSError if the file cannot be read or contains no certificate.
     """
     found = ssl.get_default_verify_paths()
     system = _state(found.cafile) if found.cafile else None

@@ -205,7 +205,9 @@ def stacked(columns: Sequence[str], series: Sequence[Series], hrefs: Sequence[st
 
 
 def sparkline(values: Sequence[int]) -> Sequence[Bar]:
-    """Return one bar for each of *values*, the highest as high as the drawing. A value of 0 has a low bar, so that its day is seen."""
+    """Return one bar for each of *values*, the highest as high as the drawing. A value of 0 has a low bar, so that the day
+    remains visible.
+    """
     top = max(values, default=0) or 1
     return [
         Bar(place + (1 - _BAR) / 2, round(HEIGHT - height, 2), _BAR, round(height, 2), "accent" if value else "idle")

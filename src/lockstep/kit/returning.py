@@ -21,10 +21,9 @@ def page_asked_for(request: Request) -> str:
 
 
 def nearest_page(address: str, paths: Collection[str]) -> str:
-    """Return *address* if one of *paths*, the addresses that have a page, matches it. Otherwise returns the nearest address above it that
-    has a page, or "/".
+    """Return *address* if it has a page, otherwise the nearest parent address that has one, or "/". *paths* are the addresses of all pages.
 
-    A page that was the answer to a POST can have an address that a GET does not find.
+    The page that answers a POST can have an address at which there is no page for a GET.
     """
     path, patterns = urlsplit(address).path, [compile_path(one)[0] for one in paths]
     above = path

@@ -39,7 +39,7 @@ class ClientRules:
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """The address to which a response goes, which was checked. *state* is returned to the application unchanged."""
+    """The checked address to which a response goes. *state* is returned to the application unchanged."""
 
     redirect_uri: str
     state: str = ""
@@ -48,11 +48,11 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request that was checked. *max_age* is the maximum age of the sign-in in seconds, or None for any age. If *enters_again* is true,
-    the person must authenticate again.
+    """A checked request. *max_age* is the maximum age of the sign-in in seconds, or None for any age. If *enters_again* is true, the person
+    must authenticate again.
 
-    *login_hint* is the name under which the person probably signs in. *id_token_hint* is an ID token of the expected person, which was
-    not checked yet.
+    *login_hint* is the name under which the person probably signs in. *id_token_hint* is an ID token of the expected person; it is not
+    checked yet.
     """
 
     reply: ReplyTo

@@ -88,9 +88,9 @@ async def sign_person_in(
 async def _check_factor(
     attempt: PasswordAttempt, found: PersonCredential, code: str, passkey: PasskeyAnswer | None
 ) -> str:
-    """Check the second factor after the password turned out to be right, and return which it is.
+    """Check the second factor after the password was accepted. Returns the method that was used.
 
-    Raise LockstepError unless *code* is a valid code of the person, or *passkey* the answer of one of their passkeys, and neither was used
+    Raises LockstepError unless *code* is a valid code of the person, or *passkey* the answer of one of their passkeys, and neither was used
     before.
     """
     context, visitor, owner = attempt.context, attempt.visitor, PasskeyOwner("person", found.person)

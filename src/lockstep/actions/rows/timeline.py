@@ -20,8 +20,8 @@ _ASSIGNMENTS: Mapping[str, str] = {"assigned": "Assigned to", "unassigned": "No 
 
 
 class ValueChangeJson(TypedDict):
-    """The old and the new value of one attribute. Managers and members have their names; after the first members only their number
-    follows.
+    """The old and the new value of one attribute. Managers and members are given by name. Of many members, only the first are named, and
+    the others are counted.
     """
 
     attribute: str

@@ -37,8 +37,8 @@ class CertificateForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """The active certificate of *app*, which has expired or expires soon. *is_urgent* is true from the last reminder before the expiry
-    on.
+    """The active certificate of *app*, which has expired or expires soon. *is_urgent* is true once the last reminder before the expiry is
+    due.
     """
 
     app: str

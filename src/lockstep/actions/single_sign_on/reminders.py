@@ -27,7 +27,7 @@ log = structlog.get_logger("lockstep.actions.reminders")
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """A certificate that expires, and the number of days before that at which the reminder is given: 60, 30 or 7."""
+    """A reminder of the certificate *ending*, given *days* days before it expires: 60, 30 or 7."""
 
     ending: Expiry
     days: int

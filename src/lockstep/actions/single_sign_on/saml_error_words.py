@@ -1,5 +1,5 @@
-"""Words with which applications refuse a SAML response, from the most specific to the most general. Each has its cause, the setting that
-the error concerns, and the next step.
+"""Error texts with which applications reject a SAML response, from the most specific to the most general. Each entry has the cause, the
+setting that the error concerns, and the next step.
 """
 
 from __future__ import annotations

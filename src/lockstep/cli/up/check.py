@@ -151,7 +151,7 @@ class CheckRun:
 
 
 def _both(first: VerificationResult, again: VerificationResult) -> dict[str, Any]:
-    """Return the number of values compared after the initial cycle, and the differences found then and after the changes."""
+    """Combine both results: the numbers from the check after the initial cycle, and the differences from both checks."""
     return {
         "accounts": first.accounts,
         "attributes": first.attributes,

@@ -25,7 +25,9 @@ def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def give_back(ours: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *ours* in the form of the document: the inverse of `keep` if none of Lockstep's values has changed."""
+    """Return *ours* with the document's values put back: the inverse of `keep`. Values that have changed in Lockstep since then are left as
+    they are.
+    """
     result = dict(ours)
     for key, pair in kept.items():
         unchanged = (

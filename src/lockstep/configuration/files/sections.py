@@ -64,7 +64,7 @@ def _environment(part: Part) -> dict[str, Any]:
 
 
 def _retention(part: Part) -> dict[str, int]:
-    """Return the days for each kind of records; with 0 they are kept forever."""
+    """Return the number of days for which each kind of records is kept; 0 means forever."""
     found: dict[str, int] = {}
     for limit in LIMITS:
         if limit.key in part:

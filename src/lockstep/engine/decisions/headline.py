@@ -116,7 +116,7 @@ def _waits(facts: Facts) -> str:
 
 
 def _also(facts: Facts) -> str:
-    """Return a sentence about anything besides a pending decision that prevents sending, or ""."""
+    """Return a sentence about the reason for which nothing is sent at present, or "". A pending decision does not count as a reason."""
     if not facts.has_worker:
         return f" No worker is running, so nothing is sent.{_waits(facts)}"
     trouble = facts.trouble or (f"In quarantine: {facts.quarantine}" if facts.quarantine else "")

@@ -148,7 +148,7 @@ def after_read(
 
 
 def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> JobConfiguration:
-    """Return *configuration* with the attributes whose differences are no longer written."""
+    """Return *configuration* with the attributes in *found* whose differences must no longer be written."""
     by_kind: dict[ObjectKind, set[str]] = {}
     for one in found:
         if one.answers >= ENOUGH and (attribute := _still_mapped(one, configuration)) and not is_essential(attribute):

@@ -34,7 +34,7 @@ class Tally:
 
     @classmethod
     def at_most(cls, count: int, *, new: int) -> Tally:
-        """Return the largest possible tally of *count* objects, of which *new* have no account yet: as if each had every effect."""
+        """Return an upper limit for the effects of *count* objects: each object has every effect. *new* of them have no account yet."""
         return cls(**{one.name: count for one in fields(cls)} | {"creates": new, "new_grants": new})
 
     def __add__(self, other: Tally) -> Tally:
@@ -48,7 +48,7 @@ class Tally:
         return bool(self.losses or self.grants or self.empties or self.renames)
 
     def larger(self, other: Tally) -> Tally:
-        """Return the larger number of each effect."""
+        """Return a tally with the larger of the two numbers for each effect."""
         return Tally(*map(max, _numbers(self), _numbers(other)))
 
     def of(self, code: GuardCode) -> int:

@@ -58,7 +58,7 @@ class JobSettings:
 
 @dataclass(frozen=True)
 class JobConfiguration:
-    """Everything that the decisions of one job read, identified by *version*."""
+    """The data on which all decisions of one job depend. *version* identifies it."""
 
     version: int
     scope: Scope = Scope.ASSIGNED

@@ -49,7 +49,7 @@ def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[
 
 
 def decide_membership(obj: SourceObject, rule: MembershipRule, moment: Moment) -> Membership:
-    """Whether *obj* is a member, with the reason."""
+    """Decide whether *obj* is a member, with the reason."""
     if not _may_be_member(obj):
         return Membership(False, "Deleted people are not members.")
     record = _record(obj)
