@@ -42,8 +42,8 @@ CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permissio
 
 
 def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[Action], Action]:
-    """Let the action begin only if the caller has *permission* everywhere, or for the application that the action's parameter *app* names.
-    Otherwise raises LockstepError.
+    """Return a decorator that checks the permission before the action begins, and raises LockstepError if it is missing. The caller must
+    have *permission* everywhere, or for the application that the action's parameter *app* names.
 
     For an application that the caller may not read, the error is the same as for an unknown application.
     """

@@ -62,7 +62,7 @@ class AssignmentForecast:
 
     @property
     def sentence(self) -> str:
-        """For example "Will add 3 people, 1 already exists in Documo"."""
+        """A sentence such as "Will add 3 people, 1 already exists in Documo"."""
         if not self.total:
             return f"Will add no people to {self.application}"
         added, app, number = f"Will add {counted(self.total, 'person')}", self.application, len(self.found)

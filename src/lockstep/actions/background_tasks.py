@@ -35,8 +35,8 @@ log = structlog.get_logger("lockstep.tasks")
 
 @dataclass(frozen=True, slots=True)
 class TaskName:
-    """The description of an operation. *kind* and *target* say what is done to which object; *resource* is the address where the effect can
-    be read.
+    """The description of an operation. *kind* and *target* say what is done and to which object. *resource* is the address at which the
+    result can be read.
     """
 
     kind: str

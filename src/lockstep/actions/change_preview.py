@@ -1,5 +1,4 @@
-"""Preview a change of an application's configuration: whose accounts would be created, updated, disabled or left unchanged, with the new
-values for some of them.
+"""Preview a change of an application's configuration: who would get, change or lose an account, with the new values for some people.
 
 The change is made in a transaction that is rolled back. Every person and group that the change could affect is planned before and after it.
 The application is not contacted. A person whose account exists there but is not linked is therefore shown as created.

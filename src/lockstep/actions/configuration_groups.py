@@ -1,6 +1,7 @@
-"""Groups that were created in Lockstep, as configuration files describe them: the description, and the rule that decides the members. A
-file can create and change such a group but never delete it, because all members would lose the access that the group gives them. `lockstep
-groups delete` deletes a group.
+"""Groups that were created in Lockstep, in the form of configuration files: the description, and the rule that decides the members.
+
+A file can create and change such a group but never delete it, because all members would lose the access that they have through the group.
+`lockstep groups delete` deletes a group.
 """
 
 from __future__ import annotations

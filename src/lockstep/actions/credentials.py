@@ -48,9 +48,10 @@ async def set_credentials(
     context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None,
     authentication: Authentication | None = None,
 ) -> CredentialView:  # fmt: skip
-    """Store the tenant URL, the secret, the authentication method, or several of these. A value that is not given stays unchanged. Raises
-    LockstepError if the URL or the secret is invalid, and if a stored secret would be used for another authentication method or another
-    server than it was entered for.
+    """Store the tenant URL, the secret, the authentication method, or several of these. A value that is not given stays unchanged.
+
+    Raises LockstepError if the URL or the secret is invalid. Also raises it if a stored secret would be used for an authentication method
+    or a server for which it was not entered.
     """
     if tenant_url is None and not secret_token and authentication is None:
         raise invalid("Neither a tenant URL nor a token was given", next_step="Use --tenant-url URL or --token-stdin")

@@ -61,7 +61,7 @@ async def only_application(context: Context) -> str:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def explain_person(context: Context, user: str, app: str) -> ExplainedObject:
-    """Return the present plan for one person, the conditions in the order in which they were checked, and everything that prevents the plan
+    """Return the present plan for one person, the conditions in the order in which they were checked, and everything that keeps the plan
     from being carried out.
     """
     services = new_services(context)

@@ -23,9 +23,10 @@ from lockstep.storage.identity_providers import ProviderRow
 async def admit_identity(
     context: Context, provider: ProviderRow, identity: Identity, claims: Mapping[str, Any]
 ) -> AdministratorRow:
-    """Return the administrator for *identity*, with the roles that *claims* give now; add the administrator at the first sign-in. Raises
-    LockstepError if the claims give no role, if the administrator is disabled, and if a new administrator would have the e-mail address of
-    another one. In the first case, the administrator's sessions and roles are removed.
+    """Return the administrator for *identity*, with the roles that *claims* give now; add the administrator at the first sign-in.
+
+    Raises LockstepError if the claims give no role, if the administrator is disabled, and if a new administrator would have the e-mail
+    address of another one. An administrator without a role in the claims also loses the present roles and sessions.
     """
     async with context.recording() as connection:
         await administrators.lock_administrators(connection)

@@ -1,6 +1,4 @@
-"""Groups as pages show them: members page by page, changes of people and groups together, and the effect of a rule before its group
-exists.
-"""
+"""Groups as pages show them: members page by page, changes of people and groups together, and the effect of a new group's rule."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _MOST_NAMED = 20  # in an entry of the audit log
 @dataclass(frozen=True, slots=True)
 class HeldWrite:
     """One held write. *guard* is the guard that held it, and *held_by* says why the guard asks for a decision. *reason* is the cause of the
-    write, one of `REASONS`; *why* says in a sentence how that cause applies to this person.
+    write, one of `REASONS`. *why* is a sentence that explains the cause for this person.
     """
 
     id: str
@@ -94,7 +94,7 @@ async def held_ids(
     search: str = "",
     rejected: bool = False,
 ) -> list[str]:
-    """Return the ids of the writes that `list_held` would return on all its pages; with *ids*, only the ids that are also in *ids*."""
+    """Return the ids of all writes that `list_held` would return, on all pages. With *ids*, return only those of them that are in *ids*."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         wanted = HeldFilter(ids=ids, reasons=reasons, search=search, rejected=rejected)

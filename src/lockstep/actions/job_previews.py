@@ -203,8 +203,8 @@ async def _find(connection: Connection, app: str, number: int) -> PreviewRow:
 
 
 async def _find_to_filter(connection: Connection, app: str, number: int, wanted: PreviewFilter) -> PreviewRow:
-    """Return the preview. Raises LockstepError if it does not exist, or if *wanted* compares it with a preview that the application does
-    not have or that is no longer kept.
+    """Return the preview. Raises LockstepError if the application does not have it, or does not have the preview that *wanted* compares it
+    with.
     """
     row = await _find(connection, app, number)
     if wanted.differs_from is not None:

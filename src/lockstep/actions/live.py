@@ -1,5 +1,5 @@
-"""Live events, which tell every open page and API client of this process what has changed. They come from PostgreSQL over one LISTEN
-connection.
+"""Live events, which tell the open pages and API clients of this process that something has changed. They come from PostgreSQL over one
+LISTEN connection.
 
 An event says which data a listener should read again. Events are kept for a while, so a listener that was disconnected can continue after
 the last event that it saw. If that is impossible, because too many events followed or the connection to PostgreSQL was lost, the listener

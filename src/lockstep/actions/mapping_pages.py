@@ -44,7 +44,7 @@ _NUMBER = re.compile(r"mappings\[(\d+)\](?:\.attributes\[(\d+)\])?")
 class MappingView:
     """One mapping. *rows* are its attributes in the form of an application's file, *filters* its scoping filters.
 
-    *by_target* are the findings about single attributes, *findings* those about the whole mapping. *kinds* lists the kinds of object for
+    *by_target* has the findings about single attributes, *findings* those about the whole mapping. *kinds* lists the kinds of object for
     which the application has mappings.
     """
 
@@ -142,8 +142,8 @@ async def count_concerned(context: Context, app: str, kind: ObjectKind) -> int:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def sample_names(context: Context, app: str, kind: ObjectKind, *, most: int = MOST_SAMPLES) -> list[SampleName]:
-    """Return some objects for which a page can try a mapping: first people whose account has values to compare with, then assigned people,
-    then any others.
+    """Return some objects for which a page can try a mapping: people with an account to compare with first, then assigned people, then
+    others.
     """
     async with context.reading() as connection:
         if kind is ObjectKind.GROUP:
@@ -175,7 +175,7 @@ async def show_sample(context: Context, app: str, kind: ObjectKind, name: str) -
 async def try_mapping(
     context: Context, app: str, kind: ObjectKind, target: str, changes: Mapping[str, Any], names: Sequence[str]
 ) -> list[TriedValue]:
-    """Return, for each of *names*, the value that the mapping of *target* would give with *changes*, which have the form that `set_mapping`
+    """Return, for each of *names*, the value that the mapping of *target* would give after *changes*. They have the form that `set_mapping`
     takes. Stores nothing.
 
     Raises LockstepError if the mapping does not compile or a name is unknown.

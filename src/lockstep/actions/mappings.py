@@ -140,8 +140,8 @@ async def decide_for(
     filters: Sequence[Mapping[str, Any]] | None = None,
     scope: Scope | None = None,
 ) -> tuple[str, ScopeDecision]:
-    """Decide whether one person or group is in scope: by the stored settings, or by *filters* and *scope* if they are given. Returns the
-    name of the object and the decision.
+    """Decide whether one person or group is in scope. *filters* and *scope*, if given, replace the stored settings. Returns the name of the
+    object and the decision.
     """
     async with context.reading() as connection:
         job = _with_scope(await read_job(context, connection, app), scope)

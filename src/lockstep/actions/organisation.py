@@ -1,5 +1,5 @@
-"""The organisation as the top bar of every page shows it: its name, and the badge that distinguishes installations such as test and
-production.
+"""The organisation's name, and the badge that distinguishes installations such as test and production. The top bar of every page shows
+both.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ async def start(context: Context, app: str, *, as_of_backup: bool = False) -> Jo
     """Switch provisioning on. The first start begins an initial cycle; a later start continues where provisioning stopped. Ends a
     quarantine.
 
-    After a restore, raises LockstepError until all sources have been read again, unless *as_of_backup* accepts the people in the backup as
-    current, for all applications. Also raises LockstepError if no credentials are stored.
+    After a restore, raises LockstepError until all sources have been read again. With *as_of_backup*, the people in the backup count as
+    current in all applications, and sources need not be read. Also raises LockstepError if no credentials are stored.
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
@@ -148,7 +148,7 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
-    """Open a cycle now that also retries everything that failed, and return the cycle without waiting for it; `follow` waits for its end.
+    """Open a cycle now, and retry everything that failed. Returns the cycle without waiting for it; `follow` waits for its end.
 
     *full* re-evaluates everybody and lists the application's accounts. Raises LockstepError if provisioning is off.
     """

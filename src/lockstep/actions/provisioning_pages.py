@@ -1,5 +1,5 @@
-"""The content of the pages about an application's provisioning, besides its status: the time that the cycle still needs, groups of
-failures, one cycle, and the progress of the setup.
+"""The content of the pages about an application's provisioning, except its status: the remaining time of a cycle, groups of failures, one
+cycle, and the progress of the setup.
 """
 
 from __future__ import annotations

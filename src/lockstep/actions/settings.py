@@ -152,8 +152,8 @@ async def set_mapping(
 
 
 async def _guarded_values(context: Context, app: str, target: str, kind: ObjectKind) -> Config:
-    """Return the privileged values that the gallery lists for the attribute, so that a mapping that is removed and added again is
-    guarded as before.
+    """Return the privileged values that the gallery lists for the attribute. A mapping that is removed and added again is therefore guarded
+    as before.
     """
     async with context.reading() as connection:
         template = (await job_row(connection, app)).template

@@ -39,7 +39,7 @@ class OutsideFile:
 
 
 def named_files(context: Context, config: Mapping[str, Any], known: SourceRecord | None) -> NamedFiles:
-    """Return *config* in the form in which the caller may store it for the source *known*, which is None for a new source.
+    """Return *config* in the form in which the caller may store it. *known* is the stored source, or None for a new one.
 
     Raises LockstepError for a file outside the folder for sources' files, unless the operator named the same file for this source before.
     """

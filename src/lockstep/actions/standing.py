@@ -37,8 +37,8 @@ class AppStanding:
 
 
 async def standings(connection: Connection, person: str, is_visible: Callable[[str], bool]) -> list[AppStanding]:
-    """Return the access of *person* (an id) to each visible application in which the person is assigned, has an account, or is in scope
-    because everyone is.
+    """Return the access of a person, given by id, to visible applications: those in which the person is assigned or has an account, and
+    those with everyone in scope.
     """
     apps = [one for one in await applications.list_applications(connection) if is_visible(one.id)]
     assigned = await read_entitlements_everywhere(connection, person)

@@ -35,9 +35,9 @@ class StoredSecret:
     the secret is stored encrypted. *has_former_key* is true if it is still encrypted with the former key. *hint* is the part of the secret
     that may be shown.
 
-    *app* and *owner* are the name and the display name of the application. A secret of no application has the *app* "", and its *owner* is
-    the server or provider that it is for, or "". *expires_at* is None if the secret does not expire, or if another system issued it, so
-    that Lockstep does not know when it expires.
+    *app* and *owner* are the name and the display name of the application. If the secret belongs to no application, *app* is "", and
+    *owner* is the server or provider that the secret is for, or "". *expires_at* is None if the secret does not expire, and if another
+    system issued it and Lockstep does not know its expiry.
     """
 
     kind: str

@@ -52,7 +52,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePosition:
-    """Where a page of a timeline begins: with the newest event before *before*, after the first *skip* of them."""
+    """The position at which a page of a timeline begins: after the first *skip* of the events before *before*, newest first."""
 
     before: datetime
     skip: int = 0

@@ -1,5 +1,6 @@
-"""The webhook that gets every notification. Its address may be a secret (a Slack address is one), so that only its origin can be read back;
-the signing secret cannot be read back at all, and is used only for the origin for which it was entered.
+"""The webhook that gets every notification. Its address may be secret, as at Slack, so only its origin can be read back.
+
+The signing secret cannot be read back at all, and is used only for the origin for which it was entered.
 """
 
 from __future__ import annotations

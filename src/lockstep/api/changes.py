@@ -1,4 +1,4 @@
-"""Changes that affect people: `?dryRun=true` shows the effects, and a change that needs consent is made only with `?confirm=true`."""
+"""Changes that affect people. `?dryRun=true` only shows the effects. A change that needs consent is refused without `?confirm=true`."""
 
 from __future__ import annotations
 

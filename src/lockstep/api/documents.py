@@ -27,8 +27,7 @@ Changes that concern people take `dryRun=true`, and `confirm=true` where people 
 """
 _BEFORE_SIGN_IN = frozenset({"sign_in"})  # there is no caller yet, and repeated requests are stored for a caller
 _METHODS = ("get", "post", "put", "patch", "delete")
-# Added here and not to the routes, because FastAPI would build a model of each problem for every route, which would more than double the
-# time of the start.
+# Added here and not to each route. For a route, FastAPI would build a model of each problem, which would more than double the start time.
 _PROBLEMS = {
     str(status): {
         "description": " / ".join(one.title for one in PROBLEM_TYPES.values() if one.status == status),

@@ -1,5 +1,5 @@
-"""The work that every route does before and after its own: identify the caller, check that a form comes from our own pages, turn errors
-into problems, and set the headers of the response.
+"""The steps that every route performs: identify the caller, check that a form comes from our own pages, turn errors into problems, and set
+the headers of the response.
 """
 
 from __future__ import annotations

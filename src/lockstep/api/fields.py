@@ -1,4 +1,4 @@
-"""`?fields=`: return only those members of the items of a list that the caller wants."""
+"""`?fields=`: limit the items of a list to the members that the caller wants."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ class NameOrAddress(click.ParamType[Any]):
 
 
 class ApplicationOrAddress(NameOrAddress):
-    """The name of an application, the address of one of its pages, or the address of a page with `?app=NAME` that explains whether a person
-    gets an account in it.
+    """The name of an application, or the address of a page: a page of the application, or one with `?app=NAME`, which explains whether a
+    person gets an account in it.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ def is_address(text: str) -> bool:
 
 
 def _require_server(address: SplitResult, ctx: click.Context | None) -> None:
-    """Raise LockstepError if *address* belongs to a server that is known and is not the one that the command works with."""
+    """Raise LockstepError if *address* belongs to a known server but the command works with a different one."""
     from lockstep.cli.remote.contexts import chosen_server, read_contexts  # imported only if an address was given
     from lockstep.cli.session import settings_of
 

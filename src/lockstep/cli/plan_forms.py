@@ -1,4 +1,4 @@
-"""Show the changes of `plan`, `diff` and `apply` to a configuration: as text, as Markdown for a pull request, and as a table of changes.
+"""Show the changes of `plan`, `diff` and `apply` as text, as Markdown for a pull request, or as a table.
 
 The Markdown must fit into one comment of a code host, so it names only the first people of each effect.
 """

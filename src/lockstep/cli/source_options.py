@@ -66,7 +66,7 @@ def config_from(files: Sequence[Mapping[str, str | None]], reading: ReadingOptio
 
 
 def overlaid(registered: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the *registered* options, with those in *given* replaced for this run. The registered files stay."""
+    """Return the options *registered*, with those in *given* replaced for this run. The registered files stay."""
     merged = dict(registered)
     for name, value in given.items():
         if name != "files":

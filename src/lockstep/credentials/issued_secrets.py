@@ -33,8 +33,8 @@ def derived(secret: str, use: str) -> str:
 
 
 def secret_of_forms(secret: str, use: str) -> str:
-    """Return the form secret of the session with the secret *secret*: the form secret inside it if `renewed_secret` made it, otherwise one
-    derived from it.
+    """Return the secret of a session's forms. *secret* is the secret of the session. It contains the form secret if `renewed_secret` made
+    it; otherwise the form secret is derived from it.
     """
     return secret.partition(".")[2] or derived(secret, use)
 

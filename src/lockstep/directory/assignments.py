@@ -20,8 +20,8 @@ ASSIGNMENT = "Assignment"
 
 
 def choose_role(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow) -> str:
-    """Return the id of the role that *wanted* names by value, display name or id, in any letter case; the default access if *wanted* is
-    empty.
+    """Return the id of a role. *wanted* names the role by value, display name or id, in any letter case. An empty *wanted* stands for
+    default access.
 
     Raises LockstepError if the role is unknown, ambiguous, disabled or only for applications.
     """

@@ -140,7 +140,8 @@ INVERSE_OF_ENABLED = frozenset(
 _EXTENSION = re.compile(r"extension_[0-9a-fA-F]{32}_[A-Za-z][A-Za-z0-9_]{0,119}")
 _FOLDED = {name.lower(): attribute for name, attribute in PERSON_ATTRIBUTES.items()}
 _FOLDED_GROUPS = {name.lower(): attribute for name, attribute in GROUP_ATTRIBUTES.items()}
-# Words for yes and no, and what Excel writes for TRUE and FALSE, in languages where the word has only one of the two meanings.
+# Words for yes and no in several languages, and the words that Excel writes for TRUE and FALSE. Words that mean yes in one language and no
+# in another are left out.
 _TRUE = "true yes 1 y wahr ja vrai oui verdadero sí si vero sì verdadeiro sim waar sant tosi kyllä sand prawda tak pravda ano igaz igen"
 _FALSE = "false no 0 n falsch nein faux non falso não nao onwaar nee falskt nej epätosi ei falsk nei fałsz nie nepravda ne hamis nem"
 WORDS: Mapping[str, bool] = dict.fromkeys(_TRUE.split(), True) | dict.fromkeys(_FALSE.split(), False)

@@ -68,9 +68,7 @@ def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
 
 
 def orders_of(text: str) -> frozenset[DayOrder]:
-    """Return the orders in which *text* is a valid date: one if only one is possible, both if *text* is ambiguous, none if the order
-    makes no difference.
-    """
+    """Return the orders in which *text* is a valid date. Returns both if *text* is ambiguous, and none if the order makes no difference."""
     found = _NUMERIC.fullmatch(text)
     if found is None or found["mark"] == "." or found["first"].lstrip("0") == found["next"].lstrip("0"):
         return frozenset()

@@ -107,9 +107,9 @@ class GuardCode(StrEnum):
 class Draft:
     """The decision for one object. *reasons* and *steps* concern this decision alone; a `Plan` adds those of the earlier decisions.
 
-    *mapped* holds all values that the mappings produce in this situation, or none if nothing may be written (`not_written`); *changes* is
-    the part that differs from the application. If a match was found and the link is new, *link_to* is set and *matched_by* is the target
-    attribute by which it was found.
+    *mapped* has all values that the mappings produce in this situation. It is empty if nothing may be written (`not_written`). *changes*
+    has only the values that differ from those in the application. If a match was found and the link is new, *link_to* is set, and
+    *matched_by* is the target attribute by which the match was found.
     """
 
     action: Action
@@ -168,7 +168,7 @@ class Plan(Draft):
 
     @property
     def ends_access(self) -> bool:
-        """Whether a person who can sign in now no longer can afterwards, because the account is deleted or disabled."""
+        """Whether the plan ends the access of an existing account, by deleting or disabling the account."""
         if not self.action.writes or self.action is Action.CREATE:
             return False
         return self.action.is_destructive or any(change.switches_off for change in self.changes)

@@ -139,7 +139,8 @@ class OutboundRules:
     def check_address(
         self, host: str, port: int, address: IPAddress, *, scheme: str = "https", what: str = "application"
     ) -> None:
-        """Raise Blocked if *address*, to which *host* resolves, is private and not allowed. *what* is the kind of server, for the advice.
+        """Raise Blocked if *address* is private and not allowed. *host* is the name that resolves to it. *what* is the kind of server, for
+        the advice.
 
         Link-local and cloud metadata addresses are refused even if the list contains the host or a network that includes them.
         """

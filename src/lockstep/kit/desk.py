@@ -77,7 +77,7 @@ class PageDesk(ABC, Generic[C, P]):
         return None
 
     async def shown_of(self, error: LockstepError, request: Request) -> LockstepError:
-        """Return *error* in the form in which its page shows it. A product can add details here."""
+        """Return *error* with the details that its page shows. A product can add more."""
         return error
 
     def app(self, routes: Sequence[BaseRoute], pages: Sequence[PageRoute[C]]) -> Starlette:

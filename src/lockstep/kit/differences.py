@@ -26,7 +26,7 @@ class JsonDifference:
 
 
 def json_differences(before: Any, after: Any) -> list[JsonDifference]:
-    """Return the differences: first those at paths in *before*, in its order, then those at paths that only *after* has."""
+    """Return the differences: first those at paths in *before*, in the order of *before*, then those at paths that are only in *after*."""
     return list(_walk("", before, after))
 
 

@@ -10,7 +10,7 @@ from starlette.routing import compile_path
 
 
 def page_asked_for(request: Request) -> str:
-    """Return the address of the page to return to: the address of *request* or, after a POST or a partial update, the address of the page
+    """Return the address of the page to return to. It is the address of *request* or, after a POST or a partial update, that of the page
     that sent it.
     """
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -1,4 +1,4 @@
-"""Identify a request: the request id in its response and its log lines, and the caller's trace id."""
+"""Identify a request by a request id, which is in its response and its log lines, and by the caller's trace id."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class MalformedMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One response. *code* and *text* belong to a result, *dn* and *values* (by attribute in lower case) to an entry."""
+    """One response. A result has *code* and *text*; an entry has *dn* and *values* (by attribute in lower case)."""
 
     number: int
     kind: int

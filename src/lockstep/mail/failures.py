@@ -1,8 +1,4 @@
-"""Failed deliveries: the step that failed, the reason, and what to do about it.
-
-Only a refusal of the recipient or of the message itself is final. Every other failure may be temporary, or an administrator may correct its
-cause.
-"""
+"""Failed deliveries: which step failed, why, and what to do about it."""
 
 from __future__ import annotations
 

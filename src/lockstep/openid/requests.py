@@ -83,8 +83,8 @@ def single(pairs: Pairs, *, longest: int = LONGEST) -> dict[str, str]:
 
 
 def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
-    """Return the address to which the response goes. Raises OAuthFault, which must not be redirected, unless exactly this redirect URI
-    is registered.
+    """Return the address to which the response goes. Raises OAuthFault unless exactly this redirect URI is registered. That fault must not
+    be sent to a redirect URI.
     """
     asked = given.get("redirect_uri", "")
     if asked not in client.redirect_uris:

@@ -19,8 +19,8 @@ from lockstep.storage import applications
 async def open_application(
     context: Context, name: str, secret: str, *, visitor: Visitor, origin: str
 ) -> ApplicationStart | NotAssigned | None:
-    """Return the address at which the application called *name* begins the sign-in of the person whose session has this *secret*.
-    Returns None if the application does not use OpenID Connect.
+    """Return the application's Sign on URL, where the application called *name* begins the sign-in. *secret* is the secret of the person's
+    session. Returns None if the application does not use OpenID Connect.
 
     Raises LockstepError if the session has ended, or if the application has no Sign on URL.
     """

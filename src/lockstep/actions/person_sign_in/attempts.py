@@ -107,8 +107,8 @@ class PasswordAttempt:
         return meant
 
     async def verified(self, found: PersonCredential | None, password: str) -> LdapVerdict:
-        """Return the response of the LDAP directory. Raises LockstepError, without a reason, if the directory cannot be queried; that
-        does not count as a failed sign-in.
+        """Return the response of the LDAP directory. Raises LockstepError if the directory cannot be queried, which does not
+        count as a failed sign-in. The error does not tell the cause.
         """
         try:
             return await verify_in_ldap(self.context, found, password)

@@ -75,8 +75,8 @@ async def set_ldap(context: Context, change: LdapChange, *, seen: str = "") -> L
 def ldap_row(context: Context, change: LdapChange, before: LdapDirectory | None) -> LdapDirectory:
     """Return the row that *change* describes, with the password sealed.
 
-    Raises LockstepError for invalid settings, and if the stored password would be used with a different server or bind DN than the one it
-    was entered for.
+    Raises LockstepError for invalid settings. Also raises it if the stored password would be used with a server or bind DN for which it was
+    not entered.
     """
     check_change(context, change)
     password = change.password

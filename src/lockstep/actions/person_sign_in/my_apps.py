@@ -23,10 +23,8 @@ class Tile:
 
 @open_to_all
 async def my_apps(context: Context, secret: str) -> Sequence[Tile]:
-    """Return the applications with single sign-on that the person with this session may open, sorted by name: the assigned applications,
-    and those that need no assignment.
-
-    Raises LockstepError if the session has ended.
+    """Return the applications with single sign-on that the person with this session may open, sorted by name. These are the assigned
+    applications, and those that need no assignment.
     """
     caller = await person_or_refusal(context, secret)
     async with context.reading() as connection:

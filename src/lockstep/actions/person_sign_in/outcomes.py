@@ -1,6 +1,6 @@
-"""Outcomes of attempts to sign in: the codes of the sign-in log, the sentence that belongs to each code, and the writing of log records.
+"""Outcomes of attempts to sign in: their codes, the sentence for each code, and the records in the sign-in log.
 
-A person who is not authenticated reads the same sentence for every refusal. Only the log, which administrators read, says what was wrong.
+A person who is not authenticated reads the same sentence for every refusal. Only the log, which administrators read, has the reason.
 """
 
 from __future__ import annotations

@@ -160,8 +160,8 @@ async def accept_link(
 ) -> PersonSignedIn | None:
     """Set the password of the person for whom the link was made. The link stops working and all sessions of the person end.
 
-    Returns a new session, or None for a person with a second factor, who must then sign in with password and code. Raises LockstepError
-    if the link no longer works, or if the password does not meet the rules; in the second case the link still works.
+    Returns a new session, or None for a person with a second factor, who must then sign in with password and code. Raises LockstepError if
+    the link no longer works. Also raises it if the password does not meet the rules; the link then still works.
     """
     name = await owner_of_link(context, secret)
     check_password(password, name, longest=LONGEST_PASSWORD)

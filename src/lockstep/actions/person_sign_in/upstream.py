@@ -63,8 +63,8 @@ async def come_back(
     visitor: Visitor,
     replaces: str = "",
 ) -> PersonArrival:
-    """Finish a sign-in. *answer* are the parameters with which the browser came back from the provider, and *cookie* is the cookie that the
-    browser kept. *replaces* is the secret of the browser's previous session, which ends.
+    """Finish a sign-in. *answer* has the parameters that the provider added to the address, and *cookie* is the cookie that the browser
+    kept. *replaces* is the secret of the browser's previous session, which ends.
 
     Raises LockstepError if the answer does not belong to the cookie or was used before. The message of every other refusal is the same; the
     log has the reason.

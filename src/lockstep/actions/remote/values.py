@@ -1,4 +1,5 @@
-"""Convert results of actions to JSON and back without loss: a command prints the same output from a transferred result as from a local one.
+"""Convert results of actions to JSON and back without loss, so that a command prints the same output for a remote result as for a local
+one.
 
 Records, enumerations, tuples and times are marked with `$`. Only records and enumerations of Lockstep are rebuilt. A secret is never
 transferred.

@@ -21,8 +21,8 @@ class PercentilesJson(TypedDict):
 
 
 class DayActivityJson(TypedDict):
-    """Numbers of accounts on one day in UTC. *changed* counts accounts that were updated, enabled or linked, *removed* those that were
-    disabled or deleted, and *failed* attempts.
+    """Numbers of accounts on one day in UTC. *changed* counts accounts that were updated, enabled or linked, *removed* accounts that were
+    disabled or deleted, and *failed* the failed attempts.
     """
 
     day: str
@@ -51,8 +51,8 @@ class WorkStepJson(TypedDict):
 
 
 class WaitDayJson(TypedDict):
-    """Waiting times on one day in UTC. *gained* is the time from a change in the directory until the account was usable, *lost* the time
-    until the account was disabled or deleted.
+    """Waiting times on one day in UTC, from a change in the directory until the account was usable (*gained*), or was disabled or deleted
+    (*lost*).
     """
 
     day: str
@@ -100,9 +100,9 @@ class WrittenJson(TypedDict):
 
 
 class ActivityJson(TypedDict):
-    """The changes of the last 14 days in all applications, oldest first. *lost* is how long accounts stayed usable after the change in the
-    directory that ended access, over the last 7 days; *lostByDay* has each of these days, oldest first. *targetSeconds* is the target for
-    p95.
+    """The changes of the last 14 days in all applications, oldest first. *lost* has the times from a change in the directory until the
+    account was disabled or deleted, over the last 7 days. *lostByDay* has each of these days, oldest first. *targetSeconds* is the target
+    for p95.
     """
 
     days: list[DayActivityJson]

@@ -22,8 +22,8 @@ _RANKS: Sequence[frozenset[str]] = (
 
 
 def class_for(methods: Sequence[str], wanted: Sequence[str], comparison: str) -> str | None:
-    """Return the authentication context class for a session that began with *methods*, or None if that class does not satisfy *wanted* by
-    the rule *comparison*.
+    """Return the authentication context class of a session that began with *methods*. Returns None if the class does not satisfy *wanted*
+    under the rule *comparison*.
 
     For a session that began at an identity provider, the class is "unspecified", because Lockstep does not know how the provider checked
     the person.

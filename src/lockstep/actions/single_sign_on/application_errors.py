@@ -1,4 +1,4 @@
-"""Explain an application's error after it refused Lockstep's response: the cause, and what to check.
+"""Explain the error with which an application refused Lockstep's response: the cause, and what to check.
 
 Applications report the reason only to the browser, in words that depend on their library. Lockstep looks for known words in the text that
 an administrator copies from the application's page: a sentence, or an address with `error` and `error_description`.

@@ -1,4 +1,4 @@
-"""Determine, before a change of single sign-on is made, how many people it would interrupt and what would no longer work.
+"""Determine the effect of a change of single sign-on before it is made: how many people it would interrupt, and what would no longer work.
 
 The sign-in log shows how many people signed in lately, but not through which redirect URI, so there is no number for a single address.
 """

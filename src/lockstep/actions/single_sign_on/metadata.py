@@ -1,5 +1,5 @@
-"""SAML metadata: Lockstep's metadata for an application, and an application's own metadata, from which Lockstep fills in the application's
-settings.
+"""SAML metadata in both directions: create Lockstep's metadata for an application, and fill in an application's settings from its own
+metadata.
 
 Metadata is fetched under the same rules as all other outbound requests.
 """

@@ -35,7 +35,7 @@ class Reminder:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def remind_of_certificates(context: Context) -> list[Reminder]:
-    """Give the reminders that are due for active certificates, and return those that this call gave."""
+    """Give the reminders that are due for active certificates. Returns the reminders that this call gave."""
     given = []
     for ending in await expiring_certificates(context):
         reminder = Reminder(ending, _due(ending, context.now()))

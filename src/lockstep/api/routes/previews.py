@@ -51,8 +51,10 @@ async def show_preview(context: Asked, app: AppName, preview: int) -> PreviewJso
 @router.get("/applications/{app}/previews/{preview}/objects")
 async def list_preview_objects(context: Asked, query: Asking, app: AppName, preview: int) -> Page[PreviewedObjectJson]:
     """List what would be done to each person and group, and why: losses of access first. The filter supports `action eq`, `effect eq`,
-    `kind eq`, `name co` and `differsFrom eq` with the number of an earlier preview of the application: objects that the earlier preview
-    lacks, or for which it has another action, reason code, account, change or decision to hold.
+    `kind eq`, `name co` and `differsFrom eq`.
+
+    `differsFrom eq` compares with the earlier preview of that number. It selects new objects, and objects with another action, reason code,
+    account, change or decision to hold.
     """
     query.refuse_sort("action")
     wanted = PreviewFilter(**selected(query.filter, _OBJECTS))

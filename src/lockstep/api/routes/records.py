@@ -215,7 +215,9 @@ async def reject_source(context: Asked, source: str) -> SourceDecidedJson:
 async def remove_source(
     context: Asked, unchanged: Unchanged, consent: Consenting, source: str, withObjects: bool = False
 ) -> Effects[int]:
-    """Remove a source. With *withObjects*, its people and groups are moved to the recycle bin, and the result is their number."""
+    """Remove a source. With *withObjects*, its people and groups are moved to the recycle bin. The result is the number of
+    moved objects.
+    """
 
     async def work(inner: Context) -> int:
         return await sources.remove_source(inner, source, with_objects=withObjects)

@@ -50,7 +50,9 @@ async def show_timeline_of_group(context: Asked, query: Asking, group: str, only
 
 @router.get("/activity", tags=["Provisioning"])
 async def show_activity(context: Asked) -> ActivityJson:
-    """Show the changes of the last 14 days, and how long people kept access that had to end, in all applications that you may read."""
+    """Show the changes of the last 14 days in all applications that you may read, and how long people kept access that should
+    have ended.
+    """
     days = await activity.daily_activity(context)
     written = await activity.activity_of_each(context)
     return activity_json(days, written, await throughput.show_leaving(context))
@@ -58,8 +60,8 @@ async def show_activity(context: Asked) -> ActivityJson:
 
 @router.get("/applications/{app}/activity", tags=["Provisioning"])
 async def show_activity_of_application(context: Asked, app: AppName, span: Span = ChartSpan.HOUR) -> AppActivityJson:
-    """Show the figures of the charts: operations, failures, the queue and response times by step of time; how long people waited for
-    access, or kept it for too long, in the last 7 days; the durations of cycles; and the changes of the last 14 days.
+    """Show the figures of the charts. For each time step: operations, failures, the queue and response times. For the last 7 days: how long
+    people waited for access, or kept it for too long. Also the durations of cycles, and the changes of the last 14 days.
     """
     found = await throughput.show_throughput(context, app, span=span)
     return app_activity_json(found, await activity.daily_activity(context, app=found.app))

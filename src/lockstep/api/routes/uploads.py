@@ -1,4 +1,4 @@
-"""Sources and uploads: register and rename a source, list the changes of its imports; upload a file, try it and import it."""
+"""Sources and uploads: register and rename a source, list the changes of its imports, and upload, try and import a file."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class Changes:
         )
 
     async def _wait_for(self, name: str, expectation: Expectation) -> Mapping[str, Any]:
-        """Return what Documo shows once it matches *expectation* or, if it never does, what it shows last."""
+        """Return the person's account in Documo once it matches *expectation*. If it never does, return the last state."""
         give_up_at = time.monotonic() + GIVE_UP_SECONDS
         while True:
             account = await self._reader.one(expectation.user_name)

@@ -68,7 +68,7 @@ def rows(file: Path) -> Iterable[dict[str, str]]:
 def expect_accounts(
     contoso: Contoso, assignments: Sequence[DemoAssignment], role_order: Sequence[str]
 ) -> dict[str, Expectation]:
-    """Return the expectation for every assigned person, by lower-case user principal name. Disabled people have *active* None."""
+    """Return the expectation for every assigned person, by lower-case user principal name. For disabled people, *active* is None."""
     roles: dict[str, set[str]] = {}
     for assignment in assignments:
         for name in contoso.holders(assignment):

@@ -1,4 +1,4 @@
-"""Compare a declared document with the present configuration, and compute the content of its sections after it is applied.
+"""Compare a declared document with the present configuration, and compute the content that its sections will have.
 
 Only sections in the document are compared. Items that are not in the file are shown as `-` and kept unless pruning is requested; changes
 inside an item are shown as `~`. The order of roles matters; the order of attributes, filters and assignments does not.

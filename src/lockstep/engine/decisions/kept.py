@@ -126,7 +126,9 @@ def after_write(
 def after_read(
     known: Answers, account: Account, mapping: ObjectMapping
 ) -> tuple[dict[str, Any], tuple[JudgedValue, ...]]:
-    """Return the entries of *known* that still apply to *account*, and new entries for values that were missing from earlier responses."""
+    """Compare the entries of *known* with *account*, which was just read. Returns the entries that still apply, and judgements of the
+    values that earlier responses did not show.
+    """
     held = held_values(mapping, account.resource)
     kept: dict[str, Any] = {}
     judged: list[JudgedValue] = []

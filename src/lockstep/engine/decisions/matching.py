@@ -118,9 +118,9 @@ def choose_match(
 ) -> Match:
     """Interpret the answers, given in order of precedence.
 
-    *linked_to* maps account ids to the display name of the linked object, *left_by* to the display name of the deleted former owner.
-    *strangers* are the accounts whose former owner is another person (`are_different_people`). *leaving* are accounts that are still linked
-    to deleted objects, *under_way* accounts that are being linked to another object.
+    *linked_to* maps account ids to the display name of the linked object, *left_by* to that of the deleted former owner. *strangers* are
+    the accounts whose former owner is another person (`are_different_people`). *leaving* are the accounts that are still linked to deleted
+    objects. *under_way* are the accounts that are being linked to another object.
     """
     owners = linked_to or {}
     former = left_by or {}

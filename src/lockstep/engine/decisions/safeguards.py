@@ -149,8 +149,8 @@ def held(plan: Plan, guard: GuardCode, reason: Reason) -> Plan:
 def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping[str, str]) -> Plan | None:
     """Hold *plan* because *guard* already holds an earlier plan of the same object. Returns None if *plan* lacks the effect of *guard*.
 
-    The administrator decides about the new plan. If it also has an effect of a guard that comes first, that guard holds it, and the reason
-    says so.
+    The administrator decides about the new plan. If the plan also has an effect that a more severe guard limits, that guard holds the plan,
+    and the reason mentions this.
     """
     concerned = _concerned(plan)
     if guard not in concerned:

@@ -1,5 +1,4 @@
-"""Choose values that are not yet in use in the application (SelectUniqueValue): what to ask the application, and how to report the
-choice.
+"""Choose values that are not yet in use in the application (SelectUniqueValue): list the candidates to ask for, and report the choice.
 
 Candidates are tried in order. Pass the answers to `make_plan` as *taken*, by target path. Only objects that get a new account have
 candidates, because a value is never chosen again for an existing account.

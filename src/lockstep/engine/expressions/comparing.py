@@ -48,7 +48,7 @@ def compile_comparison(sign: str, left: CompiledClosure, right: CompiledClosure)
 
 
 def _number(text: str) -> int | None:
-    """Parse *text* as a whole number, even one too large for any function, or return None."""
+    """Parse *text* as a whole number of any size, or return None."""
     if len(text) <= _SHORT:
         return parse_integer(text)
     digits = text.strip()

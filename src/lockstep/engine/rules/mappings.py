@@ -256,8 +256,8 @@ class ObjectMapping:
 
     @cached_property
     def labels(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
-        """For each element of a multi-valued attribute (`emails[type eq "work"]`): its targets with a constant value, and its targets
-        whose value depends on source attributes.
+        """For each element of a multi-valued attribute (`emails[type eq "work"]`): first its targets with a constant value, then its
+        targets with a value from source attributes.
 
         Elements that have only one of these two kinds of targets are left out.
         """

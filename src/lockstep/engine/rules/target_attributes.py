@@ -54,7 +54,9 @@ _REFERENCES = frozenset({"manager", "manager.value", "members"})
 def attribute_named(
     path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = (), *, is_matching: bool = False
 ) -> TargetAttribute:
-    """Return the description of the attribute at *path*: from *known*, otherwise from the SCIM schema, otherwise that of a plain text."""
+    """Return the description of the attribute at *path*. It comes from *known*, else from the SCIM schema; an attribute in neither is plain
+    text.
+    """
     folded = path.lower()
     for attribute in known:
         if attribute.name.lower() == folded:
