@@ -11,14 +11,19 @@ import pytest
 
 from documo.access import member_sign_in as sign_ins
 from documo.access import password_links
+from documo.access.sso import providers
+from documo.access.sso.providers import SamlSetup
 from documo.store import sso_requests as tickets_table
+from documo.store.database import Store
 from documo.store.sso_requests import TicketRow
 from documo.web.sessions import COOKIE
 from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
 from lockstep.kit import csrf
-from tests.support.documo_client import Client, Documo
+from lockstep.serving.limits import ServingLimits
+from tests.support.documo_client import Client, Documo, documo_on
 from tests.support.documo_pages import PASSWORD
 from tests.support.documo_world import Household, household
+from tests.support.saml_provider import ENTITY_ID, SIGN_IN_URL, key_named
 
 CHOSEN = "a-secret-that-the-attacker-chose-0123456789"
 
@@ -112,6 +117,7 @@ async def test_session_secret_is_kept_from_scripts_other_sites_and_addresses(hom
     assert answer.cookie is not None
 
     assert (answer.cookie["httponly"], answer.cookie["samesite"], answer.cookie["path"]) == (True, "lax", "/")
+    assert (answer.cookie["secure"], answer.cookie["domain"]) == ("", "")
     origin = home.api.url.removesuffix("/scim/v2")
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         address = f"{origin}/?{COOKIE}={answer.cookie.value}&session={answer.cookie.value}"
@@ -149,3 +155,45 @@ async def test_session_of_an_attacker_ends_when_the_member_signs_in_over_it_with
     assert answer.cookie is not None and answer.cookie.value not in (planted, secret)
     assert await signed_in_as(home, planted) == ""
     assert await signed_in_as(home, answer.cookie.value) == "contoso-member@x.org"
+
+
+HTTPS = {"X-Forwarded-Proto": "https"}
+BEHIND_A_PROXY = ServingLimits(trusted_proxies=("127.0.0.1",))
+
+
+async def test_over_https_only_a_cookie_of_this_very_host_is_a_session(store: Store) -> None:
+    async with documo_on(store, limits=BEHIND_A_PROXY) as documo:
+        home = await household(await documo.client("Contoso"), "contoso")
+        secret, origin = await home.session("Member"), home.api.url.removesuffix("/scim/v2")
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+            seen = {}
+            for name in (COOKIE, f"__Host-{COOKIE}"):
+                given = HTTPS | {"Cookie": f"{name}={secret}"}
+                async with http.get(f"{origin}/own-account", headers=given, allow_redirects=False) as page:
+                    seen[name] = page.status
+
+    assert seen == {COOKIE: 303, f"__Host-{COOKIE}": 200}
+
+
+async def test_over_https_every_cookie_is_of_this_very_host(store: Store) -> None:
+    """Also the cookies that bind a sign-in to its browser: with a planted one, a member would work in the session of a stranger."""
+    async with documo_on(store, limits=BEHIND_A_PROXY) as documo:
+        api = await documo.client("Contoso")
+        home = await household(api, "contoso")
+        await password_links.set_password(api.store, api.account, home.members["Member"], PASSWORD)
+        setup = SamlSetup(ENTITY_ID, SIGN_IN_URL, key_named("contoso").certificate.pem, email_domain="contoso.example")
+        await providers.set_up(api.store, api.account.id, setup)
+        origin = api.url.removesuffix("/scim/v2")
+        set_: list[Morsel[str]] = []
+        given = HTTPS | {"Origin": origin.replace("http:", "https:")}
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+            for path, form in (
+                ("/login", {"email": "contoso-member@x.org", "password": PASSWORD}),
+                ("/sso", {"email": "anna@contoso.example"}),
+                ("/look", {"theme": "dark"}),
+            ):
+                async with http.post(origin + path, data=form, headers=given, allow_redirects=False) as answer:
+                    set_ += answer.cookies.values()
+
+    assert {one.key for one in set_} == {"__Host-documo_session", "__Host-documo_sso", "__Host-documo_theme"}
+    assert {(one["secure"], one["path"], one["domain"]) for one in set_} == {(True, "/", "")}

@@ -157,10 +157,17 @@ async def test_behind_a_trusted_proxy_pages_know_the_address_that_the_browser_se
         secret = re.search(r"lockstep_session=([^;]+)", accepted.headers["Set-Cookie"])
         assert secret is not None
         kim = {"email": "kim@contoso.test", "role": Role.AUDITOR.value}
-        invited = await centre.browser(secret[1]).post("/settings/admins", kim, **PUBLIC)
+        https = PUBLIC | {"Cookie": f"__Host-lockstep_session={secret[1]}"}
+        planted = await centre.browser().get("/", **PUBLIC, Cookie=f"lockstep_session={secret[1]}")
+        browser = centre.browser()
+        known = await browser.get("/", **https)
+        invited = await browser.post("/settings/admins", kim, **https)
 
-    assert accepted.status == 303 and "Secure" in accepted.headers["Set-Cookie"]
+    set_ = accepted.headers["Set-Cookie"]
+    assert accepted.status == 303 and set_.startswith("__Host-lockstep_session=")
+    assert "; Secure" in set_ and "; Path=/;" in set_ and "Domain" not in set_
     assert "https://lockstep.contoso.test/invitations/" in invited.html
+    assert (planted.status, known.status) == (303, 200)
 
 
 @pytest.mark.parametrize("proxies", [(), ("192.0.2.1",)])

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from documo.access.member_sign_in import MemberSession
-from lockstep.kit.cookies import drop_cookie, keep_cookie
+from lockstep.kit.cookies import cookie_in, drop_cookie, keep_cookie
 from lockstep.kit.returning import safe_next
 
 COOKIE = "documo_session"
@@ -15,7 +15,7 @@ CONFIRM = "/confirm"
 
 
 def session_secret(request: Request) -> str:
-    return request.cookies.get(COOKIE, "")
+    return cookie_in(request, COOKIE)
 
 
 def signed_in(request: Request, session: MemberSession, *, back: str) -> Response:

@@ -58,7 +58,10 @@ def _described(app: FastAPI) -> dict[str, Any]:
     )  # fmt: skip
     described["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "A personal or service token: `lockstep token create`"},
-        "session": {"type": "apiKey", "in": "cookie", "name": "lockstep_session", "description": "Changes need X-CSRF-Token"},
+        "session": {
+            "type": "apiKey", "in": "cookie", "name": "__Host-lockstep_session",
+            "description": "The session of the admin centre. Changes need X-CSRF-Token. Over http the name has no prefix: lockstep_session",
+        },
     }  # fmt: skip
     described["security"] = [{"token": []}, {"session": []}]
     schemas = described["components"]["schemas"]

@@ -28,6 +28,7 @@ from lockstep.api.repeats import once
 from lockstep.errors import Kind, LockstepError, release_frames
 from lockstep.kit import csrf
 from lockstep.kit.bodies import limited_receive, require_no_nul
+from lockstep.kit.cookies import cookie_in
 from lockstep.kit.tracing import log_fields, request_id_of, trace_id_of
 from lockstep.process.bug_report import as_error
 
@@ -61,7 +62,7 @@ class Desk:
             if caller is None:
                 raise _unknown("The token is unknown, expired or revoked")
             return caller
-        secret = request.cookies.get(SESSION_COOKIE, "")
+        secret = cookie_in(request, SESSION_COOKIE)
         caller = await caller_of_session(nobody, secret) if secret else None
         if caller is None:
             raise _unknown("The request has no token" if not secret else "The session has ended")

@@ -1,6 +1,8 @@
 """Cookies of the pages of both products, and the facts about the browser in a request's headers.
 
-Scripts cannot read these cookies, and forms of other sites do not send them. Cookies that were set over https are never sent over http.
+Scripts cannot read these cookies, and forms of other sites do not send them. Over https, their names begin with `__Host-`: browsers
+accept such a cookie only over https, for the whole host, and from that host alone (RFC 6265bis, section 4.1.3.2). So neither another host
+of the same domain nor somebody who changes plain http can plant a session. Browsers refuse the prefix over http, where names stay plain.
 """
 
 from __future__ import annotations
@@ -11,27 +13,52 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 _MOST_DEVICE = 200  # characters
+_HOST_ONLY = "__Host-"
 
 
 def keep_cookie(
     response: Response, request: Request, name: str, value: str, *, until: datetime | timedelta, path: str = "/"
 ) -> None:
-    """Set a cookie with *value* for the addresses below *path*. *until* is the time when it expires, or its lifetime."""
+    """Set the cookie *name* to *value*. *until* is the time when it expires, or its lifetime.
+
+    Over http, it is sent only to addresses below *path*. Over https, it is sent to the whole host, because the prefix demands it.
+    """
     response.set_cookie(
-        name,
+        _sent_as(request, name),
         value,
         expires=until if isinstance(until, datetime) else None,
         max_age=int(until.total_seconds()) if isinstance(until, timedelta) else None,
-        path=path,
-        secure=request.url.scheme == "https",
+        path="/" if _is_https(request) else path,
+        secure=_is_https(request),
         httponly=True,
         samesite="lax",
     )
 
 
 def drop_cookie(response: Response, request: Request, name: str, *, path: str = "/") -> None:
-    """Delete the cookie that was set for *path*."""
-    response.delete_cookie(name, path=path, secure=request.url.scheme == "https", httponly=True, samesite="lax")
+    """Delete the cookie that `keep_cookie` set with the same *name* and *path*."""
+    response.delete_cookie(
+        _sent_as(request, name),
+        path="/" if _is_https(request) else path,
+        secure=_is_https(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def cookie_in(request: Request, name: str) -> str:
+    """Return the value that `keep_cookie` set for *name*, or "". Over https, a cookie without the prefix is ignored, because another host
+    may have planted it.
+    """
+    return request.cookies.get(_sent_as(request, name), "")
+
+
+def _sent_as(request: Request, name: str) -> str:
+    return _HOST_ONLY + name if _is_https(request) else name
+
+
+def _is_https(request: Request) -> bool:
+    return request.url.scheme == "https"
 
 
 def device_of(request: Request) -> str:

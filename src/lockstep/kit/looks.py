@@ -11,7 +11,7 @@ from datetime import timedelta
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from lockstep.kit.cookies import keep_cookie
+from lockstep.kit.cookies import cookie_in, keep_cookie
 from lockstep.kit.returning import page_asked_for
 
 # The allowed values of each setting; the first is the default.
@@ -25,7 +25,7 @@ _KEPT = timedelta(days=365)
 
 def looks_of(request: Request, product: str) -> dict[str, str]:
     """Return the display settings that the browser stores for *product*."""
-    kept = {name: request.cookies.get(_cookie(product, name), "") for name in LOOKS}
+    kept = {name: cookie_in(request, _cookie(product, name)) for name in LOOKS}
     return {name: kept[name] if kept[name] in allowed else allowed[0] for name, allowed in LOOKS.items()}
 
 

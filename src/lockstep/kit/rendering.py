@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from lockstep.errors import LockstepError
 from lockstep.kit import csrf
-from lockstep.kit.cookies import drop_cookie, keep_cookie
+from lockstep.kit.cookies import cookie_in, drop_cookie, keep_cookie
 from lockstep.kit.headers import POLICY, content_security_policy
 from lockstep.kit.looks import looks_of
 from lockstep.kit.page_errors import PageError
@@ -144,6 +144,6 @@ def _retry_headers(view: PageView) -> Mapping[str, str]:
 
 def _read_notice(request: Request, cookie: str) -> str:
     try:
-        return base64.urlsafe_b64decode(request.cookies.get(cookie, "").encode()).decode()[:_MOST_NOTICE]
+        return base64.urlsafe_b64decode(cookie_in(request, cookie).encode()).decode()[:_MOST_NOTICE]
     except (binascii.Error, ValueError):
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from lockstep.actions.federated_sign_in import VALID
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import PersonSignedIn
 from lockstep.actions.saml_sign_in.asking import VALID as REQUEST_VALID
-from lockstep.kit.cookies import address_of, device_of, drop_cookie, keep_cookie
+from lockstep.kit.cookies import address_of, cookie_in, device_of, drop_cookie, keep_cookie
 
 SESSION_COOKIE = "lockstep_person"
 HOME = "/myapps"
@@ -25,11 +26,22 @@ ATTEMPT_COOKIE = "lockstep_person_sso"  # the state of a sign-in attempt, encryp
 WAY_COOKIE = "lockstep_way_out"  # the applications still to sign out of, encrypted
 _WAY_LASTS = timedelta(minutes=10)
 
-BROWSER_COOKIE = "lockstep_person_browser"  # the browser that sent an application's request
+
+@dataclass(frozen=True, slots=True)
+class BrowserCookie:
+    """The cookie that identifies the browser which brought a request of an application to an address below *path*."""
+
+    name: str
+    path: str
+
+
+# Two cookies: a request by one protocol does not end a request by the other that is still in progress.
+SAML_BROWSER = BrowserCookie("lockstep_person_saml", "/saml2")
+OPENID_BROWSER = BrowserCookie("lockstep_person_openid", "/oauth2")
 
 
 def session_secret(request: Request) -> str:
-    return request.cookies.get(SESSION_COOKIE, "")
+    return cookie_in(request, SESSION_COOKIE)
 
 
 def set_session(response: Response, request: Request, signed_in: PersonSignedIn) -> None:
@@ -37,15 +49,13 @@ def set_session(response: Response, request: Request, signed_in: PersonSignedIn)
     keep_cookie(response, request, SESSION_COOKIE, signed_in.secret, until=signed_in.expires_at)
 
 
-def browser_secret(request: Request) -> str:
-    return request.cookies.get(BROWSER_COOKIE, "")
+def browser_secret(request: Request, cookie: BrowserCookie) -> str:
+    return cookie_in(request, cookie.name)
 
 
-def set_browser_secret(response: Response, request: Request, secret: str, *, path: str) -> None:
-    """Store a secret by which the browser that started a request is recognised later, at addresses below *path*, until the
-    request expires.
-    """
-    keep_cookie(response, request, BROWSER_COOKIE, secret, until=REQUEST_VALID, path=path)
+def set_browser_secret(response: Response, request: Request, secret: str, cookie: BrowserCookie) -> None:
+    """Store a secret by which the browser that started a request is recognised later, until the request expires."""
+    keep_cookie(response, request, cookie.name, secret, until=REQUEST_VALID, path=cookie.path)
 
 
 def forget_session(response: Response, request: Request) -> None:

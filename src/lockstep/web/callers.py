@@ -11,7 +11,7 @@ from lockstep.actions.callers import Caller
 from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
 from lockstep.actions.federated_sign_in import VALID, Departure
 from lockstep.actions.sign_in import SignedIn, caller_of_session
-from lockstep.kit.cookies import drop_cookie, keep_cookie
+from lockstep.kit.cookies import cookie_in, drop_cookie, keep_cookie
 from lockstep.kit.returning import page_asked_for
 from lockstep.kit.returning import safe_next as safe_next
 from lockstep.web.page import Redirect
@@ -24,7 +24,7 @@ ATTEMPT_COOKIE = "lockstep_sso"  # the state of a sign-in attempt, encrypted in 
 
 
 def session_secret(request: Request) -> str:
-    return request.cookies.get(SESSION_COOKIE, "")
+    return cookie_in(request, SESSION_COOKIE)
 
 
 async def caller_of(context: Context, request: Request) -> Caller | None:

@@ -21,7 +21,7 @@ from documo.access.sso.service import metadata_of
 from documo.web.context import DocumoPages, PageContext
 from documo.web.sessions import SIGN_IN, session_secret, signed_in
 from lockstep.errors import LockstepError, invalid, not_found
-from lockstep.kit.cookies import address_of, device_of, drop_cookie, keep_cookie
+from lockstep.kit.cookies import address_of, cookie_in, device_of, drop_cookie, keep_cookie
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect
 from lockstep.kit.returning import safe_next
@@ -86,7 +86,7 @@ async def finish(context: PageContext, request: Request) -> Answer:
     """
     ticket = request.path_params["ticket"]
     try:
-        stranger = await stranger_of(context.store, ticket, request.cookies.get(KNOWN_COOKIE, ""))
+        stranger = await stranger_of(context.store, ticket, cookie_in(request, KNOWN_COOKIE))
     except LockstepError as refused:
         return _failed(refused.detail, refused.next_step, status=STATUSES[refused.kind])
     if stranger is None:
@@ -104,7 +104,7 @@ async def confirm(context: PageContext, request: Request) -> Answer:
 
 
 async def _collected(context: PageContext, request: Request) -> Answer:
-    secret, _, back = request.cookies.get(BROWSER_COOKIE, "").partition(".")
+    secret, _, back = cookie_in(request, BROWSER_COOKIE).partition(".")
     try:
         collected = await collect(
             context.store,

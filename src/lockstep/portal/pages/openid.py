@@ -12,6 +12,7 @@ from lockstep.kit.cookies import origin_of
 from lockstep.kit.pages import Answer, PageView, Redirect, address
 from lockstep.openid.discovery import AUTHORIZE, CONTINUE, LOGOUT
 from lockstep.portal.cookies import (
+    OPENID_BROWSER,
     SIGN_IN,
     SIGNED_OUT,
     browser_secret,
@@ -24,14 +25,13 @@ from lockstep.portal.cookies import (
 from lockstep.portal.page import PortalContext, PortalPages
 
 pages = PortalPages()
-COOKIE_PATH = "/oauth2"
 
 
 @pages.get(AUTHORIZE, is_public=True)
 async def authorize(context: PortalContext, request: Request) -> Answer:
     found = await answering.authorize(
         context.actions, request.query_params.multi_items(), context.caller, visitor=visitor_of(request),
-        origin=origin_of(request), browser=browser_secret(request),
+        origin=origin_of(request), browser=browser_secret(request, OPENID_BROWSER),
     )  # fmt: skip
     return _shown(request, found)
 
@@ -45,7 +45,7 @@ async def go_on(context: PortalContext, request: Request) -> Answer:
     """
     found = await answering.resume(
         context.actions, request.query_params.get("request", ""), context.caller, visitor=visitor_of(request),
-        origin=origin_of(request), browser=browser_secret(request),
+        origin=origin_of(request), browser=browser_secret(request, OPENID_BROWSER),
     )  # fmt: skip
     if isinstance(found, ResponseToApplication) and not found.fields:
         return _by_page(f"Signing in to {found.app}", found.url)
@@ -88,7 +88,7 @@ def _shown(request: Request, found: Outcome) -> Answer:
         case OpenidSignInFirst(sealed, browser, again, hint):
             back = f"{CONTINUE}?request={sealed}"
             response = _redirected(address(SIGN_IN, next=back, again="yes" if again else "", name=hint))
-            set_browser_secret(response, request, browser, path=COOKIE_PATH)
+            set_browser_secret(response, request, browser, OPENID_BROWSER)
             return response
         case ResponseToApplication(app, url, fields):
             if not fields:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from lockstep.actions.person_sign_in.upstream import come_back, leave_for_provider
-from lockstep.kit.cookies import origin_of
+from lockstep.kit.cookies import cookie_in, origin_of
 from lockstep.kit.pages import Answer
 from lockstep.portal.cookies import (
     ATTEMPT_COOKIE,
@@ -44,7 +44,7 @@ async def arrive(context: PortalContext, request: Request) -> Answer:
     """
     arrival = await come_back(
         context.actions,
-        request.cookies.get(ATTEMPT_COOKIE, ""),
+        cookie_in(request, ATTEMPT_COOKIE),
         dict(request.query_params),
         redirect_uri=origin_of(request) + CALLBACK,
         visitor=visitor_of(request),

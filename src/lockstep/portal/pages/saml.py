@@ -31,6 +31,7 @@ from lockstep.kit.cookies import origin_of
 from lockstep.kit.pages import Answer, PageView, Redirect
 from lockstep.kit.tracing import request_id_of
 from lockstep.portal.cookies import (
+    SAML_BROWSER,
     SIGN_IN,
     SIGNED_OUT,
     browser_secret,
@@ -56,7 +57,7 @@ async def take_query(context: PortalContext, request: Request) -> Response:
         request.url.query,
         visitor=visitor_of(request),
         origin=origin_of(request),
-        browser=browser_secret(request),
+        browser=browser_secret(request, SAML_BROWSER),
     )
     return _on_to_answer(request, app, received)
 
@@ -79,7 +80,7 @@ def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awai
                 fields,
                 visitor=visitor_of(request),
                 origin=origin_of(request),
-                browser=browser_secret(request),
+                browser=browser_secret(request, SAML_BROWSER),
             )
         except LockstepError:
             failed = f"/saml2/{quote(app, safe='')}/failed?number={request.state.request_id}"
@@ -107,7 +108,7 @@ async def answer(context: PortalContext, request: Request) -> Answer:
         session_secret(request),
         visitor=visitor_of(request),
         origin=origin_of(request),
-        browser=browser_secret(request),
+        browser=browser_secret(request, SAML_BROWSER),
     )
     if isinstance(found, SignInFirst):
         again = "&again=yes" if found.again else ""
@@ -147,7 +148,7 @@ async def take_logout(context: PortalContext, request: Request) -> Answer:
 
 def _on_to_answer(request: Request, app: str, received: SealedRequest) -> Response:
     response = RedirectResponse(_continue(app, received.sealed), status_code=303)
-    set_browser_secret(response, request, received.browser, path="/saml2")
+    set_browser_secret(response, request, received.browser, SAML_BROWSER)
     return response
 
 

@@ -11,7 +11,7 @@ from lockstep.actions.person_sign_in.setting import ways_to_sign_in
 from lockstep.actions.saml_sign_in import leaving
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import LockstepError
-from lockstep.kit.cookies import origin_of
+from lockstep.kit.cookies import cookie_in, origin_of
 from lockstep.kit.opened_links import INSTEAD_OF, TEMPLATE, is_answered, question
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect, address, on_the_form
@@ -80,7 +80,7 @@ async def show_signed_out(context: PortalContext, request: Request) -> Answer:
 
     The browser gets a page and not a redirect: after a form, browsers allow redirects only to addresses to which the form may be sent.
     """
-    stop = await leaving.next_stop(context.actions, request.cookies.get(WAY_COOKIE, ""), origin=origin_of(request))
+    stop = await leaving.next_stop(context.actions, cookie_in(request, WAY_COOKIE), origin=origin_of(request))
     if stop is None:
         return LeavingView("portal/signed_out.html", "You are signed out")
     model = {"url": stop.url, "fields": {}}

@@ -13,7 +13,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.passkey_proofs import PasskeyAnswer
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import Kind, LockstepError
-from lockstep.kit.cookies import address_of, device_of, origin_of
+from lockstep.kit.cookies import address_of, cookie_in, device_of, origin_of
 from lockstep.kit.opened_links import INSTEAD_OF, TEMPLATE, is_answered, question
 from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import (
@@ -103,7 +103,7 @@ async def come_back(context: Context, request: Request) -> Answer:
     try:
         arrival = await federated.finish(
             context,
-            request.cookies.get(ATTEMPT_COOKIE, ""),
+            cookie_in(request, ATTEMPT_COOKIE),
             dict(request.query_params),
             session_secret=session_secret(request),
             device=device_of(request),
