@@ -12,7 +12,7 @@ import pytest
 from yarl import URL
 
 from documo import members
-from documo.access.sso import own_keys, providers
+from documo.access.sso import answering, own_keys, providers
 from documo.access.sso.providers import SamlSetup
 from documo.accounts import create_account
 from documo.domains import EMAIL, set_domain
@@ -358,6 +358,66 @@ async def test_logout_request_ends_the_sessions_in_every_account_and_answers_whe
         async with browser.http.get(address, allow_redirects=False) as answer:
             assert answer.headers["Location"].startswith(LOGOUT_URL)
         assert "Sign in" in (await anna.get("/own-account"))[1]
+
+
+async def test_logout_request_works_once(api: Client, provider: Provider) -> None:
+    await providers.set_up(api.store, api.account.id, setup(provider, logout_url=LOGOUT_URL))
+    await api.user(ANNA)
+    address = URL(provider.logout_request(ANNA, key=provider.key), encoded=True)
+    async with visiting(api) as anna, visiting(api) as thief:
+        await bring(anna, provider.response(ANNA))
+        async with thief.http.get(address, allow_redirects=False) as first:
+            assert first.status == 303
+        await bring(anna, provider.response(ANNA))
+        async with thief.http.get(address, allow_redirects=False) as again:
+            assert again.status == 400
+            assert "The message was already used" in await again.text()
+
+        assert ANNA in (await anna.get("/own-account"))[1]
+
+
+async def test_logout_request_ends_the_session_in_the_last_of_many_accounts(api: Client, provider: Provider) -> None:
+    last = await _twelve_accounts(api, provider)
+    async with visiting(api) as anna, visiting(api) as browser:
+        assert (await bring(anna, provider.response(ANNA)))[2] == "/"
+        assert last in (await anna.get("/own-account"))[1]
+        address = URL(provider.logout_request(ANNA, key=provider.key), encoded=True)
+        async with browser.http.get(address, allow_redirects=False) as answer:
+            assert answer.status == 303
+        assert "Sign in" in (await anna.get("/own-account"))[1]
+
+
+async def test_sign_in_that_begins_at_the_provider_reaches_the_last_of_many_accounts(
+    api: Client, provider: Provider
+) -> None:
+    last = await _twelve_accounts(api, provider)
+    async with visiting(api) as anna:
+        status, page, path = await bring(anna, provider.response(ANNA))
+
+    assert (status, path) == (200, "/") and last in page
+
+
+async def test_person_whose_account_is_not_clear_is_led_to_the_sign_in_page(
+    api: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _twelve_accounts(api, provider)
+    monkeypatch.setattr(answering, "MOST_ACCOUNTS", 11)
+    async with visiting(api) as anna:
+        _, page, path = await bring(anna, provider.response(ANNA))
+        asked = provider.asked_on(await ask(anna))
+        status, _, _ = await bring(anna, provider.response(ANNA, asked=asked))
+
+    assert path == "/sso/failed" and "cannot tell to which account" in page and "enter your email" in page
+    assert status == 403  # the account of the domain has no such member
+
+
+async def _twelve_accounts(api: Client, provider: Provider) -> str:
+    """Eleven more accounts of the provider, of which the last one has Anna. Returns its name."""
+    for number in range(2, 13):
+        account = await create_account(api.store, f"Branch {number}", admin=f"admin@branch{number}.example")
+        await providers.set_up(api.store, account.id, setup(provider, email_domain="", logout_url=LOGOUT_URL))
+    await members.add_member(api.store, account.id, ANNA, role="Viewer")
+    return account.name
 
 
 async def test_admin_sets_up_sso_by_the_labels_of_the_form_and_tests_it(api: Client) -> None:

@@ -207,6 +207,25 @@ async def ended_without_logout_url(world: World) -> object:
     return await world.leave()
 
 
+async def ended_again(world: World) -> object:
+    """The same request comes a second time, after Anna has signed in again."""
+    url = world.provider.logout_request(ANNA, key=world.provider.key)
+    raw = url.partition("?")[2]
+    await leaving.leave_for_provider(world.store, raw, api_url=URL)
+    await world.sign_in(ANNA, asks=False)
+    return await leaving.leave_for_provider(world.store, raw, api_url=URL)
+
+
+async def in_too_many_accounts(world: World) -> object:
+    """Two accounts use the provider, where only one is tried."""
+    await world.set_up(world.two)
+    answering.MOST_ACCOUNTS, most = 1, answering.MOST_ACCOUNTS
+    try:
+        return await world.sign_in(asks=False)
+    finally:
+        answering.MOST_ACCOUNTS = most
+
+
 async def ended_where_nobody_signs_in(world: World) -> object:
     await providers.remove_provider(world.store, world.one.id)
     return await world.leave()
@@ -435,6 +454,8 @@ CASES: dict[str, Case] = {
     "ended by another provider": lambda w: ended(w, provider=Provider(URL, entity_id="https://other.example")),
     "ended for another service": lambda w: ended(w, provider=Provider("https://other.example")),
     "ended without a Logout URL": ended_without_logout_url,
+    "ended again": ended_again,
+    "in too many accounts": in_too_many_accounts,
     "ended where nobody signs in": ended_where_nobody_signs_in,
     "enforced": lambda w: enforced(w, ADA),
     "enforced without anybody": lambda w: enforced(w, ""),
@@ -501,7 +522,7 @@ OF_PROVIDERS = (
 # Row level security holds the conditions on the account, see test_documo_walls.
 SQL = [
     *sql_checks_of(sso_requests, "read_ticket", "use_ticket"),
-    *sql_checks_of(single_sign_on, "tenant_of_domain", "tenants_of_issuer", "domain_owner"),
+    *sql_checks_of(single_sign_on, "tenant_of_domain", "tenants_of_issuer", "tenants_to_leave", "domain_owner"),
     *sql_checks_of(
         sign_ins, "member_with_name", "end_sessions_of", "end_password_sessions", "end_provider_sessions", "read_session",
     ),

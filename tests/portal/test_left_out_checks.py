@@ -132,7 +132,13 @@ async def _named(world: World, *apps: str, others: bool = False) -> object:
     return found
 
 
+async def _twice(world: World) -> object:
+    await world.leave()
+    return await world.leave()
+
+
 LEAVING: dict[str, Case] = {
+    "twice": _twice,
     "without signature": lambda w: w.leave(key=None),
     "an answer": lambda w: w.leave(name="SAMLResponse", key=None),
     "wrong issuer": lambda w: w.leave(issuer="https://evil.test"),

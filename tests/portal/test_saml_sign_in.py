@@ -471,6 +471,21 @@ async def test_application_signs_a_person_out_with_a_signed_request_alone(app: A
     assert (await browser.get("/myapps")).status == 303
 
 
+async def test_logout_request_of_an_application_works_once(app: App) -> None:
+    browser, request = await signed_in(app.centre), app.request()
+    found = await app.accepted(await follow(browser, app.address(request)), request.id)
+    leaving = LogoutRequest(new_id(), ISSUER, f"{app.base}/logout", datetime.now(UTC), found.name_id)
+    address, stranger = logout_address(app, leaving, app.key), app.centre.browser()
+    assert (await exactly(stranger, address)).location.startswith(f"{LOGOUT}?SAMLResponse=")
+
+    other, again = await signed_in(app.centre), app.request()
+    await app.accepted(await follow(other, app.address(again)), again.id)
+    replayed = await exactly(stranger, address)
+
+    assert replayed.status == 400 and "SAMLResponse" not in replayed.location
+    assert (await other.get("/myapps")).status == 200
+
+
 async def test_signing_out_leads_through_the_applications_and_back(app: App) -> None:
     browser, request = await signed_in(app.centre), app.request()
     found = await app.accepted(await follow(browser, app.address(request)), request.id)

@@ -106,6 +106,18 @@ async def tenants_of_issuer(connection: Connection, entity_id: str, *, most: int
     return [int(row[0]) for row in await cursor.fetchall()]
 
 
+async def tenants_to_leave(connection: Connection, entity_id: str, name_id: str, *, most: int) -> list[int]:
+    """Return the accounts that use this provider, those in which it began a session for *name_id* first. Works outside a tenant's
+    transaction.
+    """
+    cursor = await connection.execute(
+        "select tenant_id from single_sign_on s where entity_id = %s order by exists (select from member_sessions m"
+        " where m.tenant_id = s.tenant_id and m.name_id = %s) desc, tenant_id limit %s",
+        (entity_id, name_id, most),
+    )
+    return [int(row[0]) for row in await cursor.fetchall()]
+
+
 async def due_for_refresh(connection: Connection, before: datetime) -> list[int]:
     """Return the accounts whose provider's metadata was last read before *before*. Works outside a tenant's transaction."""
     cursor = await connection.execute(

@@ -30,7 +30,7 @@ class TicketRow:
 
 
 async def use_once(connection: Connection, used_hash: bytes, expires_at: datetime) -> bool:
-    """Record that a request or an assertion was used. Returns False if any account has already used it."""
+    """Record that a request or an assertion was used. Returns False if it was used before."""
     cursor = await connection.execute(
         "insert into sso_used values (%s, %s) on conflict do nothing", (used_hash, expires_at)
     )

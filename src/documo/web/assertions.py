@@ -11,7 +11,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from documo.access.sso.answering import take_response
+from documo.access.sso.answering import START_HERE, take_response
 from documo.store.database import Store
 from lockstep.errors import LockstepError
 from lockstep.kit.bodies import limited_receive
@@ -35,7 +35,8 @@ def assertion_endpoint(store: Store, api_url: str) -> Callable[[Request], Awaita
             ticket = await take_response(store, fields, api_url=api_url, number=number, address=address_of(request))
         except LockstepError as refused:
             log.warning("sso_refused", request=number, code=refused.code, detail=refused.detail)
-            return _to(f"{api_url}/sso/failed?number={quote(number)}")
+            start = "&start=here" if refused.code == START_HERE else ""
+            return _to(f"{api_url}/sso/failed?number={quote(number)}{start}")
         return _to(ticket.address)
 
     return take

@@ -61,6 +61,7 @@ class FaultCode(StrEnum):
     EXPIRED = "Expired"
     NOT_YET_VALID = "NotYetValid"
     SESSION_ENDED = "SessionEnded"
+    USED_BEFORE = "UsedBefore"
     CONDITION_UNKNOWN = "ConditionUnknown"
     CONFIRMATION_MISSING = "ConfirmationMissing"
     STATEMENT_MISSING = "StatementMissing"
@@ -111,6 +112,7 @@ DETAILS = {
     FaultCode.EXPIRED: "The assertion has expired",
     FaultCode.NOT_YET_VALID: "The message is not valid yet",
     FaultCode.SESSION_ENDED: "The session at the identity provider has ended",
+    FaultCode.USED_BEFORE: "The message was already used",
     FaultCode.CONDITION_UNKNOWN: "The assertion has an unknown condition",
     FaultCode.CONFIRMATION_MISSING: "The assertion has no complete bearer confirmation",
     FaultCode.STATEMENT_MISSING: "The assertion does not state how the person signed in",

@@ -1,7 +1,7 @@
 """Single logout (SAML core, section 3.7; profiles, section 4.4): the request that ends sessions, and the response.
 
 Both must be signed; otherwise anyone could sign people out. The bindings verify the signature, and the caller must refuse a message that is
-not `signed`.
+not `signed`. A request is used once: the caller must remember its ID until `expires_at`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lockstep.saml.faults import FaultCode, fault
+from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.messages import Header, add_status, new_message, read_header, read_status
 from lockstep.saml.names import NameIdFormat, Status
 from lockstep.saml.xml import add, children, only_child, parse, read_time, serialized, text_of, written_time
@@ -30,6 +30,11 @@ class LogoutRequest:
     name_id_format: str = NameIdFormat.UNSPECIFIED
     session_indexes: tuple[str, ...] = ()
     not_on_or_after: datetime | None = None
+
+    @property
+    def expires_at(self) -> datetime:
+        """The time from which on the request is refused, with the allowed skew."""
+        return (self.not_on_or_after or self.issued_at + MAX_AGE) + SKEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +66,10 @@ def read_logout_request(xml: bytes, *, issuer: str, destination: str, now: datet
     header = read_header(root, "LogoutRequest")
     _check_addressed(header, issuer=issuer, destination=destination, now=now)
     given = root.get("NotOnOrAfter")
-    end = read_time(given) if given else None
-    if (end or header.issued_at + MAX_AGE) <= now - SKEW:
-        raise fault(
-            FaultCode.EXPIRED, expected=f"after {now.isoformat()}", received=given or header.issued_at.isoformat()
-        )
     name_id = only_child(root, "saml", "NameID")
     if name_id is None or not text_of(name_id):
         raise fault(FaultCode.NAME_ID_REFUSED, expected="a Name ID", received="none")
-    return LogoutRequest(
+    request = LogoutRequest(
         id=header.id,
         issuer=header.issuer,
         destination=header.destination,
@@ -77,7 +77,22 @@ def read_logout_request(xml: bytes, *, issuer: str, destination: str, now: datet
         name_id=text_of(name_id),
         name_id_format=name_id.get("Format") or "",
         session_indexes=tuple(text_of(one) for one in children(root, "samlp", "SessionIndex")),
-        not_on_or_after=end,
+        not_on_or_after=read_time(given) if given else None,
+    )
+    if request.expires_at <= now:
+        raise fault(
+            FaultCode.EXPIRED, expected=f"after {now.isoformat()}", received=given or header.issued_at.isoformat()
+        )
+    return request
+
+
+def used_before(request: LogoutRequest) -> SamlFault:
+    """Return the fault for a logout request that comes again."""
+    return fault(
+        FaultCode.USED_BEFORE,
+        expected="a request that was not used before",
+        received=request.id,
+        next_step="If you are still signed in, sign out again",
     )
 
 

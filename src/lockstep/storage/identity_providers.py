@@ -108,7 +108,7 @@ async def replace_roles(connection: Connection, roles: Sequence[ClaimRole]) -> N
 
 
 async def use_answer(connection: Connection, state_hash: bytes, *, now: datetime, expires_at: datetime) -> bool:
-    """Record that the response with this state was used. Returns False if it was used before."""
+    """Record that the message with this state or ID was used. Returns False if it was used before."""
     await connection.execute("delete from used_answer where expires_at < %s", (now,))
     cursor = await connection.execute(
         "insert into used_answer (state_hash, expires_at) values (%s, %s) on conflict do nothing",

@@ -32,7 +32,8 @@ from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.signatures import Legacy
 
 TICKET_LASTS = timedelta(minutes=2)
-MOST_ACCOUNTS = 10  # the most accounts of one provider
+MOST_ACCOUNTS = 100  # so many accounts of one provider are tried: each costs a verification of the signature
+START_HERE = "StartHere"  # the account is not clear; it is if the sign-in begins at Documo's own page
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
         tenants = [request.tenant_id]
     else:
         async with store.control() as connection:
-            tenants = await table.tenants_of_issuer(connection, envelope.issuer, most=MOST_ACCOUNTS)
+            tenants = await table.tenants_of_issuer(connection, envelope.issuer, most=MOST_ACCOUNTS + 1)
+    if len(tenants) > MOST_ACCOUNTS:
+        raise _start_here(f"More than {MOST_ACCOUNTS} accounts use this identity provider")
     if not tenants:
         raise not_found("No account signs in through this identity provider", next_step="Ask your administrator")
     arrival = ReceivedResponse(incoming.message, request, number, address, now)
@@ -104,10 +107,7 @@ async def _person(store: Store, tenants: Sequence[int], arrival: ReceivedRespons
     if len(usable) == 1 or (not usable and len(found) == 1):
         return (usable or found)[0]
     if found:
-        raise conflict(
-            "More than one organisation that uses this identity provider could accept this sign-in",
-            next_step="Start at Documo's sign-in page with your email address",
-        )
+        raise _start_here("More than one organisation that uses this identity provider could accept this sign-in")
     if len(refused) == 1:  # the response may belong to another account, so the others must not see it
         await note_refusal(store, *refused[0], arrival)
     raise refused[0][1] if len(refused) == 1 else _refused_everywhere()
@@ -269,6 +269,10 @@ def _refused_everywhere() -> LockstepError:
         "No account accepts this sign-in",
         next_step="Start at Documo's sign-in page with your email address, or ask your administrator",
     )
+
+
+def _start_here(detail: str) -> LockstepError:
+    return conflict(detail, next_step="Start at Documo's sign-in page with your email address", code=START_HERE)
 
 
 def _used() -> LockstepError:

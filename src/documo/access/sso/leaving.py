@@ -1,4 +1,4 @@
-"""Single logout by redirect (SAML profiles, section 4.4), begun here or at the provider. Both messages are signed."""
+"""Single logout by redirect (SAML profiles, section 4.4), begun here or at the provider. Messages are signed; a request works once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from documo.access.sso.own_keys import signing_key
 from documo.access.sso.providers import Provider, find_provider
 from documo.store import sign_ins as sessions_table
 from documo.store import single_sign_on as table
+from documo.store import sso_requests as requests_table
 from documo.store.database import SET_TENANT, Store
 from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import not_found
@@ -19,14 +20,15 @@ from lockstep.saml.logout import (
     LogoutRequest,
     LogoutResponse,
     read_logout_request,
+    used_before,
     write_logout_request,
     write_logout_response,
 )
 from lockstep.saml.messages import read_header
 from lockstep.saml.signatures import Legacy
-from lockstep.saml.xml import parse
+from lockstep.saml.xml import only_child, parse, text_of
 
-MOST_ACCOUNTS = 10
+MOST_ACCOUNTS = 100  # so many accounts of one provider are tried, those with a session of the person first
 
 
 async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
@@ -60,13 +62,17 @@ async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> s
     """End the sessions that a signed LogoutRequest names, in each account that uses the provider.
 
     Returns the provider's logout address, with our response, from the settings of an account in which a session ended. Returns "" if these
-    settings have no such address. Raises LockstepError if the request is not signed with a certificate of the account's provider, or is not
-    addressed to us.
+    settings have no such address. Raises LockstepError if the request is not signed with a certificate of the account's provider, is not
+    addressed to us, or was used before.
     """
     incoming = read_redirect(raw_query)
+    said = parse(incoming.message)
     async with store.control() as connection:
-        tenants = await table.tenants_of_issuer(
-            connection, read_header(parse(incoming.message), "LogoutRequest").issuer, most=MOST_ACCOUNTS
+        tenants = await table.tenants_to_leave(
+            connection,
+            read_header(said, "LogoutRequest").issuer,
+            text_of(only_child(said, "saml", "NameID")),
+            most=MOST_ACCOUNTS,
         )
     refused: SamlFault | None = None
     answers: list[tuple[bool, Provider, ServiceAddress, LogoutRequest]] = []
@@ -80,7 +86,11 @@ async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> s
         except SamlFault as wrong:
             refused = wrong
             continue
+        used = hash_of(f"logout\n{tenant_id}\n{request.issuer}\n{request.id}")
         async with store.tenant(tenant_id) as connection:
+            if not await requests_table.use_once(connection, used, request.expires_at):
+                refused = used_before(request)
+                continue
             ended = await sessions_table.end_sessions_of(
                 connection, tenant_id, request.name_id, request.session_indexes
             )

@@ -135,12 +135,15 @@ def _page_in(kept: str) -> str:
 
 @pages.get("/sso/failed", is_public=True)
 async def failed(_: PageContext, request: Request) -> Answer:
-    number = request.query_params.get("number", "")
-    return _failed(
-        "Documo did not accept your identity provider's response",
-        "Ask your administrator",
-        number=number if _NUMBER.match(number) else "",
-    )
+    given = request.query_params.get("number", "")
+    number = given if _NUMBER.match(given) else ""
+    if request.query_params.get("start") == "here":
+        return _failed(
+            "Your identity provider signed you in, but Documo cannot tell to which account",
+            "Choose Try again and enter your email",
+            number=number,
+        )
+    return _failed("Documo did not accept your identity provider's response", "Ask your administrator", number=number)
 
 
 @pages.get(METADATA_PATH, is_public=True)

@@ -1,8 +1,9 @@
 """Single logout (SAML profiles, section 4.4) by HTTP-Redirect. Either an application signs a person out, or the person signs out in
 Lockstep.
 
-A logout request of an application is accepted only with a valid signature; otherwise anybody could sign people out. When a person signs out
-in Lockstep, the browser visits one application after the other. A sealed cookie holds the list of the remaining applications.
+A logout request of an application is accepted only with a valid signature, and once; otherwise anybody could sign people out. When a
+person signs out in Lockstep, the browser visits one application after the other. A sealed cookie holds the list of the remaining
+applications.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from lockstep.actions.person_sign_in.sessions import caller_of_person
 from lockstep.actions.saml_sign_in.asking import keys_of
 from lockstep.actions.saml_sign_in.noting import refuse, saml_application
 from lockstep.actions.single_sign_on.issuing import ApplicationSso, signing_key_of
+from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import LockstepError
 from lockstep.saml.bindings import ReceivedMessage, read_redirect, redirect_url
 from lockstep.saml.faults import FaultCode, SamlFault, fault
@@ -27,11 +29,12 @@ from lockstep.saml.logout import (
     LogoutRequest,
     LogoutResponse,
     read_logout_request,
+    used_before,
     write_logout_request,
     write_logout_response,
 )
 from lockstep.saml.names import Status
-from lockstep.storage import person_sessions, session_applications
+from lockstep.storage import identity_providers, person_sessions, session_applications
 from lockstep.vault import Secret
 
 VALID = timedelta(minutes=10)
@@ -55,7 +58,8 @@ async def receive_logout(context: Context, app: str, raw_query: str, *, visitor:
     """Process a logout message of an application. For a request, returns the address that delivers the response, or "" if the application
     accepts no response. For the application's response to a request of Lockstep, returns "".
 
-    Raises LockstepError for a request that is not signed by the application, is meant for another identity provider, or is too old.
+    Raises LockstepError for a request that is not signed by the application, is meant for another identity provider, is too old, or was
+    used before.
     """
     facts = await saml_application(context, app, origin=origin)
     try:
@@ -138,9 +142,15 @@ def _read(context: Context, facts: ApplicationSso, incoming: ReceivedMessage) ->
 
 
 async def _end_sessions(context: Context, facts: ApplicationSso, request: LogoutRequest) -> bool:
-    """End the sessions that the request names. Returns True if the sessions had signed in to no other application."""
-    is_everywhere = True
+    """End the sessions that the request names. Returns True if the sessions had signed in to no other application.
+
+    Raises SamlFault for a request that was used before. It is used up in the same transaction, so a crash leaves it valid.
+    """
+    is_everywhere, now = True, context.now()
+    used = hash_of(f"logout {facts.app} {request.id}")
     async with context.recording() as connection:
+        if not await identity_providers.use_answer(connection, used, now=now, expires_at=request.expires_at):
+            raise used_before(request)
         rows = await session_applications.sessions_named(
             connection, facts.app, request.name_id, request.session_indexes
         )
