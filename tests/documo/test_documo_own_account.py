@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pyotp
 import pytest
 
+from documo import members
 from documo.access import member_sign_in as sign_ins
 from documo.access import own_sign_in, password_links, second_factor
 from documo.access.second_factor import CodeRequired
@@ -61,6 +62,22 @@ async def test_member_adds_a_second_factor_and_signing_in_asks_for_it(api: Clien
         assert (status, 'name="code"' in page) == (401, True)
         status, page = await elsewhere.post("/login", on="/login", **entered, code=totp.now())
         assert status == 200 and "Sign out" in page
+
+
+async def test_member_who_was_deactivated_in_the_meantime_cannot_change_the_password(api: Client) -> None:
+    member = await api.user("anna@x.org", password=PASSWORD)
+    session = await sign_ins.sign_in(api.store, "anna@x.org", PASSWORD)
+    caller = await sign_ins.caller_of_session(api.store, session.secret)
+    assert caller is not None
+    await members.disable(api.store, api.account, "anna@x.org")
+
+    with pytest.raises(LockstepError, match="Your account is inactive"):
+        await own_sign_in.change_password(
+            api.store, caller, PASSWORD, "another sentence of words", device="", address=""
+        )
+
+    await api.patch(f"/Users/{member}", {"op": "replace", "path": "active", "value": True})
+    await sign_ins.sign_in(api.store, "anna@x.org", PASSWORD)  # the password is unchanged
 
 
 async def test_code_and_recovery_code_work_once_each(api: Client) -> None:

@@ -298,6 +298,12 @@ async def changed_password(world: World, password: str = PASSWORD, new: str = NE
     return await world.shown(made.secret), await world.sessions(), await shown(world, world.sign_in(ANNA, new))
 
 
+async def changed_password_of_an_inactive_member(world: World) -> object:
+    caller = await world.caller()
+    await members.disable(world.store, world.one, ANNA)
+    return await own_sign_in.change_password(world.store, caller, PASSWORD, NEW, device="", address="")
+
+
 async def confirmed(world: World, password: str = PASSWORD, **more: Any) -> object:
     """Confirm a session that began long ago, while another member has one."""
     long_ago = datetime.now(UTC) - timedelta(hours=7)
@@ -649,6 +655,7 @@ CASES: dict[str, Case] = {
     "password set for an inactive member": lambda w: set_password(w, NEW, BEN),
     "short password set": lambda w: set_password(w, "short"),
     "password changed": changed_password,
+    "password changed, inactive meanwhile": changed_password_of_an_inactive_member,
     "password changed, wrong": lambda w: changed_password(w, "wrong"),
     "password changed, short": lambda w: changed_password(w, new="short"),
     "confirmed": confirmed,

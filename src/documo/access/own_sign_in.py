@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from documo.access.member_passwords import OF_MEMBERS
-from documo.access.member_sign_in import MemberCaller, MemberSession, begin_session, forget_failures
+from documo.access.member_sign_in import MemberCaller, MemberSession, begin_session, forget_failures, inactive
 from documo.access.sso.providers import refuse_password
 from documo.identifiers import read_id
 from documo.members import TenantFacts
@@ -49,13 +49,16 @@ async def change_password(
 ) -> MemberSession:
     """Replace the member's own password. All sessions end, and a new one begins in this browser.
 
-    Raises LockstepError if the current password is wrong, or if the new password does not meet the rules.
+    Raises LockstepError if the current password is wrong, if the new password does not meet the rules, or if the member was deactivated in
+    the meantime.
     """
     check_password(new_password, caller.user_name)
     await require_password(store, caller, password)
     digest, now = await OF_MEMBERS.hash_password(new_password), datetime.now(UTC)
     async with store.tenant(caller.tenant_id) as connection:
         await refuse_password(connection, caller.tenant_id, caller.member_id)
+        if not await table.may_still_sign_in(connection, caller.tenant_id, caller.member_id):
+            raise inactive()
         await table.set_password(connection, caller.tenant_id, caller.member_id, digest)
         return await begin_session(
             connection, caller.tenant_id, caller.member_id, device=device, address=address, now=now
