@@ -1,5 +1,5 @@
-"""Every check with which an account gets a domain, and every condition that keeps the domains of accounts apart, is covered: at least one
-case ends differently without it.
+"""Every check before an account gets a domain, and every condition that separates the domains of accounts, is covered: at least one case
+ends differently without it.
 """
 
 from __future__ import annotations

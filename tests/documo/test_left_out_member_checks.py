@@ -1,4 +1,4 @@
-"""Every check of what happens to members, their roles and their last Admin is covered: at least one case ends differently without it."""
+"""Every check in the code for members, their roles and the last Admin is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Every check of a sign-in of members, of their sessions, links, second factors and API keys is covered: at least one case ends differently
-without it.
+"""Every check in the code for members' sign-ins, sessions, links, second factors and API keys is covered: at least one case ends
+differently without it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Every check with which Documo accepts a provider's response, and ends sessions for it, is covered: at least one case ends differently
-without it.
+"""Every check before Documo accepts a provider's response, or ends sessions at a provider's request, is covered: at least one case ends
+differently without it.
 """
 
 from __future__ import annotations

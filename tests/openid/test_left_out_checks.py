@@ -1,4 +1,4 @@
-"""Every check of the rules of OpenID Connect is covered: at least one case ends differently without it."""
+"""Every check in the code for the rules of OpenID Connect is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every check of what an identity provider says about a person is covered: at least one case ends differently without it."""
+"""Every check of an identity provider's statements about a person is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

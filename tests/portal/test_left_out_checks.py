@@ -1,4 +1,4 @@
-"""Every check with which Lockstep answers SAML applications is covered: at least one hostile case ends differently without it."""
+"""Every check in the code that answers SAML applications is covered: at least one hostile case ends differently without it."""
 
 from __future__ import annotations
 

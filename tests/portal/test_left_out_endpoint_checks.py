@@ -1,4 +1,4 @@
-"""Every check of the endpoints of OpenID Connect that programs call is covered: without it, the answer to at least one request differs."""
+"""Every check in the OpenID Connect endpoints that programs call is covered: without it, the answer to at least one request differs."""
 
 from __future__ import annotations
 

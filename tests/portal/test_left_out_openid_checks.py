@@ -1,4 +1,4 @@
-"""Every check with which Lockstep answers OpenID Connect applications is covered: at least one case ends differently without it."""
+"""Every check in the code that answers OpenID Connect applications is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

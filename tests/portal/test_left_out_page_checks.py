@@ -1,4 +1,4 @@
-"""Every condition of the portal's pages is covered: without it, the answer to at least one request differs."""
+"""Every condition in the code of the portal's pages is covered: without it, the answer to at least one request differs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every check of a sign-in with a password and a second factor is covered: at least one case ends differently without it."""
+"""Every check in the code for sign-ins with a password and a second factor is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

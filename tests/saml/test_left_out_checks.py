@@ -1,4 +1,4 @@
-"""Every check of requests, logout, bindings and metadata is covered: at least one hostile case ends differently without it."""
+"""Every check in the code for requests, logout, bindings and metadata is covered: at least one hostile case ends differently without it."""
 
 from __future__ import annotations
 

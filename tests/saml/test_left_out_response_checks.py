@@ -1,4 +1,4 @@
-"""Every condition with which a response is checked, decrypted and read is covered: at least one case ends differently without it."""
+"""Every condition in the code that checks, decrypts and reads a response is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

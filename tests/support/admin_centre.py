@@ -150,8 +150,8 @@ class Centre:
     async def signed_in(
         self, role: Role = Role.GLOBAL_ADMINISTRATOR, *, email: str = "", app: str | None = None
     ) -> Browser:
-        """Return a browser that is signed in as a new administrator with *role*. *app* is the id of the application, if the role is that of
-        its owner.
+        """Return a browser that is signed in as a new administrator with *role*. For the role of an application owner, *app* is the id of
+        the application.
         """
         return self.browser(await self.new_session(role, email=email, app=app))
 

@@ -85,7 +85,7 @@ class Installation:
         environment.setenv("NO_COLOR", "1")
 
     def connect_to(self, there: DocumoThere) -> None:
-        """Replace the stored port by the one on which Documo answers now; nothing else changes."""
+        """Replace the stored port by the port on which Documo answers now; nothing else changes."""
         with psycopg.connect(self.lockstep.conninfo, autocommit=True) as connection:
             connection.execute("alter table credential disable trigger retry_with_new_credentials")
             connection.execute("update credential set tenant_url = %s", (there.url,))
@@ -100,7 +100,7 @@ class Stages:
         self._built: dict[str, Installation] = {}
 
     def installation(self, stage: str, folder: Path, databases: Databases) -> Installation:
-        """A fresh copy of *stage*, with its files in *folder* and its databases among *databases*."""
+        """Return a fresh copy of *stage*. Its files are in *folder*, and its databases are created with *databases*."""
         built = self._stage(stage)
         shutil.copytree(built.folder, folder, dirs_exist_ok=True)
         lockstep = databases.copy(built.lockstep, role="lockstep")

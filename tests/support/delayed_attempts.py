@@ -1,4 +1,4 @@
-"""A database in which every attempt to sign in meets a delay, whoever makes it; for both products.
+"""Change a database of either product so that every attempt to sign in is delayed, by whomever it is made.
 
 await delay_all_attempts(connection)
 """

@@ -69,7 +69,7 @@ class Household:
         return made.secret
 
     async def objects(self) -> dict[str, str]:
-        """The ids of new objects, by the names that the rows of a table of routes use."""
+        """Create one object of each kind. Returns their ids by name; a test's table of routes uses the same names."""
         store, tenant, mark = self.store, self.tenant, self.mark
         number = next(_NUMBERS)
         user = await members.add_member(store, tenant, f"{mark}-{number}@x.org", role="Member")
@@ -164,8 +164,8 @@ class Browser:
         origin: str | None = None,
         token_of: str | None = None,
     ) -> Seen:
-        """Send one request. *secret* is that of the session, *origin* replaces the page's origin, and *token_of* is the secret of another
-        session, whose form token is sent ("" sends no token).
+        """Send one request. *secret* identifies the session. *origin* replaces the page's origin. *token_of* is the secret of another
+        session whose form token is sent instead; "" sends no token.
         """
         headers = {"Cookie": f"documo_session={secret}"} if secret else {}
         data: dict[str, str] | None = None

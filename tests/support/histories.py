@@ -282,7 +282,7 @@ class CrowdedHistory(History):
 async def broken_after(
     world: World, lossy: Lossy, target: ModelTarget, seed: int, kind: type[History] = History
 ) -> list[str]:
-    """Run the history of *seed*; returns the errors at its end, with what happened."""
+    """Run the history of *seed*. Returns the errors at its end, with the events that led to them."""
     history = kind(world, lossy, target, seed)
     await history.run()
     wrong = await history.broken()

@@ -41,13 +41,15 @@ class Check:
 
     @property
     def code(self) -> CodeType:
-        """The code of the function without the check. Compiled only for the process that runs the test: all processes collect all tests."""
+        """The code of the function without the check. It is compiled only when needed, because every process collects all tests but runs
+        only some.
+        """
         tree = _Without(self.left_out_at).visit(ast.parse(self.statement))
         changed = {one.co_qualname: one for one in _codes(compile(tree, self.function.__code__.co_filename, "exec"))}
         return changed[self.function.__qualname__]
 
     def leave_out(self, patch: pytest.MonkeyPatch) -> None:
-        """Replace the function by one without the check, in every module that has it."""
+        """Make the function run without the check, in every module that uses it."""
         patch.setattr(self.function, "__code__", self.code)
 
     @property

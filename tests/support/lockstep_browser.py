@@ -1,4 +1,4 @@
-"""Pages of the admin centre that no link leads to, in Chromium: those that a form makes, and those that a key opens."""
+"""Pages of the admin centre that no link leads to, in Chromium: pages that follow a form, and pages that a key opens."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ async def lockstep_states(visitor: Visitor, up: Up) -> AsyncIterator[str]:
 
 
 async def _of_one_person(visitor: Visitor, up: Up) -> AsyncIterator[str]:
-    """Yield the pages of an upload with one person, and the form that edits this person: a person who is restored after the source was
-    removed belongs to Lockstep.
+    """Yield the pages of an upload with one person, and the form that edits this person. The person can be edited because they were
+    restored after their source was removed, and now belong to Lockstep.
     """
     page = visitor.page
     await visitor.go("/import")

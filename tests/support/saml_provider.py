@@ -113,7 +113,9 @@ class Provider:
 
 
 def logout_on(page: str, *, certificates: Sequence[Certificate] = ()) -> ReceivedMessage:
-    """The message on the page, or in the address, that leads to the provider's logout. Its signature must be of one of *certificates*."""
+    """Return the logout message in *page*, which is a page or an address. If *certificates* are given, the message must be signed with the
+    key of one of them.
+    """
     found = re.search(r'(https://login\.contoso\.example/logout\?[^"]*)', page)
     assert found is not None, page
     return read_redirect(urlsplit(html.unescape(found[1])).query, certificates=certificates)

@@ -1,4 +1,4 @@
-"""The time that actions see, which a test sets: `replace(hub.context, now=clock)`."""
+"""A clock for actions that a test can set: `replace(hub.context, now=clock)`."""
 
 from __future__ import annotations
 

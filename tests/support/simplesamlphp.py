@@ -92,7 +92,7 @@ class SimpleSamlPhp:
         raise AssertionError(f"no end of redirects at {url}")
 
     async def ask(self, http: aiohttp.ClientSession) -> str:
-        """Begin a sign-in at its service provider. Returns the address of our identity provider that it leads to."""
+        """Begin a sign-in at its service provider. Returns the address of our identity provider to which it redirects."""
         url = f"{self.origin}/module.php/core/authenticate.php?as=default-sp"
         for _ in range(_MOST_STEPS):
             async with http.get(as_it_is(url), allow_redirects=False) as answer:
@@ -121,7 +121,9 @@ def running(
     service_providers: Mapping[str, Mapping[str, Any]],
     identity_providers: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[SimpleSamlPhp]:
-    """Run it with *key* for both of its roles. It knows the other parties, in the format of its metadata files."""
+    """Run SimpleSAMLphp, with *key* for both of its roles. *service_providers* and *identity_providers* are the other parties that it
+    knows, in the format of its metadata files.
+    """
     with tempfile.TemporaryDirectory(prefix="simplesamlphp-") as name:
         folder = Path(name)
         with socket.socket() as free:

@@ -1,4 +1,4 @@
-"""Every check of a sign-in of administrators through a provider is covered: at least one case ends differently without it."""
+"""Every check in the code for administrators' sign-ins through a provider is covered: at least one case ends differently without it."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ async def find_member(connection: Connection, tenant_id: int, who: str) -> str |
     return str(row[0]) if row else None
 
 
-# An id never finds another member who is called like it, even if the member with this id is deleted.
+# An id never finds another member who has it as user name, even if the member with this id is deleted.
 _NO_OTHERS_ID = "not exists (select from resources o where o.tenant_id = %(tenant)s and o.id = %(id)s::uuid)"
 _BY_ID_OR_NAME = f"(id = %(id)s::uuid or unique_name = %(name)s and {_NO_OTHERS_ID})"
 

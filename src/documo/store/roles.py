@@ -10,7 +10,7 @@ from lockstep.postgres.pool import Connection
 
 
 async def rows(connection: Connection, tenant_id: int, default_role: str) -> list[dict[str, Any]]:
-    """Return value, display name and number of members of each role. Members without a role count for the default role."""
+    """Return value, display name and number of members of each role. Members without a role are counted under the default role."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select r.document->>'value' as value, coalesce(r.document->>'display', r.document->>'value') as display, r.id::text,"

@@ -46,10 +46,10 @@ class MemberSessionRow:
 
 
 async def members_named(connection: Connection, name: str, *, most: int, account: str = "") -> list[tuple[int, str]]:
-    """Return tenant and id of the members with a password whose user name has the key *name*. The member who signed in last comes first.
+    """Return tenant and id of the members who have a password and whose user name has the key *name*. The member who signed in last comes
+    first.
 
-    With *account*, only the account with this name is searched, ignoring case; "" means all accounts. Works outside a tenant's
-    transaction.
+    With *account*, only the account with this name is searched, ignoring case; "" means all accounts. Works outside a tenant's transaction.
     """
     cursor = await connection.execute(
         "select n.tenant_id, n.member_id::text from sign_in_names n join accounts a on a.id = n.tenant_id"

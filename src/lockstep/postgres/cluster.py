@@ -97,7 +97,7 @@ def sweep_halves(folder: Path) -> None:
 
 
 def check_version(folder: Path, programs: Programs) -> None:
-    """Raise LockstepError if the cluster was created by a different major version than that of *programs*."""
+    """Raise LockstepError if the cluster was created by a major version of PostgreSQL other than that of *programs*."""
     made_by, ours = (folder / "PG_VERSION").read_text().strip(), str(major_version(programs))
     if made_by != ours:
         raise conflict(

@@ -59,7 +59,7 @@ def patch_operations(
     """Build the operations for *changes*. For each target path, they set a value, add values (AddedValues) or remove the value (CLEAR).
 
     *current* is the resource as the server last returned it. Without *current*, the `rfc` dialect sends replace operations; a strict server
-    answers them with noTarget if the element does not exist. *definition* defaults to that of a User.
+    answers them with noTarget if the element does not exist. *definition* defaults to the definition of a User.
     """
     known = definition or default_registry().resource("User")
     set_to = {text: value for text, value in changes.items() if not isinstance(value, AddedValues)}

@@ -14,8 +14,8 @@ from lockstep.scim.registry import ResourceDefinition
 class PatchResult:
     """The result of a PATCH.
 
-    *resource* is the changed copy and *changed* says whether it differs from the original. *touched* names the attributes that
-    differ, those of extensions with their URN.
+    *resource* is the changed copy and *changed* says whether it differs from the original. *touched* has the names of the attributes that
+    differ; the names of extension attributes include the URN.
     """
 
     resource: dict[str, Any]
@@ -26,8 +26,8 @@ class PatchResult:
 def touched_attributes(
     before: Mapping[str, Any], after: Mapping[str, Any], definition: ResourceDefinition
 ) -> tuple[str, ...]:
-    """Return the names of the attributes whose values differ, those of extensions with their URN. `schemas` is left out because
-    it is derived.
+    """Return the names of the attributes whose values differ; the names of extension attributes include the URN. `schemas` is left out
+    because it is derived.
     """
     touched: list[str] = []
     for name in dict.fromkeys((*before, *after)):

@@ -22,8 +22,8 @@ _LOCK = 0x10C6_AD31
 class AdministratorRow:
     """One administrator, without secrets. *email* is in lower case.
 
-    *is_federated* is true if the administrator signs in through a provider and has no password. *is_connected* is false if that provider
-    is no longer the one that is set up.
+    *is_federated* is true if the administrator signs in through a provider and has no password. *is_connected* is false if that provider is
+    no longer the configured one.
     """
 
     id: str

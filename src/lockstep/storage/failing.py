@@ -1,4 +1,4 @@
-"""Count the objects of a job that fail at present, and those that work."""
+"""Count the objects of a job that fail at present, and the linked objects that do not."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class FailureCounts:
 
 @dataclass(frozen=True, slots=True)
 class FailingObject:
-    """The failures of one object since it last worked. *reason* is that of the last one. *is_due* is true if the next attempt is due;
-    otherwise *again_at* is the time of that attempt, or None if the object is not tried again.
+    """The failures of one object since its last success. *reason* is the reason of the last failure. *is_due* is true if the next attempt
+    is due; otherwise *again_at* is the time of that attempt, or None if the object is not tried again.
     """
 
     failures: int

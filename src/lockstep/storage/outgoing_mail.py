@@ -19,7 +19,9 @@ from lockstep.storage.batches import as_json, only_row
 
 
 class Audience(StrEnum):
-    """The recipient of a message: the address of the application, those of the organisation, or the webhook. The values are stored."""
+    """The recipient of a message: the address of the application, the addresses of the organisation, or the webhook. The values
+    are stored.
+    """
 
     APPLICATION = "application"
     ORGANISATION = "organisation"
@@ -96,7 +98,7 @@ class ClaimedMail:
 class MailCounts:
     """The number of messages that wait after a failed attempt, and of those that were given up recently.
 
-    *problem* is that of the newest message that was given up or, if there is none, of the newest one that waits.
+    *problem* comes from the newest message that was given up or, if there is none, from the newest one that waits.
     """
 
     delayed: int

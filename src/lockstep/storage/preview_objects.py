@@ -99,7 +99,7 @@ _MATCHES = """preview = %(preview)s
     and (%(effect)s = '' or %(effect)s = any(effects))
     and (%(search)s = '' or name ilike '%%' || %(search)s || '%%' or display_name ilike '%%' || %(search)s || '%%'
         or target_id ilike %(search)s || '%%')"""
-# Added only if it is asked for: beside an `or`, PostgreSQL would look up each object by itself instead of joining the two previews.
+# Added only when needed: if it were part of an `or`, PostgreSQL would look up each object separately instead of joining the two previews.
 _DIFFERS = """ and not exists (select from preview_object as earlier where earlier.preview = %(differs_from)s
         and (earlier.kind, earlier.id) = (preview_object.kind, preview_object.id)
         and (earlier.action, earlier.code, earlier.is_held, earlier.target_id, earlier.changes) = (preview_object.action,

@@ -27,7 +27,8 @@ async def rejections_among(connection: Connection, job: str, kind: str, ids: Ite
         (job, kind, list(ids)),
     )
     return {
-        # Rows older than the effects column: the guard counts as the only effect. It has the kind of later effects, but never equals one.
+        # For rows older than the effects column, the guard counts as the only effect. It has the same type as later effects, but never
+        # equals one.
         source_id: Rejection(action, _effects(effects or [(guard, "")]), by or "", at)
         async for source_id, action, effects, guard, by, at in cursor
     }

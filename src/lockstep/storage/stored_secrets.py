@@ -1,4 +1,4 @@
-"""The stored secrets without their values: whose they are, who set them, when they expire, and the key that encrypted them."""
+"""The stored secrets without their values: their owners, who set them, when they expire, and the key that encrypted them."""
 
 from __future__ import annotations
 

@@ -38,9 +38,9 @@ async def assigned(connection: Connection, app: str, kind: str) -> set[str]:
 
 
 def concerning(kind: str, *, everybody: bool, includes_gone: bool = False) -> sql.Composed:
-    """Return a query for the ids of the objects of *kind* that are linked or assigned; with *everybody*, whether assigned or not. With
-    *includes_gone*, it also finds objects whose account is missing and is still searched for. The query has the parameters app, job and
-    kind.
+    """Return a query for the ids of the objects of *kind* that are assigned or linked. With *everybody*, it finds unassigned objects too.
+    With *includes_gone*, it also finds objects whose account is missing and is still searched for. The query has the parameters app, job
+    and kind.
     """
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (
@@ -54,7 +54,7 @@ def concerning(kind: str, *, everybody: bool, includes_gone: bool = False) -> sq
 
 
 async def concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> list[str]:
-    """Return the ids of the objects of *kind* that are linked or assigned; with *everybody*, whether assigned or not."""
+    """Return the ids of the objects of *kind* that are assigned or linked. With *everybody*, unassigned objects are included."""
     cursor = await connection.execute(
         sql.SQL("select wanted.id::text from ({ids}) as wanted (id) order by 1").format(
             ids=concerning(kind, everybody=everybody)

@@ -175,7 +175,7 @@ def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] 
 
 
 def _is_scim_error(content: Mapping[str, Any] | None) -> bool:
-    """Whether the schema of *content* is that of a SCIM error (RFC 7644, 3.12)."""
+    """Whether *content* has the schema of a SCIM error (RFC 7644, 3.12)."""
     schemas = content.get("schemas") if content is not None else None
     return isinstance(schemas, list) and any(isinstance(urn, str) and urn.lower().endswith(":error") for urn in schemas)
 

@@ -45,7 +45,7 @@ def functions() -> list[Function]:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A word that the expression editor completes. *parameters* are those of a function, as JSON."""
+    """A word that the expression editor completes. *parameters* are the parameters of the function, as JSON, if the word is one."""
 
     word: str
     label: str

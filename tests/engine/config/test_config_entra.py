@@ -1,4 +1,4 @@
-"""Schemas that Entra exports, as configuration files and back."""
+"""Schemas that Entra exports are converted to configuration files and back."""
 
 from __future__ import annotations
 

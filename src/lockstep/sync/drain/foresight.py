@@ -30,7 +30,9 @@ MOST_NEW_AHEAD = 2_000
 
 @dataclass(slots=True)
 class Burst:
-    """The combined effects of objects that were read from the queue together: of all these objects, and of those let through so far."""
+    """The combined effects of objects that were read from the queue together: the effects of all of them, and of those let
+    through so far.
+    """
 
     total: Tally = field(default_factory=Tally)
     passed: Tally = field(default_factory=Tally)

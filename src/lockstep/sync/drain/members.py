@@ -67,7 +67,7 @@ class MemberSync:
         return claim.is_about_members and not claim.members_due and claim.resume.stage is not Stage.SETTLED
 
     async def outcome(self) -> tuple[Outcome, Answer | None]:
-        """Bring the members in step. Returns what to record for the group, and the response that stopped the run, if any."""
+        """Synchronize the members. Returns what to record for the group, and the response that stopped the run, if any."""
         self.result.counted_refusals = counted_refusals(self.claim)
         result = await self.run()
         if result.is_group_gone:

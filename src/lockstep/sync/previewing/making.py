@@ -115,7 +115,7 @@ async def _finish(services: Services, claimed: ClaimedPreview, risks: RiskCollec
 
 
 async def _slices(services: Services, job: Job, mapping: ObjectMapping) -> AsyncIterator[Sequence[str]]:
-    """Yield the ids of the objects that a full cycle looks at, a slice at a time."""
+    """Yield the ids of the objects that a full cycle evaluates, one slice at a time."""
     after = ""
     while True:
         async with services.pool.connection() as connection:

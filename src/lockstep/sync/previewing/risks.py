@@ -19,7 +19,7 @@ from lockstep.wording import counted
 
 MANY_PERCENT = 20  # of the linked accounts
 MANY = 10  # accounts that lose the same attribute
-# The guards that count, with the effect of a plan that each limits and words for what would happen.
+# The guards that count, each with the effect that it limits and the words for what would happen.
 GUARDED_EFFECTS = {
     GuardCode.LOSSES: (Effect.LOSES_ACCESS, "would be disabled or deleted"),
     GuardCode.GRANTS: (Effect.GAINS_PRIVILEGE, "would gain a privileged value"),

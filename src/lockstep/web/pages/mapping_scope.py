@@ -62,7 +62,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.get("/apps/{app}/provisioning/mappings/{object}/scope/count")
 async def count(context: Context, request: Request) -> Fragment:
-    """Count the people in scope by the stored filters, for the mapping's page."""
+    """Count the people whom the stored filters leave in scope, for the page of the mapping."""
     counts = await mappings.count_scope(context, request.path_params["app"])
     return Fragment("mappings/scope_line.html", {"counts": counts})
 
