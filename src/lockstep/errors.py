@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The kind of an error, which interfaces map to an exit code, an HTTP status and a problem type."""
+    """The kind of an error. Interfaces map it to an exit code, an HTTP status and a problem type."""
 
     INVALID = "invalid"  # the caller's input: usage, a file, a value
     UNAUTHORIZED = "unauthorized"  # not signed in, or a credential was refused

@@ -73,7 +73,7 @@ class VaultKey:
 
 
 class Vault:
-    """Seals with the first key and opens with any of them, so that keys can be rotated."""
+    """Encrypts secrets with the first of its keys, and decrypts them with any of its keys, so that keys can be rotated."""
 
     def __init__(self, key: VaultKey, *older: VaultKey) -> None:
         self._key = key

@@ -36,8 +36,8 @@ class ApplicationView:
 async def add_application(context: Context, template: str, *, name: str = "", display_name: str = "") -> ApplicationRow:
     """Add an application from its gallery entry, with the entry's default configuration, roles and tenant URL. Provisioning is off.
 
-    Without a *name*, the application gets the name of the entry. If *template* is the former name of an entry, the application gets that
-    former name. Raises LockstepError for an unknown template, and for a name that is invalid or taken.
+    Without a *name*, the application gets the name of the entry; if *template* is a former name of the entry, it gets that former name.
+    Raises LockstepError for an unknown template, and for a name that is invalid or taken.
     """
     entry = context.gallery.template(template)
     name = name or template.lower()

@@ -55,7 +55,7 @@ def actor_of(
 
 
 def limited(actor: Actor, scopes: Collection[str]) -> Actor:
-    """Return *actor* with only those permissions that are among *scopes*, the scopes of a token."""
+    """Return *actor* with its permissions limited to *scopes*, the scopes of a token."""
     allowed = frozenset(scopes)
     return Actor(
         actor.name,

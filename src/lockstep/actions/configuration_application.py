@@ -114,8 +114,8 @@ def _display_name_notes(document: ConfigDocument, current: Mapping[str, Any]) ->
 
 
 def _refuse_unusable(document: ConfigDocument, current: Mapping[str, Any]) -> None:
-    """Raise LockstepError, with the place in the file, for single sign-on settings that cannot work, and for an unknown source attribute
-    unless the stored configuration uses it already.
+    """Raise LockstepError for single sign-on settings that cannot work, and for an unknown source attribute that the stored configuration
+    does not use yet. The error names the place in the file.
     """
     if "singleSignOn" in document.spec:
         try:

@@ -141,7 +141,7 @@ async def apply_text(context: Context, edited: EditedText, *, mark: str) -> Conf
 
 
 def error_in(error: LockstepError, text: str) -> TextError:
-    """Return *error* with the line of *text* that it concerns, and with two lines before and after that line."""
+    """Return *error* with the line of *text* that it concerns, and with the two lines before and after."""
     found = _PLACE.fullmatch(error.detail)
     if found is None:
         return TextError(0, 0, error.detail, error.next_step or error.why)

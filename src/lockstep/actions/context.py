@@ -52,8 +52,8 @@ class Actor:
 
     An application owner also has *own_permissions*, which apply only to the applications whose ids are in *own_applications*.
     *administrator* is the id of a signed-in administrator, and "" for the command line and the system. *is_stepped_up* is true if the
-    administrator has recently entered the password. *is_operator* is true for the person who runs a command on the machine of the server,
-    who may name any of its files.
+    administrator has recently entered the password. *is_operator* is true for a person who runs commands on the server's machine, and who
+    may therefore name any file on that machine.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""For the actions on provisioning: read the job of an application, and open the services that contact applications."""
+"""Read the job of an application, and open the services that contact applications. Used by all actions on provisioning."""
 
 from __future__ import annotations
 

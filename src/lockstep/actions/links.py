@@ -164,7 +164,7 @@ async def _made_for(
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | None = None) -> list[MadeAccount]:
-    """Link accounts without a link that Lockstep created to the people for whom they were created.
+    """Link unlinked accounts that Lockstep created to the people for whom they were created.
 
     If a person should have no account, the account is then disabled by the usual plan, subject to the guards. Accounts known only from the
     journal are searched for. *found* are the accounts without a link, if all of them were already listed. Returns the creates whose
@@ -226,7 +226,7 @@ async def forget_link(context: Context, app: str, user: str) -> LinkRow:
     """Delete the link of a person; the account stays in the application. If the person is in scope, Lockstep then matches or creates an
     account again.
 
-    Unless another person takes over the account, it is removed from the groups that it was in because of the person's memberships.
+    The account also leaves the groups that it is in because of the person's memberships, unless another person takes the account over.
     """
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)

@@ -191,9 +191,10 @@ async def count_scope(
 async def _everybody(
     connection: Connection, job: Job, *mappings: ObjectMapping, everybody: bool
 ) -> AsyncIterator[tuple[SourceObject, int, Sequence[str]]]:
-    """Put all people of the directory into groups whose members the filters of *mappings* cannot distinguish. For each group, yields one
-    person, the number of people, and the names of the people with an active account. If *everybody* is false, all people without an
-    assignment form one group.
+    """Put people for whom the filters of *mappings* give the same result into one group. For each group, yields one person, the number of
+    people, and the names of the people with an active account.
+
+    If *everybody* is false, all people without an assignment form one group.
     """
     names = frozenset[str]().union(*(attributes_of(one.condition) for each in mappings for one in each.scoping_filters))
     if names <= _AS_STORED:

@@ -122,8 +122,8 @@ async def import_source(
 ) -> list[PassResult]:  # fmt: skip
     """Import a source completely, once. *config* replaces the registered configuration for this import only.
 
-    *file_name* is the name of the file that was given for this import only, as the list of imports shows it. Stops after a pass that
-    failed, because memberships can be imported only after their people.
+    *file_name* is shown in the list of imports if a file was given for this import only. Stops after a pass that failed, because
+    memberships can be imported only after their people.
     """
     if config is not None:
         context.actor.require(Permission.SOURCES_WRITE)

@@ -140,9 +140,7 @@ class DoorRoute(APIRoute):
 
 
 def router_of(*tags: str, route_class: type[DoorRoute] = DoorRoute) -> APIRouter:
-    """Create a router whose routes make these checks. The application uses the routes unchanged, so each route must be declared
-    completely.
-    """
+    """Create a router for routes of *route_class*. The application uses the routes unchanged, so each route must be declared completely."""
     return APIRouter(route_class=route_class, tags=list(tags), generate_unique_id_function=lambda route: route.name)
 
 

@@ -53,7 +53,9 @@ def _constant(value: Value, place: str) -> Finding:
 
 
 def _value(switch: AttributeMapping, *, has_left: bool) -> str | None:
-    """Return the value of *switch* for a leaver (*has_left*) or an active person, or None if it depends on anything else."""
+    """Return the value of *switch* for a leaver if *has_left* is true, otherwise for an active person. None if the value depends on
+    anything else.
+    """
     if not isinstance(switch.source, Expression) or not switch.dependencies <= DISABLING:
         return None
     record = {IS_SOFT_DELETED: str(has_left), "accountEnabled": str(not has_left)}

@@ -23,8 +23,8 @@ def address_of_seed(seed: str, *, name: str, issuer: str) -> str:
 
 
 def matching_step(seed: str, code: str, now: datetime) -> int | None:
-    """Return the time step of *code* if it is the present step or an adjacent one, because clocks differ (RFC 6238, section 5.2); otherwise
-    None.
+    """Return the time step of *code*, or None if the code is not valid now. Codes of the adjacent steps are valid too, because clocks
+    differ (RFC 6238, section 5.2).
     """
     totp = pyotp.TOTP(seed)
     steps = (int((now + offset).timestamp()) // int(_STEP.total_seconds()) for offset in (-_STEP, _STEP * 0, _STEP))

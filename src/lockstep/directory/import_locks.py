@@ -1,4 +1,4 @@
-"""Connections for one pass of a source: alone with that source, or only to show the effects."""
+"""Connections for one pass of a source: one that excludes other passes of that source, and one for a rehearsal."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Try single sign-on for a person without signing anybody in. The result has each condition in the order in which it is checked, the
 messages that would be sent, and the results of real attempts.
 
-With OpenID Connect, the messages are the request and the payload of the ID token. No message has a valid signature, because anybody could
-use it to sign in as the person.
+With OpenID Connect, the messages are the request and the payload of the ID token. No message has a valid signature;
+otherwise anybody who gets the message could sign in as the person.
 """
 
 from __future__ import annotations

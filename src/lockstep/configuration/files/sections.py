@@ -157,7 +157,7 @@ def _credentials(part: Part) -> dict[str, Any]:
 
 
 def _without_source(part: Part) -> Part:
-    """Return *part* after refusing the key `source`. In Entra every job has its own source; in Lockstep the source is always the
+    """Return *part* unchanged. Refuses the key `source`: in Entra every job has its own source; in Lockstep the source is always the
     directory.
     """
     if "source" in part.whole():
@@ -170,7 +170,7 @@ def _without_source(part: Part) -> Part:
 
 
 def _without_secrets(part: Part) -> Part:
-    """Return *part* after refusing secrets, so that the error is more specific than "unknown key"."""
+    """Return *part* unchanged. Refuses secrets, with an error that is more specific than "unknown key"."""
     refuse_secrets(part.whole(), part.place)
     return Part(part.whole(), part.place)
 

@@ -79,7 +79,7 @@ def reasons_to_write(
 ) -> ValueDifference:
     """Select the changes that justify a request.
 
-    If there are any, changes of unkept attributes are sent as well, which shows whether the application keeps them now.
+    A request that is justified also sends the changes of unkept attributes, which shows whether the application keeps them now.
     """
     settled = {
         one.path

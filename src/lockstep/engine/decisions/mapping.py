@@ -106,9 +106,10 @@ def held_values(mapping: ObjectMapping, resource: Mapping[str, Any]) -> Values:
 
 
 def base_after(base: Values, desired: Values, cleared: Collection[str], returned: Values) -> Values:
-    """Return the agreed values after a write was accepted: the values sent, replaced by the values in the response where it has them.
+    """Return the values that both sides agree on after a write was accepted: the values in the response and, for attributes that the
+    response omits, the values that were sent.
 
-    For an attribute that the response omits, the sent value counts: an omitted attribute is not an empty one.
+    An omitted attribute is not an empty one.
     """
     sent = {path: value for path, value in {**base, **desired}.items() if path not in cleared}
     return {**sent, **returned}

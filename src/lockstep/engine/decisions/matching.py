@@ -158,8 +158,8 @@ def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
 
 
 def differs_in_case(account: Account, query: MatchQuery) -> bool:
-    """Whether the value in *account*, found by *query*, differs from the searched one in letter case. Some applications ignore case where
-    it matters, such as in an external id.
+    """Whether the value of *account*, which *query* found, differs in letter case from the value that was searched for. Some applications
+    ignore case where it matters, such as in an external id.
     """
     if query.attribute.lower() not in EXACT:
         return False

@@ -1,7 +1,7 @@
 """Decide everything that does not depend on the application, and determine what the application must be asked before a plan can be made.
 
-The caller calls `prepare`, asks for what `wanted` returns until that is `NOTHING`, and passes the answers to `make_plan`. This module
-sends no requests.
+The caller calls `prepare`, answers the questions of `wanted` until `wanted` returns `NOTHING`, and passes the answers to `make_plan`. This
+module sends no requests.
 """
 
 from __future__ import annotations

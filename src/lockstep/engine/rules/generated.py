@@ -1,7 +1,7 @@
 """Values that are generated once and then kept: random values and timestamps.
 
-If such values were evaluated in every cycle, they would be different every time. A `Now()` inside a comparison or DateDiff is not kept,
-because it does not produce the value itself, and the result may change with time.
+If such values were evaluated in every cycle, they would be different every time. An expression that only compares `Now()`, or passes it to
+DateDiff, is not kept: its value may change with time.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Functions for dates. Functions exchange dates as text, always in UTC: `M/d/yyyy h:mm:ss tt`.
 
-DateDiff counts like Visual Basic: whole elapsed days, hours, minutes and seconds, but crossed boundaries of weeks, months and years.
+DateDiff counts as in Visual Basic. Days, hours, minutes and seconds count when they have passed completely; weeks, months and years count
+as soon as a boundary is crossed.
 """
 
 from __future__ import annotations
