@@ -20,6 +20,7 @@ import psycopg_pool
 from lockstep.actions import retention
 from lockstep.actions import sources as source_actions
 from lockstep.actions.context import Actor, Context
+from lockstep.actions.forecasts import Forecasts
 from lockstep.actions.job_previews import make_due_preview
 from lockstep.actions.jobs import new_services
 from lockstep.actions.openid_sign_in.back_channel import tell_due
@@ -83,6 +84,7 @@ class House:
     drive: Drive
     configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
     providers: DiscoveredProviders = field(default_factory=DiscoveredProviders)
+    forecasts: Forecasts = field(default_factory=Forecasts)
 
     def context(
         self, actor: Actor, *, say: Say = quietly, on_progress: Callable[[Progress], None] = _unseen
@@ -99,6 +101,7 @@ class House:
             configurations=self.configurations,
             http=lambda: self.targets.client,
             providers=self.providers,
+            forecasts=self.forecasts,
             after_commit=self.drive.wake,
             say=say,
             on_progress=on_progress,

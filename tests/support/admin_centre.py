@@ -118,6 +118,13 @@ class Browser:
         ]
         return await self._send("POST", path, headers={"Origin": self.origin, **headers}, data=form)
 
+    async def settled(self, path: str) -> Page:
+        """Request *path* until no part of the page is still being computed. Each request waits a moment for the result."""
+        page = await self.get(path)
+        while 'aria-busy="true"' in page.html:
+            page = await self.get(path)
+        return page
+
     async def htmx(self, path: str) -> Page:
         """Request *path* as htmx does when it replaces a part of a page."""
         return await self.get(path, **{"HX-Request": "true", "HX-Request-Type": "partial"})

@@ -137,7 +137,7 @@ async def test_a_source_is_removed_only_after_the_page_showed_who_loses_an_accou
     here = "/sources/staff/remove"
 
     page, asked = await admin.get("/sources/staff"), await admin.get(here)
-    seen = await admin.get(f"{here}/consequences")
+    seen = await admin.settled(f"{here}/consequences")
     wrong = await admin.post(here, {"confirmation": "1"})
     still = (await sources.show_source(context, "staff")).counts["people"]
     done = await admin.post(here, {"confirmation": "2"})

@@ -147,7 +147,7 @@ async def test_a_group_is_deleted_only_after_the_number_of_its_members_was_typed
     here = f"/groups/{sales}"
 
     asked = await admin.get(f"{here}/delete")
-    seen = await admin.get(f"{here}/delete/consequences")
+    seen = await admin.settled(f"{here}/delete/consequences")
     wrong = await admin.post(f"{here}/delete", {"confirmation": "6"})
     still = await groups.show_group(centre.hub.context, sales)
     done = await admin.post(f"{here}/delete", {"confirmation": "60"})
@@ -180,7 +180,7 @@ async def test_the_people_who_lose_their_accounts_are_named_before_a_group_is_de
     )
     await centre.hub.fetch("update job set status = 'on', started = true")
 
-    seen = await admin.get(f"/groups/{sales}/delete/consequences")
+    seen = await admin.settled(f"/groups/{sales}/delete/consequences")
 
     assert "documo: 3 people would lose their accounts (p000@contoso.test, p001@contoso.test, p002" in seen.text
     assert (await groups.show_group(context, sales)).group.deleted_at is None

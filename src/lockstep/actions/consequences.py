@@ -2,7 +2,8 @@
 administrator's consent, whether it is made by a command, a page or the API.
 
 The change is rehearsed in a transaction that is rolled back: every affected object is planned before and after the change. The numbers
-therefore come from the same code that provisions the accounts. A new action gets this behaviour by calling `consented`.
+therefore come from the same code that provisions the accounts. A new action gets this behaviour by calling `consented`. A deletion of many
+objects is only noted in the rehearsal and then planned in slices (`foreseen_deletions`), so that it does not lock the directory for long.
 """
 
 from __future__ import annotations
@@ -11,25 +12,25 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from lockstep.actions.context import Context, Rehearsal
+from lockstep.actions.context import Context, Deletion, Rehearsal
+from lockstep.actions.forecasts import Report
+from lockstep.actions.foreseen_deletions import SLICE, ForeseenJob, Found, effects_among, foresee_deletion
 from lockstep.actions.jobs import new_services
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.lint_switch import check_switch
 from lockstep.configuration.rules import JobConfiguration, Scope
-from lockstep.engine.decisions.effects import Effect, caused, effects_of, predicted_plan
+from lockstep.engine.decisions.effects import Effect, caused
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage import jobs, touched
 from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 
-SLICE = 500
 ASKED_FROM = (
     10  # an effect needs consent from this many people on, as guards apply percentages only from ten accounts on
 )
 Answer = TypeVar("Answer")
 Work = Callable[[Context], Awaitable[Answer]]
-_Found = dict[str, tuple[str, dict[Effect, str]]]  # by object id: its name, and each effect with its text
 _TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
 
 
@@ -63,6 +64,14 @@ class _Undo(Exception):
     """Raised inside the transaction to roll the rehearsal back."""
 
 
+class _Noted(Exception):
+    """Raised inside the transaction if deletions were noted instead of made. *deletion* is None if it was not the only change."""
+
+    def __init__(self, deletion: Deletion | None) -> None:
+        super().__init__()
+        self.deletion = deletion
+
+
 async def consented(
     context: Context, work: Work[Answer], agree: Callable[[Sequence[Consequences]], None], *, named: int = 0
 ) -> tuple[Answer, list[Consequences]]:
@@ -73,12 +82,26 @@ async def consented(
     return await work(context), found
 
 
-async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
-    """Return the effects of *work* on people, for each application. Writes nothing. Raises the errors of *work*."""
+async def foresee(context: Context, work: Work[object], *, report: Report = lambda *_: None) -> list[Consequences]:
+    """Return the effects of *work* on people, for each application. Writes nothing. Raises the errors of *work*.
+
+    If *work* deletes the objects of a source, or a group, *report* is called with the number of planned objects and their total.
+    """
     if context.elsewhere is not None:
         return await context.elsewhere.foresee(context, work)
-    rehearsal = Rehearsal()
-    after: dict[tuple[str, ObjectKind], _Found] = {}
+    try:
+        found = await _rehearsed(context, work, Rehearsal(deletions=[]))
+    except _Noted as noted:
+        if noted.deletion is not None:
+            found = await foresee_deletion(context, noted.deletion, report)
+        else:
+            found = await _rehearsed(context, work, Rehearsal())
+    return [one for part in found if (one := _compared(part))]
+
+
+async def _rehearsed(context: Context, work: Work[object], rehearsal: Rehearsal) -> list[ForeseenJob]:
+    """Raises _Noted if *work* noted deletions instead of making them."""
+    after: dict[tuple[str, ObjectKind], Found] = {}
     marked: dict[str, dict[ObjectKind, list[str]]] = {}
     candidates: dict[str, Job] = {}
     try:
@@ -87,6 +110,9 @@ async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
             mark = await touched.newest_mark(inner.within)
             await work(replace(inner, rehearsal=rehearsal))
             marked = await touched.marked_since(inner.within, mark)
+            if rehearsal.deletions:
+                is_all = len(rehearsal.deletions) == 1 and not marked and not rehearsal.whole_jobs
+                raise _Noted(rehearsal.deletions[0] if is_all else None)
             candidates = await _jobs(inner, inner.within, {*marked, *rehearsal.whole_jobs})
             for job_id, by_kind in marked.items():
                 ids = {} if job_id in rehearsal.whole_jobs else by_kind
@@ -102,9 +128,10 @@ async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
         if not marked:
             await _whole(context, connection, candidates, rehearsal.whole_jobs, after, now)
         return [
-            one
+            await _without_change(
+                context, connection, ForeseenJob(candidates[job_id], kind, found, {}, now.get(job_id))
+            )
             for (job_id, kind), found in after.items()
-            if (one := await _compared(context, connection, candidates[job_id], now.get(job_id), kind, found))
         ]
 
 
@@ -120,7 +147,7 @@ async def _whole(
     connection: Connection,
     candidates: Mapping[str, Job],
     whole: Collection[str],
-    after: dict[tuple[str, ObjectKind], _Found],
+    after: dict[tuple[str, ObjectKind], Found],
     now: Mapping[str, Job] | None = None,
 ) -> None:
     """Plan all objects of the jobs whose configuration the change touches."""
@@ -133,46 +160,45 @@ async def _whole(
             after[job_id, mapping.source] = await _effects(context, connection, job, mapping.source, ids)
 
 
-async def _effects(context: Context, connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str]) -> _Found:
+async def _without_change(context: Context, connection: Connection, one: ForeseenJob) -> ForeseenJob:
+    if one.job_before is not None:
+        one.before = await _effects(context, connection, one.job_before, one.kind, list(one.after))
+    return one
+
+
+async def _effects(context: Context, connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str]) -> Found:
     """Return the effects on these objects in the present state. Objects without an effect are left out."""
     moment = new_services(context).moment()
-    found: _Found = {}
+    found: Found = {}
     for start in range(0, len(ids), SLICE):
         known = await planner.load(connection, job, kind, ids[start : start + SLICE])
-        for source_id, obj in known.objects.items():
-            link = known.links.get(source_id)
-            effects = effects_of(predicted_plan(obj, link, job.configuration, moment, known.account_ids), link)
-            if effects:
-                found[source_id] = (obj.display, effects)
+        found |= await effects_among(known, job, moment)
     return found
 
 
-async def _compared(
-    context: Context, connection: Connection, job: Job, now: Job | None, kind: ObjectKind, after: _Found
-) -> Consequences | None:
+def _compared(one: ForeseenJob) -> Consequences | None:
     """Return the consequences of the change: the effects after the change, except those that would also occur without it."""
-    before = await _effects(context, connection, now, kind, list(after)) if now is not None else {}
     names: dict[Effect, list[str]] = {}
     words: dict[Effect, set[str]] = {}
-    for source_id, (name, effects) in after.items():
-        known = before[source_id][1] if source_id in before else {}
+    for source_id, (name, effects) in one.after.items():
+        known = one.before[source_id][1] if source_id in one.before else {}
         for effect, word in caused(effects, known).items():
             names.setdefault(effect, []).append(name)
             words.setdefault(effect, set()).add(word)
-    findings = _new_findings(now.configuration if now else None, job.configuration, kind)
+    findings = _new_findings(one.job_before, one.job.configuration, one.kind)
     if not names and not findings:
         return None
     return Consequences(
-        job.row.app_name,
-        kind,
+        one.job.row.app_name,
+        one.kind,
         {effect: tuple(sorted(found)) for effect, found in names.items()},
         {effect: next(iter(found)) if len(found) == 1 else "" for effect, found in words.items()},
         findings,
     )
 
 
-def _new_findings(before: JobConfiguration | None, after: JobConfiguration, kind: ObjectKind) -> tuple[Finding, ...]:
-    mapping, old = after.mapping_for(kind), before.mapping_for(kind) if before is not None else None
+def _new_findings(before: Job | None, after: JobConfiguration, kind: ObjectKind) -> tuple[Finding, ...]:
+    mapping, old = after.mapping_for(kind), before.configuration.mapping_for(kind) if before is not None else None
     if mapping is None or old is None:
         return ()
     known = {one.message for one in check_switch(old, "")}

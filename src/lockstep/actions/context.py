@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lockstep.actions.forecasts import Forecasts
 from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, NotPermitted, StepUpRequired
 from lockstep.configuration.template import Template
 from lockstep.directory.edit import Edit, editing
@@ -89,13 +90,22 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The people and groups of *source*, or the group with the id *group*, that an action would move to the recycle bin."""
+
+    source: str = ""
+    group: str | None = None
+
+
 @dataclass(slots=True)
 class Rehearsal:
     """A change that is made only to see its effects and is then rolled back. *whole_jobs* are the jobs whose configuration the change
-    touches.
+    touches. *deletions* are the deletions that were noted instead of made, or None if they must be made.
     """
 
     whole_jobs: set[str] = field(default_factory=set)
+    deletions: list[Deletion] | None = None
 
 
 class Elsewhere(Protocol):
@@ -138,6 +148,7 @@ class Context:
     configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
     http: Callable[[], HttpClient] | None = None  # for requests that do not go to applications; same outbound rules
     providers: DiscoveredProviders = field(default_factory=DiscoveredProviders)
+    forecasts: Forecasts = field(default_factory=Forecasts)
     after_commit: AfterCommit = nothing_to_defer
     now: Callable[[], datetime] = _now
     say: Callable[[str], None] = field(default=lambda _: None)
@@ -173,6 +184,13 @@ class Context:
             return
         async with transaction(self.pool) as connection:
             yield connection
+
+    def only_notes(self, deletion: Deletion) -> bool:
+        """Note *deletion* if this is a rehearsal that plans it without making it. Returns False if the caller must make it."""
+        if self.rehearsal is None or self.rehearsal.deletions is None:
+            return False
+        self.rehearsal.deletions.append(deletion)
+        return True
 
     def refuse_rehearsal(self) -> None:
         """Raise LockstepError if called within a rehearsal. Used by actions whose effects outside the database cannot be rolled back."""

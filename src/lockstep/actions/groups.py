@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep.actions.access import needs
-from lockstep.actions.context import Context, audit
+from lockstep.actions.context import Context, Deletion, audit
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.names import LOCAL_SOURCE
@@ -101,6 +101,8 @@ async def delete_group(context: Context, name: str) -> GroupRow:
     """Move a group to the recycle bin. Its members lose the assignments that they have through the group."""
     async with context.changing() as edit:
         group = await find_group(edit.connection, name)
+        if context.only_notes(Deletion(group=group.id)):
+            return group
         await delete_groups(edit, [group], at=context.now())
         await audit(edit, "Delete group", group.display_name, before={"id": group.id})
     return group

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from lockstep.engine.decisions.source_record import OF_MANAGER
@@ -68,6 +69,11 @@ async def read_objects_and_roles(
     if manager_attributes:
         objects = await _with_managers(connection, objects, manager_attributes)
     return objects, all_roles
+
+
+def as_deleted(obj: SourceObject, at: datetime) -> SourceObject:
+    """Return *obj* as `read_objects` returns it, except its version, once it is in the recycle bin since *at*."""
+    return replace(obj, lifecycle=Lifecycle.SOFT_DELETED, deleted_at=at)
 
 
 async def _read_rows(

@@ -37,6 +37,14 @@ async def assigned(connection: Connection, app: str, kind: str) -> set[str]:
     return {row[0] for row in await cursor.fetchall()}
 
 
+async def linked(connection: Connection, job: str, kind: str) -> set[str]:
+    """Return the ids of *kind* that have an account, live or not."""
+    cursor = await connection.execute(
+        "select source_id::text from link where job = %s and kind = %s and state <> 'tombstone'", (job, kind)
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
 def concerning(kind: str, *, everybody: bool, includes_gone: bool = False) -> sql.Composed:
     """Return a query for the ids of the objects of *kind* that are assigned or linked. With *everybody*, it finds unassigned objects too.
     With *includes_gone*, it also finds objects whose account is missing and is still searched for. The query has the parameters app, job

@@ -151,13 +151,9 @@ async def load(
     objects whose accounts a full cycle compares.
     """
     has_index = kind in index_of
-    asks_for_groups = MEMBER_OF in dependencies(job.configuration, kind)
-    of_manager = manager_attributes(job.configuration, kind)
     async with pipeline(connection):  # all queries in one round trip
         objects, known_links, unsettled, held, rejected = await asyncio.gather(
-            read_objects(
-                connection, job.row.app, kind, ids, with_groups=asks_for_groups, manager_attributes=of_manager
-            ),
+            load_objects(connection, job, kind, ids),
             links.read_links(connection, job.id, kind, ids),
             operations.open_operations(connection, job.id, kind, ids),
             operations.held_among(connection, job.id, kind, ids),
@@ -181,6 +177,20 @@ async def load(
         unseen=await links.not_seen_in_full_cycle(connection, job.id, kind, compared)
         if compared and known_links
         else frozenset(),
+    )
+
+
+async def load_objects(
+    connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str]
+) -> dict[str, SourceObject]:
+    """Read the objects with the data that the mappings of *job* use. Purged objects are left out."""
+    return await read_objects(
+        connection,
+        job.row.app,
+        kind,
+        ids,
+        with_groups=MEMBER_OF in dependencies(job.configuration, kind),
+        manager_attributes=manager_attributes(job.configuration, kind),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
 
 from lockstep.actions import applications, groups
@@ -13,7 +15,9 @@ from lockstep.actions.permissions import Permission
 from lockstep.configuration.document.filter_text import filter_text
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.errors import LockstepError, invalid
+from lockstep.web import foreseen
 from lockstep.web.copied import api_list, command_with
+from lockstep.web.foreseen import ForeseenLines
 from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
 from lockstep.web.timeline import timeline_of
 
@@ -109,12 +113,14 @@ async def ask_to_delete(context: Context, request: Request) -> View:
     """Show the page at once. With many applications, computing the effects on accounts takes a while; the Delete button appears only with
     the result.
     """
-    return _deletion(await page_of_group(context, request.path_params["group"]))
+    page = await page_of_group(context, request.path_params["group"])
+    return _deletion(page, foreseen.begin(context, _what(page), _deleting(page)))
 
 
 @pages.get(f"{HERE}/{{group}}/delete/consequences")
 async def show_consequences(context: Context, request: Request) -> View:
-    return await _rehearsed_deletion(context, await page_of_group(context, request.path_params["group"]))
+    page = await page_of_group(context, request.path_params["group"])
+    return _deletion(page, await foreseen.so_far(context, _what(page), _deleting(page)))
 
 
 @pages.post(f"{HERE}/{{group}}/delete")
@@ -130,7 +136,8 @@ async def delete(context: Context, request: Request) -> Answer:
             )
         await groups.delete_group(context, page.group.id)
     except LockstepError as refused:
-        return await _rehearsed_deletion(context, page, refused=on_the_form(refused))
+        effects = await foreseen.at_last(context, _what(page), _deleting(page))
+        return _deletion(page, effects, refused=on_the_form(refused))
     return Redirect(HERE, notice=f"{page.group.display_name} was deleted and can be restored until it is purged")
 
 
@@ -159,19 +166,27 @@ async def restore(context: Context, request: Request) -> Answer:
     return Redirect(href_of(page), notice=f"{page.group.display_name} was restored")
 
 
-async def _rehearsed_deletion(context: Context, page: GroupPage, *, refused: LockstepError | None = None) -> View:
+def _what(page: GroupPage) -> str:
+    return f"deleting the group {page.group.id}"
+
+
+def _deleting(page: GroupPage) -> Callable[[Context], Awaitable[object]]:
     async def work(inner: Context) -> object:
         return await groups.delete_group(inner, page.group.id)
 
-    return _deletion(page, consequence_lines(await foresee(context, work)), refused=refused)
+    return work
 
 
-def _deletion(page: GroupPage, lines: list[str] | None = None, *, refused: LockstepError | None = None) -> View:
-    """Show the page before a deletion. *lines* are the effects on accounts, or None while they are unknown. The group cannot be deleted
-    before they are known.
-    """
+def _deletion(page: GroupPage, effects: ForeseenLines, *, refused: LockstepError | None = None) -> View:
+    """Show the page before a deletion. The group cannot be deleted before the effects on accounts are known."""
     group = page.group
-    model = {"page": page, "lines": lines, "here": f"{href_of(page)}/delete", "back": href_of(page), "refused": refused}
+    model = {
+        "page": page,
+        "effects": effects,
+        "here": f"{href_of(page)}/delete",
+        "back": href_of(page),
+        "refused": refused,
+    }
     return View(
         "groups/delete.html",
         f"Delete {group.display_name}",

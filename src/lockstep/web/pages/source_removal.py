@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
 
 from lockstep.actions import sources
-from lockstep.actions.consequence_words import consequence_lines
-from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.sources import SourceView
 from lockstep.errors import LockstepError, invalid
+from lockstep.web import foreseen
+from lockstep.web.foreseen import ForeseenLines
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.wording import counted
 
@@ -25,12 +27,15 @@ async def ask_to_remove_source(context: Context, request: Request) -> View:
     people and groups has no effects.
     """
     one = await _removable(context, request)
-    return _page(one, None if _number(one) else [])
+    if not _number(one):
+        return _page(one, ForeseenLines([]))
+    return _page(one, foreseen.begin(context, _what(one), _removal(one)))
 
 
 @pages.get(f"{HERE}/consequences")
 async def show_consequences_of_removal(context: Context, request: Request) -> View:
-    return await _rehearsed(context, await _removable(context, request))
+    one = await _removable(context, request)
+    return _page(one, await foreseen.so_far(context, _what(one), _removal(one)))
 
 
 @pages.post(HERE)
@@ -47,7 +52,8 @@ async def remove_source(context: Context, request: Request) -> Answer:
             )
         removed = await sources.remove_source(context, name, with_objects=bool(number))
     except LockstepError as refused:
-        return await _rehearsed(context, one, refused=on_the_form(refused))
+        effects = await foreseen.at_last(context, _what(one), _removal(one)) if number else ForeseenLines([])
+        return _page(one, effects, refused=on_the_form(refused))
     rest = f"; {counted(removed, 'object')} can be restored until they are purged" if removed else ""
     return Redirect(SOURCES, notice=f"{name} was removed{rest}")
 
@@ -57,19 +63,23 @@ async def _removable(context: Context, request: Request) -> SourceView:
     return await sources.show_source(context, request.path_params["source"])
 
 
-async def _rehearsed(context: Context, one: SourceView, *, refused: LockstepError | None = None) -> View:
+def _what(one: SourceView) -> str:
+    return f"removing the source {one.source.name}"
+
+
+def _removal(one: SourceView) -> Callable[[Context], Awaitable[object]]:
     async def work(inner: Context) -> object:
         return await sources.remove_source(inner, one.source.name, with_objects=True)
 
-    return _page(one, consequence_lines(await foresee(context, work)), refused=refused)
+    return work
 
 
-def _page(one: SourceView, lines: list[str] | None, *, refused: LockstepError | None = None) -> View:
-    """Show the page before a removal. *lines* are the effects on accounts, or None while they are unknown."""
+def _page(one: SourceView, effects: ForeseenLines, *, refused: LockstepError | None = None) -> View:
+    """Show the page before a removal."""
     name = one.source.name
     back = f"{SOURCES}/{name}"
     model = {
-        "lines": lines, "refused": refused, "objects": _objects(one), "number": _number(one), "here": f"{back}/remove", "back": back,
+        "effects": effects, "refused": refused, "objects": _objects(one), "number": _number(one), "here": f"{back}/remove", "back": back,
     }  # fmt: skip
     flag = " --with-objects" if _number(one) else ""
     return View(

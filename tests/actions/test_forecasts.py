@@ -1,0 +1,61 @@
+"""Forecasts that a process computes in the background while pages ask for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+from lockstep.actions.forecasts import FRESH, MOST_KEPT, Forecasts, Report
+
+NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
+
+
+def counting() -> tuple[list[str], Callable[[Report], Coroutine[Any, Any, str]]]:
+    """A forecast that notes when it is computed, and reports 1 of 2 objects."""
+    computed: list[str] = []
+
+    async def compute(report: Report) -> str:
+        computed.append("once")
+        report(1, 2)
+        return f"result {len(computed)}"
+
+    return computed, compute
+
+
+async def test_pages_that_ask_for_the_same_forecast_share_one_computation() -> None:
+    forecasts, (computed, compute) = Forecasts(), counting()
+
+    first = forecasts.join("ada", "x", compute, now=NOW)
+    second = forecasts.join("ada", "x", compute, now=NOW, anew=True)  # still running
+    assert await first.is_ready(within_seconds=5)
+
+    assert first is second and await first.task == "result 1" and computed == ["once"]
+    assert (first.done, first.total) == (1, 2)
+    assert forecasts.join("bo", "x", compute, now=NOW) is not first
+
+
+async def test_a_finished_forecast_is_computed_again_for_a_new_page_and_when_it_is_old() -> None:
+    forecasts, (_, compute) = Forecasts(), counting()
+
+    results = [
+        await forecasts.join("ada", "x", compute, now=now, anew=anew).task
+        for now, anew in ((NOW, False), (NOW + FRESH, False), (NOW, True), (NOW + 2 * FRESH, False))
+    ]
+
+    assert results == ["result 1", "result 1", "result 2", "result 3"]
+
+
+async def test_the_oldest_forecast_is_cancelled_when_there_are_too_many() -> None:
+    forecasts = Forecasts()
+
+    async def never(_: Report) -> None:
+        await asyncio.Event().wait()
+
+    begun = [forecasts.join("ada", str(number), never, now=NOW).task for number in range(MOST_KEPT + 1)]
+    await asyncio.wait({begun[0]})
+
+    assert begun[0].cancelled() and not any(task.done() for task in begun[1:])
+    for task in begun:
+        task.cancel()
