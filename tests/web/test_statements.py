@@ -155,3 +155,13 @@ async def test_no_page_sends_more_statements_for_more_things(centre: Centre, adm
 
     assert grown == {}
     assert shown > 0.9 * len(paths)
+
+
+async def test_people_who_get_access_are_counted_once_for_the_list_of_assignments(
+    centre: Centre, admin: Browser
+) -> None:
+    await add(centre.hub, 1, 2)
+
+    _, sent = await statements_of(admin, "/apps/app-2/users-groups")
+
+    assert sum("select count(*)" in one and "from effective_assignment" in one for one in sent) == 1

@@ -25,14 +25,9 @@ MOST_FOUND = 12
 
 @dataclass(frozen=True, slots=True)
 class AssignmentPage:
-    """One page of assignments. *total* is the number of all assignments, *people* the number of people who get access through them.
-
-    *next* is the position at which the following page begins, or "" on the last page.
-    """
+    """One page of assignments. *next* is the position at which the following page begins, or "" on the last page."""
 
     rows: Sequence[AssignedRow]
-    total: int
-    people: int
     next: str
 
 
@@ -57,9 +52,8 @@ async def page_of_assignments(context: Context, app: str, *, search: str = "", a
     async with context.reading() as connection:
         found = await find_application(connection, app)
         rows = await assigned_pages.read_page(connection, found.id, search=search, after=after, limit=PAGE + 1)
-        total, reached = await store.count_assigned(connection, found.id)
     last = rows[PAGE - 1].position if len(rows) > PAGE else ""
-    return AssignmentPage(rows[:PAGE], total, reached, last)
+    return AssignmentPage(rows[:PAGE], last)
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
+
+import orjson
 
 from lockstep.actions.access import needs
 from lockstep.actions.configuration_groups import own_groups
 from lockstep.actions.configuration_sign_in import EXPORTED_REFERENCE, ldap_spec
-from lockstep.actions.configuration_state import application_spec, read_parts, source_spec
+from lockstep.actions.configuration_state import StoredAssignments, application_spec, read_parts, source_spec
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_application
@@ -24,19 +28,22 @@ from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 from lockstep.configuration.files.ldap_sign_in import PASSWORD, SECTION
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.configuration.files.sections import tenant_from_json
-from lockstep.configuration.files.write import write_documents
+from lockstep.configuration.files.write import join_texts, write_documents
 from lockstep.configuration.rules import configuration_from_json
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, jobs, sources, tenant
 from lockstep.storage.applications import ApplicationRow
+
+MOST_KEPT = 256  # texts
+_TEXTS: dict[bytes | None, str] = {}
 
 
 @needs(Permission.APPLICATIONS_READ, app="name")
 async def export_application(context: Context, name: str) -> str:
     """Return the application as YAML. Raises LockstepError if it does not exist."""
     async with context.reading() as connection:
-        documents = await _applications(connection, [await find_application(connection, name)])
-    return await asyncio.to_thread(write_documents, documents)
+        stored = await _applications(connection, [await find_application(connection, name)])
+    return await asyncio.to_thread(_written, [], stored)
 
 
 @needs(Permission.APPLICATIONS_READ)
@@ -58,12 +65,33 @@ async def export_everything(context: Context) -> str:
                     ConfigDocument(DocumentKind.SOURCE, source.name, source_spec(source), labels.get(source.name, {}))
                 )
         documents += await own_groups(connection)
-        documents += await _applications(connection, await applications.list_applications(connection))
+        stored_apps = await _applications(connection, await applications.list_applications(connection))
     # A large organisation has tens of thousands of lines, so other requests are served in between.
-    return await asyncio.to_thread(write_documents, documents)
+    return await asyncio.to_thread(_written, documents, stored_apps)
 
 
-async def _applications(connection: Connection, apps: Sequence[ApplicationRow]) -> list[ConfigDocument]:
+@dataclass(frozen=True, slots=True)
+class _StoredApplication:
+    """The document of an application. *digest* changes with the document; None if there is no digest."""
+
+    document: ConfigDocument
+    digest: bytes | None
+
+
+def _written(documents: Sequence[ConfigDocument], apps: Sequence[_StoredApplication]) -> str:
+    """Return the text of all these documents. The texts of the applications written last are kept."""
+    texts = [write_documents([document]) for document in documents]
+    for app in apps:
+        text = _TEXTS.pop(app.digest, None) or write_documents([app.document])
+        texts.append(text)
+        if app.digest is not None:
+            _TEXTS[app.digest] = text
+    for digest in list(_TEXTS)[: max(0, len(_TEXTS) - MOST_KEPT)]:
+        _TEXTS.pop(digest, None)
+    return join_texts(texts)
+
+
+async def _applications(connection: Connection, apps: Sequence[ApplicationRow]) -> list[_StoredApplication]:
     """Return the documents of *apps*. Runs the same number of SQL statements for many applications as for one."""
     parts = await read_parts(connection, [app.id for app in apps])
     rows = await jobs.read_jobs_of(connection, [app.id for app in apps])
@@ -74,8 +102,17 @@ async def _applications(connection: Connection, apps: Sequence[ApplicationRow]) 
         credential = parts[app.id].credential
         if credential is not None and credential.has_secret:
             spec["credentials"]["secretTokenRef"] = token_reference(app.name)
-        documents.append(ConfigDocument(DocumentKind.APPLICATION, app.name, spec, labels.get(app.name, {})))
+        document = ConfigDocument(DocumentKind.APPLICATION, app.name, spec, labels.get(app.name, {}))
+        documents.append(_StoredApplication(document, _digest(document, parts[app.id].assignments)))
     return documents
+
+
+def _digest(document: ConfigDocument, assigned: StoredAssignments) -> bytes | None:
+    short = {**document.spec, "assignments": [assigned.groups, assigned.digest]}
+    try:
+        return blake2b(orjson.dumps([document.name, short, document.labels]), digest_size=32).digest()
+    except TypeError:  # a whole number of more than 64 bits
+        return None
 
 
 @needs(Permission.APPLICATIONS_READ, app="name")

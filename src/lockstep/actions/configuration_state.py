@@ -21,13 +21,24 @@ from lockstep.engine.records import DEFAULT_ACCESS
 from lockstep.postgres.pool import Connection
 from lockstep.storage import application_sso, applications, assignments, credentials, groups
 from lockstep.storage.applications import ApplicationRow, RoleRow
+from lockstep.storage.assignments import AssignmentRow
 from lockstep.storage.credentials import CredentialRow
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.sources import SourceRecord
 
 Json = dict[str, Any]
+MOST_KEPT = 256  # applications
 # Keys of a stored source that have separate sections in files.
 _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAssignments:
+    """The assignments of an application: groups first. *digest* changes with *users*."""
+
+    groups: Sequence[Json] = ()
+    users: Sequence[Json] = ()
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class StoredParts:
 
     credential: CredentialRow | None
     roles: Sequence[RoleRow]
-    assignments: Sequence[Json]
+    assignments: StoredAssignments
     sign_on: Mapping[str, Any] | None
 
 
@@ -46,9 +57,7 @@ async def read_parts(connection: Connection, apps: Sequence[str]) -> dict[str, S
     stored = await credentials.read_credentials(connection, apps)
     assigned = await _assignments(connection, apps)
     sign_ons = {app: row.config for app, row in (await application_sso.read_sign_ons(connection, apps)).items()}
-    return {
-        app: StoredParts(stored.get(app), roles.get(app, ()), assigned.get(app, ()), sign_ons.get(app)) for app in apps
-    }
+    return {app: StoredParts(stored.get(app), roles.get(app, ()), assigned[app], sign_ons.get(app)) for app in apps}
 
 
 def application_spec(app: ApplicationRow, job: JobRow, parts: StoredParts) -> Json:
@@ -58,7 +67,7 @@ def application_spec(app: ApplicationRow, job: JobRow, parts: StoredParts) -> Js
         "displayName": app.display_name,
         "credentials": _authentication(parts.credential),
         "roles": [role_to_json(role) for role in parts.roles],
-        "assignments": list(parts.assignments),
+        "assignments": [*parts.assignments.groups, *parts.assignments.users],
         **({"singleSignOn": sign_on_spec(parts.sign_on)} if parts.sign_on is not None else {}),
         "provisioning": provisioning_spec(job.config, status=job.status),
     }
@@ -143,16 +152,65 @@ async def name_of_group(connection: Connection, group_id: str, display_name: str
     return display_name if await groups.names_that_find_one(connection, [display_name]) else group_id
 
 
-async def _assignments(connection: Connection, apps: Sequence[str]) -> dict[str, list[Json]]:
-    rows = [one for one in await assignments.assignments_of_applications(connection, apps) if not one.is_deleted]
-    names = [one.principal for one in rows if one.kind == "Group"]
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The assignments of an application as they are kept: *groups* as rows, because their names depend on other groups, *users* as JSON."""
+
+    groups: Sequence[AssignmentRow]
+    users: Sequence[Json]
+
+
+@dataclass
+class _KeptRows:
+    """The assignments read last, by application and digest, at most MOST_KEPT. Few of them change between two exports."""
+
+    kept: dict[tuple[str, str], _Rows]
+
+    async def read(self, connection: Connection, digests: Mapping[str, str]) -> dict[str, _Rows]:
+        found = {app: rows for app, digest in digests.items() if (rows := self.kept.pop((app, digest), None))}
+        missing = [app for app in digests if app not in found]
+        settled = dict(digests)
+        if missing:
+            found |= await _read_rows(connection, missing)
+            # An assignment that was committed in between must not be kept under the digest without it.
+            again = await assignments.digests_of_applications(connection, missing)
+            settled = {app: digest for app, digest in digests.items() if app not in missing or again.get(app) == digest}
+        self.kept |= {(app, digest): found[app] for app, digest in settled.items()}
+        for key in list(self.kept)[: max(0, len(self.kept) - MOST_KEPT)]:
+            del self.kept[key]
+        return found
+
+
+async def _read_rows(connection: Connection, apps: Sequence[str]) -> dict[str, _Rows]:
+    groups_of: dict[str, list[AssignmentRow]] = {app: [] for app in apps}
+    users_of: dict[str, list[Json]] = {app: [] for app in apps}
+    for row in await assignments.assignments_of_applications(connection, apps):
+        if row.is_deleted:
+            continue
+        if row.kind == "Group":
+            groups_of[row.app].append(row)
+        else:
+            users_of[row.app].append(_assignment(row))
+    return {app: _Rows(groups_of[app], users_of[app]) for app in apps}
+
+
+_KEPT = _KeptRows({})
+
+
+async def _assignments(connection: Connection, apps: Sequence[str]) -> dict[str, StoredAssignments]:
+    digests = await assignments.digests_of_applications(connection, apps)
+    rows = await _KEPT.read(connection, digests)
+    names = [one.principal for each in rows.values() for one in each.groups]
     unmistakable = await groups.names_that_find_one(connection, names) if names else frozenset()
-    found: dict[str, list[Json]] = {}
-    for row in rows:
-        is_group = row.kind == "Group"
-        name = row.principal_id if is_group and row.principal.lower() not in unmistakable else row.principal
-        one: Json = {"group" if is_group else "user": name}
-        if row.role_id != DEFAULT_ACCESS:
-            one["role"] = row.role_value or row.role_name
-        found.setdefault(row.app, []).append(one)
+    found = {app: StoredAssignments() for app in apps}
+    for app, each in rows.items():
+        of_groups = [_assignment(one, is_clear=one.principal.lower() in unmistakable) for one in each.groups]
+        found[app] = StoredAssignments(of_groups, each.users, digests[app])
     return found
+
+
+def _assignment(row: AssignmentRow, *, is_clear: bool = True) -> Json:
+    one: Json = {"group" if row.kind == "Group" else "user": row.principal if is_clear else row.principal_id}
+    if row.role_id != DEFAULT_ACCESS:
+        one["role"] = row.role_value or row.role_name
+    return one

@@ -38,7 +38,12 @@ class _Dumper(yaml.SafeDumper):
 def write_documents(documents: Sequence[ConfigDocument], *, heading: str = "") -> str:
     """Return the text of a file. *heading* contains comment lines for its beginning."""
     written = [_write(_plain(document_to_json(document))) for document in documents]
-    return "".join(f"# {line}\n" for line in heading.splitlines()) + "---\n".join(written)
+    return "".join(f"# {line}\n" for line in heading.splitlines()) + join_texts(written)
+
+
+def join_texts(written: Sequence[str]) -> str:
+    """Return the text of a file with these documents, which `write_documents` has written one by one."""
+    return "---\n".join(written)
 
 
 def format_text(text: str, file: str) -> str:
