@@ -14,7 +14,7 @@ from lockstep.actions.permissions import Role
 from lockstep.actions.sign_in import LONGEST
 from lockstep.actions.throughput import KEPT as CHARTS_KEPT
 from lockstep.credentials.issued_secrets import hash_of, new_secret
-from lockstep.storage import administrator_sessions, administrators
+from lockstep.storage import activity, administrator_sessions, administrators
 from lockstep.storage.administrators import RoleGrant
 from lockstep.web.page import all_pages
 from lockstep.wiring import House
@@ -37,8 +37,8 @@ select application.id, 'Group', md5('group ' || n)::uuid from application, gener
 insert into assignment (app, principal_kind, principal_id)
 select application.id, 'User', md5('person ' || n)::uuid from application, generate_series(1, 1000) as n;
 """
-# The figures of the charts: sums of half an hour as long as they are kept, then sums of minutes, and the batches of this minute. A changed
-# length of the queue every ten minutes.
+# The figures of the charts: half an hour each, then minutes, and the batches of this minute. They are summed as a running Lockstep does. A
+# changed length of the queue every ten minutes.
 _FIGURES = """
 insert into activity (job, at, minutes, counts, failures, responses, gained, lost)
 select job.id, part.at, part.minutes,
@@ -126,6 +126,7 @@ async def fill(house: House, sizes: Sizes) -> None:
         for statement in (_PEOPLE + _WORK + _FIGURES).split(";\n"):
             if statement.strip():
                 await connection.execute(statement, given)
+        await activity.sum_up(connection)
         await connection.execute("analyze")
 
 

@@ -7,6 +7,7 @@ import platform
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 
 from lockstep import __version__
@@ -45,8 +46,11 @@ async def show_about(context: Context) -> About:
     return About(__version__, LICENCE, platform.python_version(), server.version.partition(" ")[0], server.size, parts)
 
 
-def _parts() -> list[InstalledPackage]:
-    """Return the installed packages that Lockstep itself depends on, sorted by name."""
+@cache
+def _parts() -> tuple[InstalledPackage, ...]:
+    """Return the installed packages that Lockstep itself depends on, sorted by name. A process goes on using the versions that it has
+    loaded, so they are read once.
+    """
     wanted = {re.split(r"[^A-Za-z0-9._-]", one)[0] for one in _needed() if "extra ==" not in one}
     found = []
     for name in sorted(wanted, key=str.lower):
@@ -55,7 +59,7 @@ def _parts() -> list[InstalledPackage]:
         except PackageNotFoundError:  # for another platform
             continue
         found.append(InstalledPackage(name, one.version, _licence(one)))
-    return found
+    return tuple(found)
 
 
 def _needed() -> Sequence[str]:

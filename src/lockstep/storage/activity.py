@@ -143,9 +143,11 @@ async def figures_of(
 async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: datetime) -> list[tuple[int, str, int]]:
     """Return how long people of *jobs* kept access that had to end, as (day, length, number). Days are numbered from *since*."""
     cursor = await connection.execute(
-        """select floor(extract(epoch from at - %(since)s) / 86400)::int, length, sum(number::bigint)::bigint
-        from activity, jsonb_each_text(lost) as each (length, number)
-        where lost is not null and at >= %(since)s and job = any(%(jobs)s)
+        """with batch as materialized (
+            select floor(extract(epoch from at - %(since)s) / 86400)::int as day, lost from activity
+            where lost is not null and at >= %(since)s and job = any(%(jobs)s)
+        )
+        select day, length, sum(number::bigint)::bigint from batch, jsonb_each_text(lost) as each (length, number)
         group by 1, 2""",
         {"jobs": list(jobs), "since": since},
     )

@@ -30,19 +30,29 @@ async def failure_groups(connection: Connection, jobs: Sequence[str], *, names: 
     """Return the groups of *jobs*, largest first. A held write does not count as a failure."""
     async with connection.cursor(row_factory=class_row(FailureGroup)) as cursor:
         await cursor.execute(
-            """select dirty.job, coalesce(last_error ->> 'code', '') as code, min(coalesce(last_error ->> 'reason', '')) as reason,
-                min(coalesce(last_error ->> 'nextStep', '')) as next_step, count(*)::int as count,
-                (count(*) filter (where dirty.lane = %(leavers)s))::int as leavers,
-                (array_agg(coalesce(nullif(link.display, ''), person.user_principal_name, grp.display_name, dirty.source_id::text)
-                    order by dirty.source_id))[1:%(names)s] as names
-            from dirty
-            left join link on link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id
-            left join person on dirty.kind = 'User' and person.id = dirty.source_id
-            left join grp on dirty.kind = 'Group' and grp.id = dirty.source_id
-            where dirty.job = any(%(jobs)s) and dirty.failures > 0 and not exists (select from operation
-                where operation.job = dirty.job and operation.kind = dirty.kind and operation.source_id = dirty.source_id
-                    and operation.state = 'held')
-            group by 1, 2 order by 5 desc, 2""",
+            """with failing as materialized (
+                select job, kind, source_id, lane, coalesce(last_error ->> 'code', '') as code,
+                    coalesce(last_error ->> 'reason', '') as reason, coalesce(last_error ->> 'nextStep', '') as next_step
+                from dirty
+                where job = any(%(jobs)s) and failures > 0 and not exists (select from operation
+                    where operation.job = dirty.job and operation.kind = dirty.kind and operation.source_id = dirty.source_id
+                        and operation.state = 'held')
+            ),
+            numbered as (
+                select job, kind, source_id, code, row_number() over (partition by job, code order by source_id) as place from failing
+            ),
+            named as (
+                select job, code, array_agg(coalesce(
+                    (select nullif(display, '') from link
+                        where link.job = numbered.job and link.kind = numbered.kind and link.source_id = numbered.source_id),
+                    (select user_principal_name from person where kind = 'User' and id = source_id),
+                    (select display_name from grp where kind = 'Group' and id = source_id), source_id::text) order by place) as names
+                from numbered where place <= %(names)s group by 1, 2
+            )
+            select job, code, min(reason) as reason, min(next_step) as next_step, count(*)::int as count,
+                (count(*) filter (where lane = %(leavers)s))::int as leavers, named.names
+            from failing join named using (job, code)
+            group by job, code, named.names order by 5 desc, 2""",
             {"jobs": list(jobs), "names": names, "leavers": Lane.LEAVERS.number},
         )
         return await cursor.fetchall()
