@@ -1,4 +1,6 @@
-"""Members of Documo sign in through their company's identity provider: who gets in, in which browser, and what the others see."""
+"""Members of Documo sign in through their company's identity provider: who is signed in, in which browser, and what is shown to everybody
+else.
+"""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ async def sign_in_again(browser: Browser, up: Up) -> Any:
 async def visiting(
     browser: Browser, origin: str, state: Any = None, *, has_script: bool = True
 ) -> AsyncIterator[Visitor]:
-    """A page in a separate browser context; signed in if *state* is given."""
+    """Open a page in a separate browser context. It is signed in if *state* is given."""
     context: BrowserContext = await browser.new_context(storage_state=state, java_script_enabled=has_script)
     visitor = Visitor(await context.new_page(), origin)
     visitor.watch()

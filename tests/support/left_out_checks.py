@@ -81,9 +81,11 @@ class Check:
 
 
 def checks_of(module: ModuleType, *only: str, parts: bool = False) -> Iterator[Check]:
-    """Return every `raise` of the functions and methods in *module*, or of the named ones if *only* is given. `line` counts from the first
-    line of the function. With *parts*, also return every `if` that ends its function or loop, each operand of an `or` in its condition,
-    each operand of an `and` that is returned or assigned, the condition of each `x if condition else None`, and each condition of a
+    """Yield a check for every `raise` in the functions and methods of *module*, or only in those that *only* names. `line` counts from the
+    first line of the function.
+
+    With *parts*, there are further checks: every `if` that ends its function or loop, each operand of an `or` in its condition, each
+    operand of an `and` that is returned or assigned, the condition of each `x if condition else None`, and each condition of a
     comprehension.
     """
     text = inspect.getsource(module)

@@ -1,5 +1,5 @@
-"""The numbers of a scoping filter: people whose values are the same to the filter are counted together, with the same result as deciding
-for each person.
+"""The number of people that a scoping filter selects: people who do not differ in the values that the filter reads are counted together,
+with the same result as deciding for each person.
 """
 
 from __future__ import annotations

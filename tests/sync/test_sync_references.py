@@ -1,4 +1,4 @@
-"""References between people: a person who waits for another's account is completed once it exists."""
+"""References between people: if an attribute refers to a person who has no account yet, it is written once that account exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Configuration as YAML on the pages: planned, then applied as planned; errors at their line; earlier versions restored."""
+"""Configuration as YAML on the pages: it is planned and then applied as planned, errors are shown at their line, and earlier versions can
+be restored.
+"""
 
 from __future__ import annotations
 

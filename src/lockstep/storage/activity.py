@@ -85,8 +85,8 @@ async def _sum(connection: Connection, which: LiteralString, *, minutes: int) ->
 
 
 async def note_queues(connection: Connection) -> None:
-    """Record how many objects wait for each job, if the number has changed. Objects that are held, have failed or are not due
-    do not count.
+    """Record how many objects wait for each job, if the number has changed. Only due objects count, and none that are held or
+    have failed.
     """
     await connection.execute(
         """insert into queue_depth (job, waiting)

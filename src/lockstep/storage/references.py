@@ -42,9 +42,9 @@ async def replace_waiting(
 async def lock_references(connection: Connection, job: str) -> None:
     """Wait until no other transaction records waiting references or new links of *job*. The lock is held until the transaction ends.
 
-    Without the lock, one transaction could record that A waits for B while another one links B, and neither would see the other. The same
-    applies to a member who joins a group while another transaction links that member: code that reads the notes about members waits for
-    such a transaction.
+    Without the lock, one transaction could record that A waits for B while another one links B, and neither would see the other. In the
+    same way, a member could join a group while another transaction links that member. Code that reads the notes about members therefore
+    takes this lock too.
     """
     await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 7))", (f"references {job}",))
 

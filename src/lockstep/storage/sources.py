@@ -266,7 +266,7 @@ async def unseen_edges(
 
 
 async def forget_unseen_awaited(connection: Connection, source: str, group: str | None) -> None:
-    """Remove the memberships of members not imported yet that this pass did not contain."""
+    """Remove the stored memberships that wait for their member to be imported, if this pass did not contain them."""
     await connection.execute(
         """delete from awaited_member using grp
         where grp.id = awaited_member.group_id and grp.source = %(source)s

@@ -37,8 +37,8 @@ def is_attempt_due(quarantine: Mapping[str, Any] | None, now: datetime) -> bool:
 
 
 def slowed_until(quarantine: Mapping[str, Any] | None, now: datetime) -> datetime | None:
-    """Return the end of the time in which a quarantine for failure counts lets only leavers and on-demand runs through, or None if there
-    is no such quarantine.
+    """Return the time until which only leavers and on-demand runs are processed, because of a quarantine for failure counts. Returns None
+    if there is no such quarantine.
     """
     if quarantine is None or is_held(quarantine) or is_attempt_due(quarantine, now):
         return None

@@ -85,7 +85,7 @@ def record_of_members(
     answer: Answer | None = None,
     failure: Failure | None = None,
 ) -> LogRecord:
-    """Build the record of a change of members of the group of *plan*. *step* describes the result."""
+    """Build the record of a membership change in the group of *plan*. *step* describes the result."""
     return LogRecord(
         id=new_id(),
         change_id=change_id,

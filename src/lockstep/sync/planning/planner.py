@@ -33,7 +33,7 @@ from lockstep.sync.services import Job
 
 @dataclass(frozen=True, slots=True)
 class SliceFacts:
-    """The data of a slice of objects of one kind. A few queries read all of it from the database."""
+    """The data of one slice. Its objects are all of one kind, and a few queries read everything from the database."""
 
     kind: ObjectKind
     objects: Mapping[str, SourceObject]

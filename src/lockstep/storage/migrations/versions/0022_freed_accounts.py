@@ -1,4 +1,4 @@
-"""When an account was last freed for others."""
+"""The time at which an account was last released for other objects."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
