@@ -1,4 +1,4 @@
-"""Every route for programs with every kind of credential: SCIM by the scopes of the key, then tokens, events and metrics."""
+"""Every route for programs with every kind of credential: SCIM requests with each scope of a key, then tokens, events and metrics."""
 
 from __future__ import annotations
 

@@ -233,8 +233,8 @@ class History:
 
 
 class CrowdedHistory(History):
-    """The same with two workers and pushes, while people change: names pass from one account to another, and the application may allow
-    a name twice.
+    """A history with two workers and with pushes, while people change: names pass from one account to another, and the application may
+    allow a name twice.
     """
 
     events = (*History.events, "follow", "follow", "swap")

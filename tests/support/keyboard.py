@@ -130,6 +130,6 @@ async def ring_of_focus(page: Page) -> float:
 
 
 def _from(first: int, stops: Sequence[int]) -> Sequence[int]:
-    """The same round, beginning with *first*: in a dialog, the browser chooses where a round begins."""
+    """Return the same round of stops, but beginning with *first*, because in a dialog the browser chooses where a round begins."""
     at = stops.index(first) if first in stops else 0
     return [*stops[at:], *stops[:at]]

@@ -56,7 +56,7 @@ class NameServer(asyncio.DatagramProtocol):
         self._transport.sendto(answer, addr)
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """The same over TCP (RFC 1035, section 4.2.2)."""
+        """Answer questions over TCP (RFC 1035, section 4.2.2)."""
         question = dns.message.from_wire(await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big")))
         name = question.question[0].name.to_text(omit_final_dot=True)
         answer = _answer(question, self.records.get(name, []))

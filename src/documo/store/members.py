@@ -220,7 +220,7 @@ async def is_kept(connection: Connection, tenant_id: int, member_id: str) -> boo
 
 
 async def write_search(connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any]) -> None:
-    """Write the values of a User by which filters find it."""
+    """Write the search document of a User, by which filters find the User."""
     search = search_document(document, default_registry().resource("User"))
     await connection.execute(
         "insert into resource_search (tenant_id, id, kind, document) values (%s, %s, 'User', %s)"

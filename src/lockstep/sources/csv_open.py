@@ -30,7 +30,7 @@ _MOST_TITLE_LINES = 6
 class CsvOptions:
     """The administrator's options for the files of a source.
 
-    *mapping* maps columns to attributes. *values* maps columns to words and words to their meanings. The keys of *date_formats*
+    *mapping* maps columns to attributes. *values* maps each column to its words, and each word to its meaning. The keys of *date_formats*
     are columns, or "" for all of them. *keys* names, for each kind, the column that has identified objects so far.
     """
 

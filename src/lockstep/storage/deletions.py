@@ -1,4 +1,6 @@
-"""The people and groups that deleting a source's objects, or one group, would affect; and groups that are deleted only for a look."""
+"""The people and groups that the deletion of one group, or of all objects of a source, would affect. Also deletes groups on trial, in a
+transaction that is rolled back.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ async def leavers_of(connection: Connection, *, source: str = "", group: str | N
 
 
 async def hide_groups(connection: Connection, groups: Collection[str]) -> None:
-    """Delete *groups* without recording or marking anything. Only for a transaction that is rolled back; call `lock_directory` first."""
+    """Delete *groups* without recording or marking anything. Call it only in a transaction that is rolled back, and call `lock_directory`
+    first.
+    """
     await connection.execute(
         "update grp set deleted_at = now() where id = any(%s::uuid[]) and deleted_at is null", (sorted(groups),)
     )

@@ -101,7 +101,9 @@ class Reports:
         self._counted |= state.streaks.keys()
 
     async def notice(self, answer: Answer, asked: RequestKind) -> str:
-        """Like `notice` of this module. An answer that shows a working application resets the failure count of *asked*."""
+        """If *answer* shows that the application works, reset the failure count of *asked* and return "". Otherwise call this module's
+        function `notice`.
+        """
         if answer.verdict not in NO_ANSWER | NEEDS_SOMEBODY:
             await self.answered(asked)
             return ""
@@ -109,7 +111,7 @@ class Reports:
         return await notice(self._services, self._job, answer, asked)
 
     async def answered(self, asked: RequestKind) -> None:
-        """Like `answered` of this module, if there may be something to reset."""
+        """Reset the failure count of *asked*, if it may be above zero."""
         if asked in self._counted:
             self._counted.discard(asked)
             await answered(self._services, self._job, asked)
@@ -143,7 +145,7 @@ async def enter_quarantine(
     needs_somebody: bool = True,
     asked: RequestKind = RequestKind.PROBE,
 ) -> datetime:
-    """Like `quarantine`, but in the caller's transaction. Returns the time of the next attempt.
+    """Do what `quarantine` does, in the caller's transaction. Returns the time of the next attempt.
 
     Failures before the next attempt are not counted again. If a probe succeeds in the meantime, failures of other kinds of requests keep
     their count.
@@ -189,7 +191,7 @@ async def lift_quarantine(services: Services, job: Job) -> None:
 
 
 async def end_quarantine(connection: Connection, job: Job) -> None:
-    """Like `lift_quarantine`, but in the caller's transaction."""
+    """Do what `lift_quarantine` does, in the caller's transaction."""
     await jobs.lock_job(connection, job.id)
     row = await jobs.read_job(connection, job.id)
     if row is not None:

@@ -1,4 +1,4 @@
-"""SCIM: the switch for it, the use of a user's attributes, the requests of the last day, and a self-test."""
+"""The page *SCIM*: a switch that turns SCIM on or off, how a user's attributes are used, the requests of the last day, and a self-test."""
 
 from __future__ import annotations
 

@@ -171,8 +171,8 @@ def _state_of(planned: PlanResult, left_out: Collection[str]) -> LinkState | Non
 
 
 def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | None) -> list[list[Change]]:
-    """Split *changes* into two parts, the urgent part first: by the attributes that the refusal names, otherwise by whether they are
-    essential, otherwise into halves.
+    """Split *changes* into two parts, in the order in which to send them: first the changes that the refusal does not name, then those that
+    it names. If it names none or all of them, the essential changes come first; if all or none are essential, the parts are halves.
     """
     urgent = [one for one in changes if one.switches or _is_essential(one, mapping)]
     named = named_in(changes, answer)
