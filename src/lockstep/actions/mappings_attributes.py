@@ -31,7 +31,7 @@ ACTIVITY = "Update attribute list"
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
-    """Return the attributes of the gallery entry, of the list and of the mappings, each with everything that is known about it."""
+    """Return the attributes of the gallery entry, the attribute list and the mappings, each with everything that is known about it."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         template = (await find_application(connection, app)).template
