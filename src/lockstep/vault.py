@@ -96,7 +96,7 @@ class Vault:
     def open(self, envelope: bytes, *, purpose: str, name: str, shown: str = "") -> Secret:
         """Return the secret in *envelope*. Raises LockstepError if it was sealed with an unknown key, moved or modified.
 
-        *shown* is the display name, in errors, of the application whose id is *name*.
+        Errors show the application by its display name *shown*; *name* is its id.
         """
         envelope = bytes(envelope)
         head, sealed = envelope[: 1 + KEY_ID_BYTES + NONCE_BYTES], envelope[1 + KEY_ID_BYTES + NONCE_BYTES :]

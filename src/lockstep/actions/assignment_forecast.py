@@ -167,7 +167,9 @@ async def _new_people(context: Context, connection: Connection, job: Job, ids: S
 async def _look_up(
     reader: AccountReader, people: Sequence[_NewPerson]
 ) -> tuple[list[FoundAccount | None], LockstepError | None]:
-    """Return one entry for each person who was looked up: the account, or None if there is none. Also return why the others were not."""
+    """Return one entry for each person who was looked up: the account, or None if there is none. Also return the error that prevented the
+    other lookups, if any.
+    """
     found: list[FoundAccount | None] = []
     problems: list[LockstepError] = []
     turns = asyncio.Semaphore(_AT_ONCE)

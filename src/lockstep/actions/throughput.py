@@ -58,7 +58,9 @@ class ChartSpan(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """The median and the 95th percentile of durations, in seconds; None without any. *number* counts the durations."""
+    """The median and the 95th percentile of durations, in seconds; both are None if there are no durations. *number* counts
+    the durations.
+    """
 
     p50: float | None
     p95: float | None

@@ -69,7 +69,7 @@ def rotate(yes: bool, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def new(yes: bool, output: Output) -> None:
-    """Create a new key after the old one is lost, and delete the tokens that it cannot decrypt.
+    """Create a new key after the old one is lost, and delete the tokens that the new one cannot decrypt.
 
     \b
     lockstep key new --yes

@@ -36,7 +36,7 @@ log = structlog.get_logger("lockstep.kit.desk")
 
 
 class SignedInCaller(Protocol):
-    """The facts about the signed-in caller that the check of forms needs."""
+    """The properties of a signed-in caller that are needed to check forms."""
 
     @property
     def csrf_secret(self) -> str: ...

@@ -67,7 +67,7 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
 
 
 class _CompiledTemplates(BytecodeCache):
-    """Templates compiled in this process, for all environments that are made alike."""
+    """Templates compiled in this process, shared by all environments with the same package and steps."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType | None] = {}

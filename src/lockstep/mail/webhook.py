@@ -43,7 +43,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class WebhookMessage:
-    """One notification. *id* stays the same whenever it is sent again. *application* is "" if it is about no application."""
+    """One notification. *id* stays the same whenever it is sent again. *application* is "" if the notification is not about an
+    application.
+    """
 
     id: str
     kind: str

@@ -44,7 +44,7 @@ async def is_code_of_person(context: Context, connection: Connection, person: st
 @open_to_all
 async def begin_factor(context: Context, secret: str, password: str, *, visitor: Visitor) -> NewSecondFactor:
     """Check the password again, and create a TOTP seed for the person with this session. The second factor takes effect when the person has
-    entered a code of it.
+    entered a first code.
 
     Raises LockstepError if the password is wrong, if the person signs in through a provider, or if they have an authenticator app already.
     """

@@ -13,7 +13,9 @@ from lockstep.actions.throughput import TARGET, LeaverDelays, Percentiles, Throu
 
 
 class PercentilesJson(TypedDict):
-    """The median and the 95th percentile of durations in seconds, null without any. *number* counts the durations."""
+    """The median and the 95th percentile of durations in seconds; both are null if there are no durations. *number* counts the
+    durations.
+    """
 
     p50Seconds: float | None
     p95Seconds: float | None

@@ -1,8 +1,8 @@
 """Remind administrators that a signing certificate expires: 60, 30 and 7 days before the expiry, each reminder once for the whole
 installation.
 
-The database stores the last reminder. Only the process that updates it gives the reminder. A reminder that was missed while no worker was
-running is replaced by the next one.
+The database stores the last reminder. Of several processes, only the one that stores a reminder gives it. A reminder that was missed while
+no worker was running is replaced by the next one.
 """
 
 from __future__ import annotations

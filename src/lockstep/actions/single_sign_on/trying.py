@@ -57,7 +57,9 @@ class ClaimLine:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAttempt:
-    """A real attempt, and Lockstep's response to the application. With OpenID Connect, also what the application did with the response."""
+    """A real attempt, and Lockstep's response to the application. With OpenID Connect, the response says what the application
+    did with it.
+    """
 
     row: SignInRow
     answer: str

@@ -41,8 +41,9 @@ def guarded_effects(plan: Plan) -> Effects:
 def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
     """Apply *rejection* to *plan*. Returns None if the plan has no effect of the rejected kind, because the rejection has then ended.
 
-    If all effects of the plan were rejected, nothing is sent, not even changes without such an effect. If only some were rejected, or if
-    an effect is of the same kind (another role, a deletion instead of a disable), the plan is held for approval regardless of the limits.
+    If all effects of the plan were rejected, nothing is sent; this includes changes that no guard limits. The plan is held for approval,
+    regardless of the limits, if only some effects were rejected. It is also held if an effect is only of the same kind as a rejected one
+    (another role, a deletion instead of a disable).
     """
     effects = guarded_effects(plan)
     if not {guard for guard, _ in effects} & {guard for guard, _ in rejection.effects}:
