@@ -163,9 +163,7 @@ class House:
             await asyncio.gather(*following, return_exceptions=True)
 
     async def _follow_outbound_list(self) -> None:
-        """Apply changes of the outbound list to this process until cancelled. While the database is unreachable, the last list stays in
-        force.
-        """
+        """Apply changes of the outbound list to this process until cancelled. Without the database, the last list stays in force."""
         while True:
             await asyncio.sleep(OUTBOUND_SECONDS)
             with suppress(psycopg.Error, psycopg_pool.PoolTimeout):

@@ -175,8 +175,9 @@ async def show_sample(context: Context, app: str, kind: ObjectKind, name: str) -
 async def try_mapping(
     context: Context, app: str, kind: ObjectKind, target: str, changes: Mapping[str, Any], names: Sequence[str]
 ) -> list[TriedValue]:
-    """Return, for each of *names*, the value that the mapping of *target* would give after *changes*. They have the form that `set_mapping`
-    takes. Stores nothing.
+    """Return, for each of *names*, the value that the mapping of *target* would give after *changes*. Stores nothing.
+
+    *changes* have the form that `set_mapping` takes.
 
     Raises LockstepError if the mapping does not compile or a name is unknown.
     """

@@ -57,8 +57,8 @@ class ClaimLine:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAttempt:
-    """A real attempt, and Lockstep's response to the application. With OpenID Connect, the response says what the application
-    did with it.
+    """A real attempt. *answer* says how Lockstep responded to the application and, with OpenID Connect, what the application did with the
+    response.
     """
 
     row: SignInRow
