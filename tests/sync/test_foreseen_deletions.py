@@ -1,4 +1,6 @@
-"""What deleting a source's people and groups, or one group, would do: said without making it, and without keeping others waiting."""
+"""The effects of deleting a source's people and groups, or one group, are shown without deleting anything, and without making
+others wait.
+"""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ async def tenants_of_issuer(connection: Connection, entity_id: str, *, most: int
 
 
 async def tenants_to_leave(connection: Connection, entity_id: str, name_id: str, *, most: int) -> list[int]:
-    """Return the accounts that use this provider, those in which it began a session for *name_id* first. Works outside a tenant's
+    """Return the accounts that use this provider. Accounts in which it began a session for *name_id* come first. Works outside a tenant's
     transaction.
     """
     cursor = await connection.execute(

@@ -29,7 +29,7 @@ _WAY_LASTS = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class BrowserCookie:
-    """The cookie that identifies the browser which brought a request of an application to an address below *path*."""
+    """A cookie that identifies the browser in which an application's request arrived. The browser sends it to addresses below *path*."""
 
     name: str
     path: str

@@ -33,7 +33,7 @@ class LogoutRequest:
 
     @property
     def expires_at(self) -> datetime:
-        """The time from which on the request is refused, with the allowed skew."""
+        """The time after which the request is refused as too old. The allowed skew is included."""
         return (self.not_on_or_after or self.issued_at + MAX_AGE) + SKEW
 
 
@@ -87,7 +87,7 @@ def read_logout_request(xml: bytes, *, issuer: str, destination: str, now: datet
 
 
 def used_before(request: LogoutRequest) -> SamlFault:
-    """Return the fault for a logout request that comes again."""
+    """Return the fault for a logout request that was used before."""
     return fault(
         FaultCode.USED_BEFORE,
         expected="a request that was not used before",

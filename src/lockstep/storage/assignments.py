@@ -91,8 +91,8 @@ async def assignments_of_applications(connection: Connection, apps: Sequence[str
 
 
 async def digests_of_applications(connection: Connection, apps: Sequence[str]) -> dict[str, str]:
-    """Return a text for each application that changes with everything that `assignments_of_applications` returns for it. It takes a fifth
-    of the time, because PostgreSQL sorts and sends nothing.
+    """Return a digest for each application, which changes whenever the result of `assignments_of_applications` for it changes. It takes a
+    fifth of the time, because PostgreSQL neither sorts nor sends rows.
     """
     cursor = await connection.execute(
         f"""select app, count(*) || ' ' || sum(hashtextextended(concat_ws(E'\x1f', id, kind, principal_id, principal, role_id, role_value,

@@ -12,8 +12,8 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class Leavers:
-    """*people* and *groups* would go to the recycle bin. *members* are the people in these groups, directly or through nested groups; some
-    of them may be in *people* too.
+    """The objects that a deletion affects. *people* and *groups* would go to the recycle bin. *members* are the people in these groups,
+    directly or through nested groups; some of them may be in *people* too.
     """
 
     people: frozenset[str]

@@ -1,4 +1,4 @@
-"""Show what a change would do to accounts: at once if that is known soon, otherwise the progress until it is known."""
+"""Show the effects of a change on accounts: at once if they are known soon, otherwise with the progress until then."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SOON_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class ForeseenLines:
-    """*lines* are the effects of a change on accounts, or None while they are unknown. Then *done* of *total* objects are planned; *total*
-    is 0 until it is known. *is_first* is true on the page that begins the computation, which asks for the progress at once.
+    """The effects of a change on accounts, as *lines*. While they are unknown, *lines* is None, and *done* of *total* objects are planned
+    (*total* is 0 while it is unknown). *is_first* is true on the page that begins the computation, which asks for the progress at once.
     """
 
     lines: list[str] | None = None
@@ -40,7 +40,7 @@ async def so_far(context: Context, what: str, work: Callable[[Context], Awaitabl
 
 
 async def at_last(context: Context, what: str, work: Callable[[Context], Awaitable[object]]) -> ForeseenLines:
-    """Wait for the effects of *work*. Raises its errors."""
+    """Wait for the effects of *work* and return them. Raises the errors of *work*."""
     return ForeseenLines(consequence_lines(await _joined(context, what, work).task))
 
 

@@ -1,4 +1,4 @@
-"""Check which of the members that a client names exist, and refuse unknown ones before the group is created."""
+"""Check whether the members that a client names exist, and refuse unknown members before the group is created."""
 
 from __future__ import annotations
 
