@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from lockstep.actions import (
     sources,
 )
 from lockstep.actions.configuration_export import export_application, export_everything
-from lockstep.storage.assignments import assignments_of_applications
+from lockstep.postgres.pool import Connection
+from lockstep.storage import assignments as store
+from lockstep.storage.assignments import AssignmentRow, assignments_of_applications
 from tests.support.hub import Hub, person, write_csv
 from tests.support.statements import counted_statements
 
@@ -85,3 +88,19 @@ async def test_assignments_that_have_not_changed_are_not_read_again(filled: Hub)
 
     assert [listing in one for one in (first, second, third)] == [True, False, True]
     assert again == text and "bo@contoso.test" not in text and "bo@contoso.test" in more
+
+
+async def test_an_assignment_that_is_made_during_the_read_is_not_kept_for_the_state_before_it(
+    filled: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(connection: Connection, apps: Sequence[str]) -> list[AssignmentRow]:
+        await assignments.assign(filled.context, "documo", users=["bo@contoso.test"])
+        return await assignments_of_applications(connection, apps)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "assignments_of_applications", late)
+        during = await export_everything(filled.context)
+    await assignments.unassign(filled.context, "documo", users=["bo@contoso.test"])
+
+    assert "bo@contoso.test" in during
+    assert "bo@contoso.test" not in await export_everything(filled.context)

@@ -108,6 +108,8 @@ async def _applications(connection: Connection, apps: Sequence[ApplicationRow]) 
 
 
 def _digest(document: ConfigDocument, assigned: StoredAssignments) -> bytes | None:
+    if assigned.digest is None:
+        return None
     short = {**document.spec, "assignments": [assigned.groups, assigned.digest]}
     try:
         return blake2b(orjson.dumps([document.name, short, document.labels]), digest_size=32).digest()

@@ -6,7 +6,7 @@ Assignments of people in the recycle bin are left out, because a file cannot nam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,11 @@ _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
 
 @dataclass(frozen=True, slots=True)
 class StoredAssignments:
-    """The assignments of an application: groups first. *digest* changes with *users*."""
+    """The assignments of an application: groups first. *digest* changes with *users*; it is None if they changed while they were read."""
 
     groups: Sequence[Json] = ()
     users: Sequence[Json] = ()
-    digest: str = ""
+    digest: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,7 @@ class _Rows:
 
     groups: Sequence[AssignmentRow]
     users: Sequence[Json]
+    digest: str | None = None  # None if they changed while they were read
 
 
 @dataclass
@@ -169,13 +170,15 @@ class _KeptRows:
     async def read(self, connection: Connection, digests: Mapping[str, str]) -> dict[str, _Rows]:
         found = {app: rows for app, digest in digests.items() if (rows := self.kept.pop((app, digest), None))}
         missing = [app for app in digests if app not in found]
-        settled = dict(digests)
         if missing:
-            found |= await _read_rows(connection, missing)
+            fresh = await _read_rows(connection, missing)
             # An assignment that was committed in between must not be kept under the digest without it.
             again = await assignments.digests_of_applications(connection, missing)
-            settled = {app: digest for app, digest in digests.items() if app not in missing or again.get(app) == digest}
-        self.kept |= {(app, digest): found[app] for app, digest in settled.items()}
+            found |= {
+                app: replace(fresh[app], digest=digests[app] if again.get(app) == digests[app] else None)
+                for app in missing
+            }
+        self.kept |= {(app, rows.digest): rows for app, rows in found.items() if rows.digest is not None}
         for key in list(self.kept)[: max(0, len(self.kept) - MOST_KEPT)]:
             del self.kept[key]
         return found
@@ -205,7 +208,7 @@ async def _assignments(connection: Connection, apps: Sequence[str]) -> dict[str,
     found = {app: StoredAssignments() for app in apps}
     for app, each in rows.items():
         of_groups = [_assignment(one, is_clear=one.principal.lower() in unmistakable) for one in each.groups]
-        found[app] = StoredAssignments(of_groups, each.users, digests[app])
+        found[app] = StoredAssignments(of_groups, each.users, each.digest)
     return found
 
 
