@@ -1,4 +1,4 @@
-"""A real PostgreSQL for every suite: one server for each test process, a fresh database for each test that asks.
+"""A real PostgreSQL for every suite: one server for each test process, an empty database for each test that asks.
 
 `LOCKSTEP_TEST_POSTGRES=debian15` runs the same tests on Debian's PostgreSQL 15.
 """
@@ -23,11 +23,11 @@ from lockstep.credentials import passwords
 from lockstep.directory.edit import Touched
 from lockstep.postgres.database import Database
 from lockstep.postgres.embedded import EmbeddedServer, Options, attach, remove
-from lockstep.postgres.pool import open_pool
 from lockstep.postgres.programs import Programs
 from lockstep.saml import certificates
 from tests.support.databases import Databases
 from tests.support.hub import Hub, make_context
+from tests.support.reused_databases import ReusedDatabase, ReusedDatabases
 from tests.support.set_clock import SetClock
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
@@ -142,15 +142,35 @@ def documo_database(database_factory: Databases) -> Database:
     return database_factory("documo.migrations")
 
 
+@pytest.fixture(scope="session")
+async def reused_databases(postgres_server: EmbeddedServer, databases: Databases) -> AsyncIterator[ReusedDatabases]:
+    reused = ReusedDatabases(postgres_server, databases)
+    yield reused
+    await reused.close()
+
+
 @pytest.fixture
-async def hub(lockstep_database: Database) -> AsyncIterator[Hub]:
+async def reused_lockstep_database(reused_databases: ReusedDatabases) -> AsyncIterator[ReusedDatabase]:
+    """An empty database with Lockstep's tables, which other tests have used."""
+    async with reused_databases.lend("lockstep.storage.migrations") as lent:
+        yield lent
+
+
+@pytest.fixture
+async def reused_documo_database(reused_databases: ReusedDatabases) -> AsyncIterator[ReusedDatabase]:
+    """An empty database with Documo's tables, which other tests have used."""
+    async with reused_databases.lend("documo.migrations") as lent:
+        yield lent
+
+
+@pytest.fixture
+async def hub(reused_lockstep_database: ReusedDatabase) -> Hub:
     """A hub with one source, `hr`."""
-    pool = await open_pool(lockstep_database, max_size=4)
+    pool = await reused_lockstep_database.pool(max_size=4)
     woken: list[Touched] = []
     made = Hub(pool, make_context(pool, woken), woken)
     await made.add_source()
-    yield made
-    await pool.close()
+    return made
 
 
 @pytest.fixture

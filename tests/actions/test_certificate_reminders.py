@@ -25,6 +25,7 @@ from lockstep.postgres.database import Database
 from lockstep.storage.audit_log import AuditFilter
 from tests.support.hub import Hub
 from tests.support.reminding_process import DATABASE
+from tests.support.reused_databases import ReusedDatabase
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTIVITY = "Remind of signing certificate"
@@ -121,14 +122,14 @@ async def reminding(database: Database, now: datetime) -> asyncio.subprocess.Pro
 
 
 async def test_two_processes_at_once_record_one_reminder_and_write_one_mail(
-    context: Context, lockstep_database: Database
+    context: Context, reused_lockstep_database: ReusedDatabase
 ) -> None:
     await mail_server.set_mail_server(
         context, MailServerChange("127.0.0.1", "lockstep@contoso.test", MailSecurity.NONE, 25)
     )
     await settings.change_sign_on(context, "documo", {"notificationEmail": "idm@contoso.test"})
     now = await end_of(context) - timedelta(days=45)
-    processes = [await reminding(lockstep_database, now) for _ in range(2)]
+    processes = [await reminding(reused_lockstep_database.database, now) for _ in range(2)]
 
     answers = await asyncio.gather(*(one.communicate(b"\n") for one in processes))
     lines = [line for output, _ in answers for line in output.splitlines()]

@@ -14,7 +14,7 @@ from lockstep.cli import config
 from lockstep.cli.config_files import resolve_reference
 from lockstep.configuration.files.file import read_documents
 from lockstep.errors import Kind, LockstepError
-from lockstep.postgres.database import Database
+from tests.support.reused_databases import ReusedDatabase
 
 HEAD = "apiVersion: lockstep/v1\nkind: Application\nmetadata: {name: documo}\nspec:\n  template: documo\n"
 FILE = HEAD + "  credentials: {tenantUrl: https://api.documo.test/scim/v2, secretTokenRef: env:DOCUMO_SCIM_TOKEN}\n"
@@ -24,9 +24,9 @@ Say = Callable[..., Result]
 
 
 @pytest.fixture
-def say(lockstep_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
-    """Run one command on a fresh database, in a folder with a.yaml."""
-    monkeypatch.setenv("DATABASE_URL", lockstep_database.conninfo)
+def say(reused_lockstep_database: ReusedDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Run one command on an empty database, in a folder with a.yaml."""
+    monkeypatch.setenv("DATABASE_URL", reused_lockstep_database.database.conninfo)
     monkeypatch.setenv("LOCKSTEP_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("DOCUMO_SCIM_TOKEN", "dk_live_4f2a99001122")
     monkeypatch.chdir(tmp_path)

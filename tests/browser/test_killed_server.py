@@ -19,6 +19,7 @@ from lockstep.web.callers import SESSION_COOKIE
 from tests.support.admin_centre import serving_centre
 from tests.support.browser import Visitor, visiting
 from tests.support.hub import Hub
+from tests.support.reused_databases import ReusedDatabase
 from tests.support.serving_process import BIN, free_port
 
 pytestmark = pytest.mark.full
@@ -56,8 +57,8 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, lockstep_database: Database, hub: Hub) -> Server:
-    return Server(tmp_path / "data", lockstep_database)
+def server(tmp_path: Path, reused_lockstep_database: ReusedDatabase, hub: Hub) -> Server:
+    return Server(tmp_path / "data", reused_lockstep_database.database)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A Documo that serves HTTP from a fresh database."""
+"""A Documo that serves HTTP from an empty database."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from documo.store.database import Store, open_store
-from lockstep.postgres.database import Database
+from documo.store.database import Store
 from tests.support.documo_client import Client, Documo, documo_on
 from tests.support.documo_world import Browser
 from tests.support.name_server import NameServer, answering
+from tests.support.reused_databases import ReusedDatabase
 
 
 @pytest.fixture
-async def store(documo_database: Database) -> AsyncIterator[Store]:
-    async with open_store(documo_database) as opened:
-        yield opened
+async def store(reused_documo_database: ReusedDatabase) -> Store:
+    return Store(await reused_documo_database.pool(max_size=8), reused_documo_database.database)
 
 
 @pytest.fixture

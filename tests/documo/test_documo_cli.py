@@ -19,15 +19,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.cells import cell_len
 
 from documo.cli.main import run
-from lockstep.postgres.database import Database
+from tests.support.reused_databases import ReusedDatabase
 
 DOCUMO = Path(sys.executable).parent / "documo"
 
 
 @pytest.fixture(autouse=True)
-def named_database(documo_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def named_database(reused_documo_database: ReusedDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands use the tests' PostgreSQL server, so that none of them has to start one."""
-    monkeypatch.setenv("DOCUMO_DATABASE_URL", documo_database.conninfo)
+    monkeypatch.setenv("DOCUMO_DATABASE_URL", reused_documo_database.database.conninfo)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from documo.store.database import Store
+from documo.store.database import open_store
 from lockstep.postgres.database import Database
 from lockstep.postgres.embedded import EmbeddedServer
 from tests.support.documo_client import Documo, Reply, documo_on
@@ -40,9 +40,9 @@ async def token(documo: Documo, key: str) -> Reply:
 
 @pytest.mark.parametrize("key", ["known", "unknown"])
 async def test_every_door_says_that_the_database_is_away(
-    store: Store, documo_database: Database, postgres_server: EmbeddedServer, key: str
+    documo_database: Database, postgres_server: EmbeddedServer, key: str
 ) -> None:
-    async with documo_on(store) as documo:
+    async with open_store(documo_database) as store, documo_on(store) as documo:
         api = await documo.client()
         store.pool.timeout = 0.2  # seconds that a request waits for a connection
         assert (await api.get("/Users")).status == 200

@@ -27,6 +27,7 @@ from lockstep.saml.metadata import SpMetadata, read_sp_metadata
 from tests.documo.test_documo_sso import ANNA, ask, bring, last_sign_in, refused, setup
 from tests.support.documo_client import Client
 from tests.support.documo_pages import Visitor, signed_in, visiting
+from tests.support.reused_databases import ReusedDatabase
 from tests.support.saml_provider import LOGOUT_URL, Provider, key_named, logout_on
 
 HERE = "/settings/security/certificates"
@@ -170,11 +171,11 @@ async def test_first_sign_ins_at_once_share_one_key(api: Client) -> None:
 
 
 async def test_process_that_is_killed_while_it_rolls_leaves_the_keys_as_they_were(
-    api: Client, documo_database: Database, data_folder: Path
+    api: Client, reused_documo_database: ReusedDatabase, data_folder: Path
 ) -> None:
     (old,) = await own_keys.own_keys(api.store, api.account.id)
     new = await own_keys.prepare_key(api.store, api.account.id)
-    environment = {**os.environ, "DOCUMO_DATABASE_URL": documo_database.conninfo}
+    environment = {**os.environ, "DOCUMO_DATABASE_URL": reused_documo_database.database.conninfo}
     command = ("sso", "keys", "activate", new.thumbprint, "--yes", "--data", str(data_folder))
     async with api.store.tenant(api.account.id) as connection:
         await table.read_keys_alone(connection, api.account.id)  # the process waits for this transaction

@@ -22,11 +22,11 @@ from lockstep.errors import LockstepError
 from lockstep.http.client import HttpClient
 from lockstep.http.outbound import OutboundRules
 from lockstep.mail.delivery import DELIVERY_SECONDS, MailSecurity
-from lockstep.postgres.database import Database
 from lockstep.storage.outgoing_mail import NewMail, write
 from lockstep.vault import Secret, Vault, VaultKey
 from tests.support.hub import Hub
 from tests.support.mail_sink import MailSink, mail_sink
+from tests.support.reused_databases import ReusedDatabase
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,13 +104,13 @@ async def test_slow_server_gets_no_message_twice_while_it_is_slow(context: Conte
 
 
 async def test_process_killed_after_the_server_accepted_sends_the_same_message_id_again(
-    context: Context, hub: Hub, lockstep_database: Database
+    context: Context, hub: Hub, reused_lockstep_database: ReusedDatabase
 ) -> None:
     async with mail_sink() as sink:
         sink.wait = asyncio.Event()
         await use(context, sink)
         await put(context)
-        command = [sys.executable, "-m", "tests.mail.sender_to_kill", lockstep_database.conninfo]
+        command = [sys.executable, "-m", "tests.mail.sender_to_kill", reused_lockstep_database.database.conninfo]
         killed = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
         await sink.reached.wait()
         killed.kill()

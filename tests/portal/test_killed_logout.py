@@ -21,6 +21,7 @@ from tests.portal.test_back_channel_logout import pass_time, signed_out, verifie
 from tests.portal.test_openid_sign_in import CALLBACK, App, documo_as_client
 from tests.support.admin_centre import serving_centre
 from tests.support.hub import Hub
+from tests.support.reused_databases import ReusedDatabase
 from tests.support.telling_process import DATABASE
 
 GIVE_UP_SECONDS = 60.0
@@ -95,10 +96,10 @@ async def sessions(app: App, tokens: list[str]) -> list[object]:
 
 
 async def test_killed_process_leaves_exactly_the_sessions_that_are_still_owed(
-    app: App, application: Application, lockstep_database: Database
+    app: App, application: Application, reused_lockstep_database: ReusedDatabase
 ) -> None:
     owed = sorted([(await signed_out(app))["sid"] for _ in range(3)])
-    with telling(lockstep_database, application) as process:
+    with telling(reused_lockstep_database.database, application) as process:
         await until(lambda: len(application.arrived) == 3)
         await until_waiting(app, 2)  # the one that was answered is recorded, the others are under way
         process.send_signal(signal.SIGKILL)
@@ -107,7 +108,7 @@ async def test_killed_process_leaves_exactly_the_sessions_that_are_still_owed(
 
     application.answers, application.arrived = 100, []
     await pass_time(app)
-    with telling(lockstep_database, application):
+    with telling(reused_lockstep_database.database, application):
         await until_waiting(app, 0)
 
     assert len(application.arrived) == 2

@@ -4,14 +4,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from lockstep.postgres.database import Database
-from lockstep.postgres.pool import Connection, open_pool
+from lockstep.postgres.pool import Connection
+from tests.support.reused_databases import ReusedDatabase
 
 
 @pytest.fixture
-async def connection(lockstep_database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Connection]:
+async def connection(
+    reused_lockstep_database: ReusedDatabase, request: pytest.FixtureRequest
+) -> AsyncIterator[Connection]:
     """A connection to a database with a started job, whose id is the constant JOB of the test's module."""
-    pool = await open_pool(lockstep_database, max_size=1)
+    pool = await reused_lockstep_database.pool(max_size=1)
     async with pool.connection() as connection:
         await connection.execute(
             """with app as (insert into application (name, display_name, template) values ('a', 'A', 'x') returning id)
@@ -19,4 +21,3 @@ async def connection(lockstep_database: Database, request: pytest.FixtureRequest
             (request.module.JOB,),
         )
         yield connection
-    await pool.close()

@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 
 from lockstep.engine.records import Lane
-from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Connection, open_pool
 from lockstep.storage import cycles, dirty, dirty_marks
 from lockstep.storage.backlog import jobs_with_due_work
+from tests.support.reused_databases import ReusedDatabase
 
 JOB = "scim.t.a"
 
@@ -143,9 +143,9 @@ async def test_everything_of_a_job_goes_with_it(connection: Connection) -> None:
 
 
 @pytest.fixture
-async def other(lockstep_database: Database, connection: Connection) -> AsyncIterator[Connection]:
+async def other(reused_lockstep_database: ReusedDatabase, connection: Connection) -> AsyncIterator[Connection]:
     """A second worker's connection."""
-    pool = await open_pool(lockstep_database, max_size=1)
+    pool = await open_pool(reused_lockstep_database.database, max_size=1)
     async with pool.connection() as second:
         yield second
     await pool.close()

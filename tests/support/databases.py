@@ -60,6 +60,10 @@ class Databases:
             self._administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
         self._left[:] = some._made
 
+    def drop_later(self, database: Database) -> None:
+        """Drop *database* when the next block of `for_a_while` ends."""
+        self._left.append(database.name)
+
     def _new(self, owner: str, template: str) -> Database:
         name = self._create(owner, template)
         self._made.append(name)

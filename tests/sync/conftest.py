@@ -8,19 +8,17 @@ import pytest
 
 from lockstep.actions.context import Actor, Context
 from lockstep.gallery.loader import load_gallery
-from lockstep.postgres.database import Database
-from lockstep.postgres.pool import Pool, open_pool
+from lockstep.postgres.pool import Pool
 from lockstep.sources.registry import open_source
 from tests.support.model_target import ModelTarget
+from tests.support.reused_databases import ReusedDatabase
 from tests.support.scripted_scim import ScriptedScim, scripted_scim
 from tests.support.sync_world import World, make_world
 
 
 @pytest.fixture
-async def pool(lockstep_database: Database) -> AsyncIterator[Pool]:
-    pool = await open_pool(lockstep_database, max_size=8)
-    yield pool
-    await pool.close()
+async def pool(reused_lockstep_database: ReusedDatabase) -> Pool:
+    return await reused_lockstep_database.pool(max_size=8)
 
 
 @pytest.fixture
