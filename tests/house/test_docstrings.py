@@ -1,4 +1,4 @@
-"""Docstrings are true: an exception that one names exists, and so does a member of a class."""
+"""Docstrings are true: the exceptions and the members of classes that they name exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Change a database of either product so that every attempt to sign in is delayed, by whomever it is made.
+"""Change a database of either product so that every attempt to sign in is delayed, whoever makes it.
 
 await delay_all_attempts(connection)
 """

@@ -45,7 +45,8 @@ def require_confirmed(caller: MemberCaller, *, within: timedelta, now: datetime)
 async def seal_opened_form(store: Store, caller: MemberCaller, now: datetime) -> str:
     """Return a hidden field's value that proves that the caller opened the form at *now*. Call it only for a confirmed session.
 
-    The key never leaves the server: a value derived from the session's secret could be computed by the person at the keyboard.
+    It is sealed with a key that never leaves the server. A value derived from the session's secret would not be enough, because the person
+    at the keyboard could compute it.
     """
     opened = str(int(now.timestamp()))
     return f"{opened}.{await _seal(store, caller, opened)}"

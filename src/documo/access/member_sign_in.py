@@ -206,11 +206,10 @@ async def _with_password(
 
 
 async def forget_failures(connection: Connection, name: str, *, address: str = "") -> bool:
-    """Forget the failures of *name* after a success. Returns False, and forgets nothing, if a member of another account has the same
-    name.
+    """Forget the failures of *name* after a success. Returns False, and forgets nothing, if a member of another account has the same name.
 
-    Otherwise an administrator who guesses another account's password could give its user name to a member of their own account, and reset
-    the delays by signing in as that member.
+    Otherwise an administrator who is guessing the password of a member of another account could give the same user name to a member of
+    their own account, and reset the delays by signing in as that member.
     """
     if len(await table.members_named(connection, name, most=2)) > 1:
         return False

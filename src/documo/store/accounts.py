@@ -79,7 +79,9 @@ async def active_member_count(connection: Connection, tenant_id: int) -> int:
 
 
 async def delete_account(connection: Connection, tenant_id: int) -> None:
-    """Delete every row of an account. Needs the tenant's transaction, because row-level security hides the rows from any other one."""
+    """Delete every row of an account. Needs the tenant's transaction, because row-level security hides the rows from any other
+    transaction.
+    """
     for name in (
         "group_members", "resource_search", "resource_counts", "resources", "request_log", "event_streams", "api_keys",
         "domains", "sign_in_names", "member_sessions", "member_links", "member_last_sign_ins", "member_second_factors",

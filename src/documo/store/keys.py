@@ -111,8 +111,8 @@ async def rows(connection: Connection, tenant_id: int) -> list[KeyRow]:
 
 
 async def requests_by_key(connection: Connection, tenant_id: int) -> dict[str, int]:
-    """Return the number of requests in the request log for each key. Requests with a token count for the token's key. Must run in the
-    tenant's transaction.
+    """Return the number of requests in the request log for each key. Requests with a token are counted for the key for which the token was
+    issued. Must run in the tenant's transaction.
     """
     cursor = await connection.execute(
         "select coalesce(k.client_id, k.id)::text, sum(l.requests)::bigint from (select key_id, count(*) as requests"

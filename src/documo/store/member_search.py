@@ -24,7 +24,7 @@ async def searched_rows(
     after: str, most: int,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return a page of members in the order of their names. *only* is "", "active", "inactive" or "deleted"; *source* is "", "scim" or
-    "local"; *after* is the `key` of the last row of the page before.
+    "local"; *after* is the `key` of the last row of the previous page.
     """
     name, _, last = after.rpartition(" ")
     values = {

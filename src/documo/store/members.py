@@ -118,7 +118,9 @@ async def seats(connection: Connection, tenant_id: int) -> tuple[int | None, int
 
 
 async def find_member(connection: Connection, tenant_id: int, who: str) -> str | None:
-    """Return the id of the member with this id or user name, who is not deleted. A current member comes before a kept one."""
+    """Return the id of the member with this id or user name, unless deleted. A current member takes precedence over one who is kept as
+    deactivated.
+    """
     cursor = await connection.execute(*finding(tenant_id, who))
     row = await cursor.fetchone()
     return str(row[0]) if row else None
@@ -211,7 +213,7 @@ async def undelete(connection: Connection, tenant_id: int, member_id: str) -> No
 
 
 async def is_kept(connection: Connection, tenant_id: int, member_id: str) -> bool:
-    """Whether a directory deleted the member, who stays here as a deactivated one. Locks the member."""
+    """Whether a directory has deleted the member and the account keeps the member as deactivated. Locks the member."""
     cursor = await connection.execute(
         "select is_kept from resources where tenant_id = %s and id = %s for no key update", (tenant_id, member_id)
     )

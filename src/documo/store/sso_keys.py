@@ -33,7 +33,7 @@ async def read_keys(connection: Connection, tenant_id: int) -> list[SignOnKeyRow
 
 
 async def read_keys_alone(connection: Connection, tenant_id: int) -> list[SignOnKeyRow]:
-    """Return the account's keys, locked: other changes of them wait until this transaction ends."""
+    """Return the account's keys, locked. Other changes to the keys wait until this transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(7343, %s)", (tenant_id,))
     return await read_keys(connection, tenant_id)
 

@@ -91,7 +91,7 @@ def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
 
 
 def sweep_halves(folder: Path) -> None:
-    """Remove the remains of interrupted starts beside *folder*, even if an orphaned process of one still writes there."""
+    """Remove the remains of interrupted starts beside *folder*, even if an orphaned process of such a start still writes there."""
     for half in folder.parent.glob(f".{folder.name}-new-*"):
         shutil.rmtree(half, ignore_errors=True)
 

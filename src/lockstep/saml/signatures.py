@@ -223,8 +223,8 @@ def _algorithm(element: Element | None) -> str:
 
 
 def _not_verified(signature: Element, certificates: Sequence[Certificate]) -> SamlFault:
-    """Build the fault. It names the certificate in the message, because an administrator may have to configure this certificate. It is not
-    trusted.
+    """Build the fault. It names the certificate in the message, because an administrator may have to configure this certificate. Lockstep
+    does not trust it.
     """
     expected = ", ".join(one.thumbprint for one in certificates) or "no certificate is configured"
     named = list(signature.iter(tag("ds", "X509Certificate")))

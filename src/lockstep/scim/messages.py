@@ -28,8 +28,8 @@ Method = Literal["POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """The parameters of a list or search request. *count* None means the server's page size. *cursor* "" asks for the first page
-    by cursor.
+    """The parameters of a list or search request. If *count* is None, the server's page size applies. If *cursor* is "", the client asks
+    for the first page by cursor.
     """
 
     filter: str | None = None
@@ -55,7 +55,7 @@ class BulkOperation:
 
 @dataclass(frozen=True, slots=True)
 class BulkRequest:
-    """A bulk request. *fail_on_errors* None means that the server continues after any number of errors."""
+    """A bulk request. If *fail_on_errors* is None, the server continues after any number of errors."""
 
     operations: tuple[BulkOperation, ...]
     fail_on_errors: int | None = None

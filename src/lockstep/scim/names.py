@@ -39,7 +39,7 @@ class AttributePath:
 
 
 def parse_name(text: str, error: Callable[[str], ScimError] = invalid_path) -> AttributePath:
-    """Parse the name of an attribute. If *text* is not a valid name, raises the exception that *error* returns for the explanation."""
+    """Parse the name of an attribute. If *text* is not a valid name, raises the exception that *error* builds from an explanation."""
     if len(text) > MAX_NAME:
         raise error(f"{text[:60]!r}... is longer than the {MAX_NAME} characters that an attribute's name may have.")
     path = _parse_cached(text) if len(text) <= CACHED_TEXT else _parse(text)

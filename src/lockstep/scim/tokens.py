@@ -42,7 +42,7 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool = False) -> list[Token]:
-    """Return all tokens of *text*; the last one has the kind "end". If *text* is invalid, raises the exception that *error* returns for the
+    """Return all tokens of *text*; the last one has the kind "end". If *text* is invalid, raises the exception that *error* builds from an
     explanation.
 
     *any_quotes* also accepts single and typographic quotes. Their content is taken literally, without escapes.

@@ -33,7 +33,7 @@ def health_routes(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool]
     """Return the routes: `/healthz` (the process responds), `/readyz` (the database responds too, otherwise 503), `/metrics` (with the
     token).
 
-    *is_reachable* returns whether the database accepts new connections. Open connections may still work when it no longer does.
+    *is_reachable* returns whether the database accepts new connections. Open connections may still work after new ones are refused.
     """
 
     async def alive(_: Request) -> PlainTextResponse:
@@ -82,7 +82,7 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int, *, excluded: int = 0) -> int:
-    """Return the first free port of the 100 ports that begin with *wanted*, except those in *excluded*. Returns *wanted* if none is free.
+    """Return the first free port among the 100 ports from *wanted* on, except those in *excluded*. Returns *wanted* if none is free.
 
     If *wanted* is 0, return any free port.
     """

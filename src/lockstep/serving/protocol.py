@@ -275,7 +275,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """Stop. Complete requests get their response; incomplete requests have half of the time to become complete."""
+        """Stop. Complete requests get their response; incomplete requests have half of `stop_seconds` to become complete."""
         if self._in_body:
             self._deadline = min(self._deadline, self.loop.time() + self.registry.limits.stop_seconds / 2)
         super().shutdown()

@@ -29,7 +29,9 @@ _LONGEST_KEY = 1024
 
 
 class RowReader:
-    """Reads rows by the meaning of their columns. *only_group* is the group of all members, or "" if a column names the group."""
+    """Reads rows by the meaning of their columns. *only_group* is the group to which all members in the file belong, or "" if a column
+    names the group.
+    """
 
     def __init__(
         self, kind: PassKind, columns: CsvColumns, cells: Sequence[CellReader], *, only_group: str, encoding: str

@@ -1,4 +1,4 @@
-"""The people and groups that the deletion of one group, or of all objects of a source, would affect. Also deletes groups on trial, in a
+"""The people and groups that the deletion of one group, or of all objects of a source, would affect. Also hides groups provisionally, in a
 transaction that is rolled back.
 """
 

@@ -31,7 +31,7 @@ class CodeRow:
 
 @dataclass(frozen=True, slots=True)
 class CodeUse:
-    """Whether the application exchanged a code for tokens, and until when it can."""
+    """Whether the application exchanged a code for tokens, and when the code expires."""
 
     expires_at: datetime
     is_exchanged: bool

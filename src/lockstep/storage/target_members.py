@@ -192,7 +192,7 @@ async def hold_accounts(connection: Connection, job: str, changes: Sequence[Memb
     """Return the added members of *changes* whose account no longer belongs to them. The accounts of the other members are locked until the
     transaction ends.
 
-    Call this before locking any other row, because code that records links locks links before groups.
+    Call this before locking any other row: transactions that record links lock the rows of links first and those of groups afterwards.
     """
     added = [{"member": one.member_id, "account": one.target_id} for one in changes if one.is_added]
     if not added:

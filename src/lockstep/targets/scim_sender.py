@@ -89,7 +89,7 @@ class ScimSender:
         return self._judged(request, response, url, exchange)
 
     def judged_in_bulk(self, request: ScimRequest, response: Response | None, exchange: Exchange) -> Answer:
-        """Interpret the result of one operation of a bulk request as if *request* had been sent alone. *response* None means that the
+        """Interpret the result of one operation of a bulk request as if *request* had been sent alone. If *response* is None, the
         application did not report a usable result.
         """
         url = self._tenant.at("/Bulk")

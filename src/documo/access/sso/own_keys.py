@@ -118,7 +118,7 @@ async def remove_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
 
 
 def key_to_activate(keys: Sequence[OwnKey], thumbprint: str) -> OwnKey:
-    """Return the one of *keys* that `activate_key` would make active. Raises the same errors as `activate_key`."""
+    """Return the key in *keys* that `activate_key` would make active. Raises the same errors as `activate_key`."""
     chosen = _chosen(keys, thumbprint)
     if chosen.is_active:
         raise conflict(
@@ -128,7 +128,7 @@ def key_to_activate(keys: Sequence[OwnKey], thumbprint: str) -> OwnKey:
 
 
 def key_to_remove(keys: Sequence[OwnKey], thumbprint: str) -> OwnKey:
-    """Return the one of *keys* that `remove_key` would remove. Raises the same errors as `remove_key`."""
+    """Return the key in *keys* that `remove_key` would remove. Raises the same errors as `remove_key`."""
     chosen = _chosen(keys, thumbprint)
     if chosen.is_active:
         raise conflict(

@@ -1,6 +1,6 @@
 """DELETE: clients no longer see the resource, but it is kept for the account's undelete window (RFC 7644, section 3.6).
 
-If the account's deprovision action is *deactivate*, a user stays on Documo's pages as a deactivated one, without a time limit.
+If the account's deprovision action is *deactivate*, a user stays on Documo's pages as a deactivated user, without a time limit.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class TokenBucket:
         self._at = time.monotonic()
 
     def take(self) -> float:
-        """Take one token. Returns 0 if there was one, otherwise the seconds until there is."""
+        """Take one token. Returns 0 if there was one, otherwise the seconds until there is one."""
         if not self.rate:
             return 0.0
         now = time.monotonic()

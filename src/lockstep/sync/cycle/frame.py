@@ -198,7 +198,7 @@ def interval_of(services: Services, job: Job) -> timedelta:
 
 async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
     """Open the incremental cycle that is due, with all due objects. Failed objects keep their own retry times. The accounts that were
-    disabled last are read, to notice an application that was restored.
+    disabled most recently are read, to notice an application that was restored from a backup.
 
     Returns False if a quarantine blocks everything. In a quarantine for failure counts, some of the failed objects are tried.
     """

@@ -21,7 +21,7 @@ NEWEST = 3  # more than one, because an administrator of the application may hav
 
 
 async def mark_newest(connection: Connection, job: str) -> None:
-    """Mark the accounts that were disabled last, so that they are read, and allow one `mark_all`."""
+    """Mark the accounts that were disabled most recently, so that they are read. Allows one call of `mark_all` to take effect."""
     await leavers.allow_check(connection, job)
     for kind, ids in (await leavers.disabled_last(connection, job, limit=NEWEST)).items():
         await dirty_marks.mark(connection, job, kind, ids, lane=Lane.RECONCILE, reason=NEWEST_LEAVER_MARK)

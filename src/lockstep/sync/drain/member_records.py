@@ -55,7 +55,7 @@ class MembersResult:
 
 
 def counted_refusals(claim: Claim) -> frozenset[str]:
-    """Return the members whose refusal the claim's cycle counted at an earlier turn of the group."""
+    """Return the members whose refusal the claim's cycle has already counted, when it processed the group before."""
     resume = claim.resume
     return frozenset(resume.refused_members) if resume.refused_in == claim.cycle else frozenset()
 

@@ -61,7 +61,7 @@ def settled(
 
 
 def with_settled_before(outcome: Outcome) -> Outcome:
-    """Return *outcome* with the operations that settling found to have taken effect added to its counts. A create whose response was lost
+    """Return *outcome* with additional counts for the operations that took effect according to settling. A create whose response was lost
     thus counts as a create.
     """
     did = outcome.claim.resume.did

@@ -144,7 +144,7 @@ class _Run:
         """Settle a change to a matched account whose link was not recorded yet. If the change took effect, the account belongs to the
         object.
 
-        An account that was linked before no longer belongs to the object, because somebody has forgotten the link.
+        If the account was linked before, it no longer belongs to the object, because somebody has forgotten the link.
         """
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None or not took or not operation.matched_by or _holds_account(self.found.link):

@@ -273,8 +273,8 @@ def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postpo
 
 
 def with_names(outcome: Outcome) -> Outcome:
-    """Return the outcome of the write that followed a disable. The cycle has already counted the disable, so this write is counted as
-    well.
+    """Return the outcome of the write that followed a disable. The write is counted in addition to the disable, which the cycle has already
+    counted.
     """
     if outcome.claim.resume.stage is not Stage.NAMES_DUE or not outcome.counted:
         return outcome
