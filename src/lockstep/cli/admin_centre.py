@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lockstep.actions.background_tasks import background_tasks
 from lockstep.actions.live import live_hub
-from lockstep.api.app import api_routes
+from lockstep.api.late import late_api
 from lockstep.cli.monitoring import RequestTimes, metrics_of
 from lockstep.portal.app import portal_routes
 from lockstep.serving.health import health_routes
@@ -34,7 +34,7 @@ async def serving_admin_centre(
     health = health_routes(house.pool, metrics, house.server.is_reachable)
     async with live_hub(house.pool) as hub, background_tasks() as tasks:
         assets = built_assets()
-        others = [*health, *api_routes(house.context, hub=hub, tasks=tasks), *portal_routes(house.context, assets)]
+        others = [*health, late_api(house.context, hub=hub, tasks=tasks), *portal_routes(house.context, assets)]
         site = Site(environment=environment, has_api=True)
         app = admin_app(house.context, site=site, hub=hub, others=others, assets=assets)
         limits = replace(LIMITS, trusted_proxies=house.settings.trusted_proxies)
