@@ -116,7 +116,10 @@ def documo_commands() -> str:
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
     if isinstance(command, click.Group):
-        for name, child in sorted(command.commands.items()):
+        context = click.Context(command)
+        for name in sorted(command.list_commands(context)):
+            child = command.get_command(context, name)
+            assert child is not None, name
             yield from _commands(child, (*path, name))
         if not command.invoke_without_command:
             return

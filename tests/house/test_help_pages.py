@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from documo.cli.main import COMMANDS as DOCUMO_COMMANDS
 from documo.cli.main import documo
 from lockstep.cli import COMMANDS, SECTIONS, lockstep
 from lockstep.cli.help import TOPICS
@@ -35,6 +36,11 @@ PAGES = dict(
     for page in help_pages(root, click.Context(root, info_name=root.name, terminal_width=COLUMNS))
 )
 
+LAZY = (
+    ("lockstep", "status", {place.partition(":")[0] for place in COMMANDS.values()}),
+    ("documo", "sandbox", {place.partition(":")[0] for place, _ in DOCUMO_COMMANDS.values()}),
+)
+
 
 @pytest.mark.parametrize("name", sorted(PAGES.keys() - {OVERVIEW}))
 def test_a_help_page_fits_a_terminal(name: str) -> None:
@@ -54,24 +60,36 @@ def test_the_short_help_of_every_command_is_the_first_sentence_of_its_help() -> 
     assert {name: one.get_short_help_str(200) for name, one in found.items() if one is not None} == SHORT_HELP
 
 
+def test_the_overview_of_documo_has_the_first_sentence_of_the_help_of_every_command() -> None:
+    context = click.Context(documo)
+    found = {name: documo.get_command(context, name) for name in DOCUMO_COMMANDS}
+
+    said = {name: one.get_short_help_str(200) for name, one in found.items() if one is not None}
+    assert said == {name: short_help for name, (_, short_help) in DOCUMO_COMMANDS.items()}
+    assert {name for name, one in found.items() if one is not None and one.name != name} == set()
+
+
 @pytest.mark.parametrize(
     "asked",
-    [{}, {"_LOCKSTEP_COMPLETE": "zsh_complete", "COMP_WORDS": "lockstep s", "COMP_CWORD": "1"}],
+    [{}, {"_{}_COMPLETE": "zsh_complete", "COMP_WORDS": "{} s", "COMP_CWORD": "1"}],
     ids=["overview", "completion"],
 )
-def test_listing_the_commands_imports_none_of_them(asked: dict[str, str]) -> None:
-    program = "import sys, atexit\nfrom lockstep.cli import main\natexit.register(lambda: print('imported', *sys.modules))\nmain()"
+@pytest.mark.parametrize(("product", "listing", "modules"), LAZY, ids=lambda one: one if isinstance(one, str) else "")
+def test_listing_the_commands_imports_none_of_them(
+    product: str, listing: str, modules: set[str], asked: dict[str, str]
+) -> None:
+    program = f"import sys, atexit\nfrom {product}.cli import main\natexit.register(lambda: print('imported', *sys.modules))\nmain()"
+    variables = {name.format(product.upper()): value.format(product) for name, value in asked.items()}
     said = subprocess.run(  # our own command
         [sys.executable, "-c", program, *([] if asked else ["--help"])],
-        env=os.environ | asked,
+        env=os.environ | variables,
         capture_output=True,
         check=False,
         text=True,
     )
 
     listed, _, imported = said.stdout.partition("imported ")
-    modules = {place.partition(":")[0] for place in COMMANDS.values()}
-    assert "status" in listed, said.stderr
+    assert listing in listed, said.stderr
     assert not modules & set(imported.split())
 
 

@@ -20,7 +20,6 @@ CALLED_FROM_OUTSIDE = {
     "run_sql_beside": "the migrations",
     "ignore_aliases": "PyYAML",
     "capture_signals": "uvicorn",
-    "format_commands": "click",
     "get_help_record": "click",
     "load_bytecode": "Jinja",
     "dump_bytecode": "Jinja",

@@ -1,46 +1,94 @@
-"""The `documo` command and its subcommands."""
+"""The `documo` command and its subcommands.
+
+A command's module is imported only when the command runs, because together they load the whole server.
+"""
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import click
+from click.exceptions import NoSuchCommand
+from click.shell_completion import CompletionItem
 
 from documo import __version__
-from documo.cli.accounts import accounts
-from documo.cli.audit import audit
-from documo.cli.backup import backup, restore
-from documo.cli.completion import completion
-from documo.cli.domains import domains
-from documo.cli.events import events
-from documo.cli.keys import keys
-from documo.cli.member_access import members
-from documo.cli.output import DocumoOutput, output_option
-from documo.cli.requests import requests
-from documo.cli.roles import roles
-from documo.cli.sandbox import sandbox
-from documo.cli.serve import serve
-from documo.cli.sso import sso
 from lockstep.endings import exit_code_of
 
+# Every command with its module, its attribute and the first sentence of its help.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "accounts": ("documo.cli.accounts:accounts", "Manage customers' accounts; each one is a separate tenant."),
+    "audit": ("documo.cli.audit:audit", "Show who changed what in an account, and who signed in."),
+    "backup": ("documo.cli.backup:backup", "Write the database to FILE; Documo may keep running."),
+    "completion": ("documo.cli.completion:completion", "Print the shell completion script."),
+    "domains": ("documo.cli.domains:domains", "Manage custom domains of the API and of the pages."),
+    "events": (
+        "documo.cli.events:events",
+        "Send changes to receivers: signed event tokens (RFC 9967), pushed or polled, and webhooks.",
+    ),
+    "keys": ("documo.cli.keys:keys", "Manage API keys."),
+    "members": ("documo.cli.member_access:members", "Manage members of an account and their roles."),
+    "requests": ("documo.cli.requests:requests", "Show the SCIM requests of the last seven days."),
+    "restore": ("documo.cli.backup:restore", "Load FILE into a data folder that has no Documo data."),
+    "roles": (
+        "documo.cli.roles:roles",
+        "Manage the roles of an account, which members get by hand or by provisioning.",
+    ),
+    "sandbox": (
+        "documo.cli.sandbox:sandbox",
+        "Run a throw-away Documo for testing a SCIM client; nothing is left when it ends.",
+    ),
+    "serve": ("documo.cli.serve:serve", "Serve accounts over SCIM until SIGTERM or Ctrl-C."),
+    "sso": ("documo.cli.sso:sso", "Manage single sign-on of an account with SAML."),
+    "version": ("documo.cli.version:version", "Print the version."),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class DocumoGroup(click.Group):
+    """A group whose commands are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command), f"{module}:{attribute} is no command"  # noqa: S101  # checks COMMANDS
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except NoSuchCommand:  # click suggests only commands that it holds
+            raise NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = formatter.width - 6 - max(map(len, COMMANDS))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, click.Command(name, help=short_help).get_short_help_str(width))
+                    for name, (_, short_help) in COMMANDS.items()
+                ]
+            )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [
+            CompletionItem(name, help=short_help)
+            for name, (_, short_help) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+@click.group(cls=DocumoGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="%(version)s")
 def documo() -> None:
     """The application side. Begin: documo accounts create NAME --admin EMAIL"""
-
-
-@documo.command()
-@output_option
-def version(output: DocumoOutput) -> None:
-    """Print the version."""
-    output.one({"version": __version__}, text=__version__)
-
-
-for command in (
-    accounts, members, roles, keys, domains, sso, events, requests, audit, serve, sandbox, backup, restore, completion,
-):  # fmt: skip
-    documo.add_command(command)
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ import click
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
-from documo.replay import as_curl, replay_request
 from documo.settings import DocumoSettings
 from documo.store import request_log as table
 from documo.store.database import Store
@@ -71,6 +70,8 @@ def show(request_id: str, account: str | None, settings: DocumoSettings, output:
 @data_option
 def curl(request_id: str, account: str | None, settings: DocumoSettings) -> None:
     """Print a request as a curl command. Set $DOCUMO_API_URL to Documo's address (https://...) and $DOCUMO_KEY to the key."""
+    from documo.replay import as_curl  # it loads the SCIM service, which lists do not need
+
     entry = with_store(settings, lambda store: _entry(store, account, request_id))
     click.echo(as_curl(entry))
 
@@ -82,6 +83,7 @@ def curl(request_id: str, account: str | None, settings: DocumoSettings) -> None
 @output_option
 def replay(request_id: str, account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
     """Repeat a request on the current data, in a transaction that is rolled back, and show the response."""
+    from documo.replay import replay_request  # it loads the SCIM service, which lists do not need
 
     async def work(store: Store) -> dict[str, Any]:
         tenant = await only_account(store, account)
