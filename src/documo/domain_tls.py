@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from documo.dns_txt import addresses_of
 from lockstep.errors import LockstepError
 from lockstep.http.outbound import Blocked, OutboundRules
 from lockstep.http.tls import tls_context, tls_sentence
@@ -58,6 +57,8 @@ def look_for(public_url: str, outbound: OutboundRules) -> CertificateLook | None
 
 async def observe_certificate(host: str, look: CertificateLook, *, name_server: str | None) -> CertificateState:
     """Connect to *host* and return the state of its certificate. Never raises for an error at the other end."""
+    from documo.dns_txt import addresses_of  # a server or command seldom asks a name server
+
     try:
         addresses = await addresses_of(host, name_server=name_server)
         for address in addresses:

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from documo.dns_txt import cname_record, txt_records
 from documo.domain_tls import CertificateLook, CertificateState, observe_certificate
 from documo.store import domains as table
 from documo.store.database import Store
@@ -115,6 +114,8 @@ async def verify_domain(
     The CNAME record is looked up only to be shown. It is not required, because a domain can point to Documo in other ways. With *look*, the
     certificate of a domain that serves something is checked too; a bad one does not prevent the verification.
     """
+    from documo.dns_txt import cname_record, txt_records  # a server or command seldom asks a name server
+
     domain = await find_domain(store, tenant_id, host)
     seen = await txt_records(domain.record_name, name_server=name_server)
     cname = await cname_record(domain.host, name_server=name_server)

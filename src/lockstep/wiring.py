@@ -16,16 +16,13 @@ from typing import Any
 
 import psycopg
 import psycopg_pool
+import structlog
 
 from lockstep.actions import retention
 from lockstep.actions import sources as source_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.forecasts import Forecasts
-from lockstep.actions.job_previews import make_due_preview
 from lockstep.actions.jobs import new_services
-from lockstep.actions.openid_sign_in.back_channel import tell_due
-from lockstep.actions.outgoing_mail import send_due_mail
-from lockstep.actions.single_sign_on.reminders import remind_of_certificates
 from lockstep.directory.dynamic_groups import refresh_due
 from lockstep.directory.intake import IntakeOptions, Progress
 from lockstep.directory.lifecycle import purge_due
@@ -117,8 +114,10 @@ class House:
 
     async def work(self, services: Services, *, ready: asyncio.Event | None = None) -> None:
         """Run a worker in this process until `services.stopping` is set."""
-        import structlog
-
+        from lockstep.actions.job_previews import make_due_preview
+        from lockstep.actions.openid_sign_in.back_channel import tell_due
+        from lockstep.actions.outgoing_mail import send_due_mail
+        from lockstep.actions.single_sign_on.reminders import remind_of_certificates
         from lockstep.sync.worker.worker import run_worker  # most commands run no worker
 
         system = self.context(Actor("system"))
@@ -174,8 +173,6 @@ class House:
 
         Due work stays in the database.
         """
-        import structlog
-
         system = self.context(Actor("system"))
         while True:
             try:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import Permission, Role
 from lockstep.errors import Kind, LockstepError, invalid, not_found
-from lockstep.http.client import HttpClient
 from lockstep.oidc.provider import ClientRegistration, Metadata, discover, with_query
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions, administrators, audit_log
@@ -24,6 +24,9 @@ from lockstep.storage import identity_providers as store
 from lockstep.storage.identity_providers import ClaimRole as ClaimRole
 from lockstep.storage.identity_providers import ProviderRow
 from lockstep.vault import Secret
+
+if TYPE_CHECKING:
+    from lockstep.http.client import HttpClient
 
 PURPOSE, OWNER = "client secret", "single sign-on"  # of the sealed secret
 CALLBACK = "/sign-in/sso/callback"  # on the admin centre; registered with the provider

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.errors import LockstepError, invalid, not_found
-from lockstep.http.client import HttpClient
 from lockstep.http.outbound import Blocked
 from lockstep.mail.failures import MailFailure
 from lockstep.mail.webhook import CALL_SECONDS, SECRET_PREFIX, Webhook, WebhookMessage, WebhookStep, call, key_of
@@ -23,6 +23,9 @@ from lockstep.storage import webhook as store
 from lockstep.storage.outgoing_mail import Audience
 from lockstep.storage.webhook import WebhookRow
 from lockstep.vault import Secret
+
+if TYPE_CHECKING:
+    from lockstep.http.client import HttpClient
 
 _OWNER = "webhook"
 _ADDRESS, _SECRET = "webhook address", "webhook secret"  # purposes in the vault
@@ -141,7 +144,11 @@ def webhook_of(context: Context, row: WebhookRow) -> Webhook:
 
 def client_of(context: Context) -> HttpClient:
     """Return the client for requests to the webhook, with the rules for outbound connections."""
-    return context.http() if context.http is not None else HttpClient()
+    if context.http is not None:
+        return context.http()
+    from lockstep.http.client import HttpClient  # seldom needed, and it takes long to load
+
+    return HttpClient()
 
 
 def _place(context: Context, url: Secret) -> tuple[str, bytes]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ssl
 from enum import StrEnum
 
-import aiohttp
-
 from lockstep.http.outbound import Blocked, Destination
 from lockstep.http.tls import tls_sentence
 
@@ -59,6 +57,8 @@ def timed_out(trouble: Trouble, place: Destination, seconds: float) -> WireError
 
 def explained(failed: Exception, place: Destination) -> WireError:
     """Convert an aiohttp error to a WireError. The order of the cases matters: the error classes inherit from one another."""
+    import aiohttp  # most commands send no request, and it takes long to load
+
     inner: BaseException = getattr(failed, "os_error", None) or getattr(failed, "certificate_error", None) or failed
     if isinstance(inner, Blocked):
         return WireError(Trouble.BLOCKED, str(inner), inner.next_step)

@@ -14,10 +14,13 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from lockstep.http.client import HttpClient
 from lockstep.http.trouble import Trouble, WireError
 from lockstep.mail.failures import MailFailure
+
+if TYPE_CHECKING:
+    from lockstep.http.client import HttpClient
 
 CALL_SECONDS = 30.0
 SECRET_PREFIX = "whsec_"  # noqa: S105  # of Standard Webhooks: the rest is base64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from authlib.oauth2.auth import ClientAuth
@@ -12,8 +12,10 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from lockstep.errors import Kind, LockstepError
-from lockstep.http.client import HttpClient
 from lockstep.oidc.provider import ClientRegistration, Metadata, get_json, json_of, send, unusable
+
+if TYPE_CHECKING:
+    from lockstep.http.client import HttpClient
 
 _MOST_SHOWN = 300  # characters of an error message from the provider
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
@@ -16,9 +16,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from lockstep.errors import LockstepError
-from lockstep.http.client import HttpClient
 from lockstep.oidc.code_flow import Attempt, Tokens, refused
 from lockstep.oidc.provider import ClientRegistration, Metadata, get_json, unusable
+
+if TYPE_CHECKING:
+    from lockstep.http.client import HttpClient
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 LEEWAY_SECONDS = 60  # allowed difference between clocks

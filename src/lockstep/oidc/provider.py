@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -15,9 +15,11 @@ from authlib.common.urls import add_params_to_uri
 from authlib.oidc.discovery import get_well_known_url
 
 from lockstep.errors import Kind, LockstepError, invalid
-from lockstep.http.client import HttpClient, Response
 from lockstep.http.deadline import end_of_request
 from lockstep.http.trouble import WireError
+
+if TYPE_CHECKING:
+    from lockstep.http.client import HttpClient, Response
 
 SECONDS = 10.0  # for each request
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")

@@ -160,6 +160,17 @@ def test_version_and_help_open_nothing_and_load_little() -> None:
     assert said.stdout.splitlines()[-1] == "[]"
 
 
+def test_command_that_sends_no_request_loads_no_client_for_one() -> None:
+    code = (
+        "import sys, lockstep.cli.people;"
+        "print([name for name in ('aiohttp', 'aiosmtplib', 'authlib', 'lxml') if name in sys.modules])"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize(
     ("query", "form", "shown"),
     [

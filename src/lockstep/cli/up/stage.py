@@ -88,8 +88,7 @@ async def make_key(data: Path, name: str = "Lockstep") -> Secret:
 
 
 async def make_password(data: Path) -> Secret:
-    """Set a random password for the account's admin on Documo's pages."""
-    await ensure_account(data)
+    """Set a random password for the admin of the account, which exists, on Documo's pages."""
     password = secrets.token_urlsafe(18)
     whose = ("--account", ACCOUNT, "--data", str(data), "--password-stdin")
     await ask_documo("members", "set-password", ADMIN, *whose, entered=password + "\n")
