@@ -1,4 +1,4 @@
-"""Every route that changes something refuses a change of what has changed since it was read, and a POST may be repeated."""
+"""Every route that changes something refuses the change if the object has changed since the client read it, and a POST may be repeated."""
 
 from __future__ import annotations
 

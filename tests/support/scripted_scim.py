@@ -97,7 +97,7 @@ def scim(body: Any, *, status: int = 200) -> web.Response:
 
 
 def saying(status: int, text: str = "", *, content_type: str = "application/scim+json", **headers: str) -> Answer:
-    """Always return this answer."""
+    """Return a handler that always gives this answer."""
 
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(status=status, text=text or None, content_type=content_type, headers=headers)

@@ -1,4 +1,5 @@
-"""Two objects want one account, and the second decides from what it read before the first had it: only one may take it.
+"""Two objects have the same matching value, and the second was searched for before the account of the first existed: only one of them gets
+the account.
 
 The applications here enforce no uniqueness, so a second create would really make a second account.
 """

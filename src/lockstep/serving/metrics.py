@@ -69,7 +69,7 @@ class Metrics:
         return Response(encode(self.registry), headers={"content-type": media_type, "cache-control": "no-store"})
 
     async def _look(self) -> None:
-        """Measure unless there is a recent measurement, so that many scrapers burden the database no more than one."""
+        """Measure unless there is a recent measurement, so that several scrapers load the database no more than a single one would."""
         if self._measure is None:
             return
         async with self._turn:

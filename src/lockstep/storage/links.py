@@ -1,4 +1,4 @@
-"""Links: which account belongs to which object, and the base, the values that both sides last agreed on.
+"""Links: which account belongs to which object, and the base, which is the values that both sides last agreed on.
 
 A database constraint prevents two objects from having the same account, except in tombstones. Callers expect violations and handle them.
 """

@@ -98,7 +98,7 @@ def _series(quarantine: Mapping[str, Any]) -> str:
 
 async def report_after_cycle(connection: Connection, row: JobRow, cycle: int) -> None:
     """Report objects that keep failing and changes that wait for approval, if a report is due. During a quarantine, failing objects are not
-    reported, because the quarantine was.
+    reported, because the quarantine itself was already reported.
     """
     if row.quarantine is None and (to := await _recipients(connection, row, MailKind.FAILURES)):
         await _report_failures(connection, row, cycle, to)

@@ -1,4 +1,4 @@
-"""Room on each page of `dirty` for a second version of every row, so that a lease changes no index."""
+"""Leave room on each page of `dirty` for a second version of every row, so that taking a lease updates no index."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
