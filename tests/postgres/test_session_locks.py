@@ -1,4 +1,4 @@
-"""Locks of a session: whatever happens to the one who holds it, the next one gets it."""
+"""Session locks: whatever happens to the session that has the lock, the next session can take it."""
 
 from __future__ import annotations
 
