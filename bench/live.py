@@ -50,6 +50,7 @@ from web_measuring import cpu_seconds
 
 PAGE = "/apps/documo/provisioning"
 JOB = "documo.tenant.application"
+SESSION = "BENCH_SESSION"  # the variable that passes the secret of the session to the process of the pages
 
 
 def main() -> None:
@@ -60,11 +61,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--people", type=int, default=2_000, help="Written by each cycle.")
     parser.add_argument("--reads", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--listen", nargs=2, metavar=("URL", "SECRET"), help=argparse.SUPPRESS)
+    parser.add_argument("--listen", metavar="URL", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.listen:
-        url, secret = chosen.listen
-        uvloop.run(listen(url, secret, chosen.listeners, reads=chosen.reads))
+        uvloop.run(listen(chosen.listen, os.environ[SESSION], chosen.listeners, reads=chosen.reads))
         return
     log_to_stderr(level="warning", form="auto")
     folder = Path(tempfile.mkdtemp(prefix="lockstep-bench-"))
@@ -170,10 +170,9 @@ async def heard_by(origin: str, secret: str, count: int, *, reads: bool = False)
         str(count),
         "--listen",
         origin,
-        secret,
         *(["--reads"] if reads else []),
     ]
-    process = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE, env=os.environ | {SESSION: secret})
     try:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"ready\n"

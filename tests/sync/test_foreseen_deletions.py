@@ -13,7 +13,9 @@ import pytest
 from lockstep.actions import assignments, foreseen_deletions, groups, sources
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context, Rehearsal
-from lockstep.engine.decisions.effects import Effect
+from lockstep.engine.decisions.effects import Effect, predicted_plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import SourceObject
 from lockstep.storage import instance
 from tests.support.model_target import ModelTarget
 from tests.support.sync_groups import GROUPS
@@ -143,6 +145,26 @@ async def test_a_deletion_is_made_in_the_rehearsal_if_it_is_not_the_only_change(
 
     assert await names(context, only_members) == {("User", Effect.LOSES_ACCESS): (upn(1),)}
     assert found == {("User", Effect.GETS_ACCOUNT): (upn(2), upn(10))}
+
+
+async def test_people_for_whom_the_deletion_changes_nothing_are_not_planned(
+    context: Context, synced: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await groups.create_group(context, "lonely")
+    await groups.change_members(context, "lonely", add=[upn(1), upn(11)])
+    await synced.configure(CONFIG)  # reads no memberships
+    planned: list[SourceObject] = []
+
+    def noting(obj: SourceObject, *rest: Any) -> Plan:
+        planned.append(obj)
+        return predicted_plan(obj, *rest)
+
+    monkeypatch.setattr(foreseen_deletions, "predicted_plan", noting)
+
+    for group in ("lonely", "outer"):
+        await foresee(context, deletion(group))
+
+    assert {one.display for one in planned} == {upn(0), upn(8)}
 
 
 async def test_the_progress_of_a_foreseen_deletion_counts_every_planned_object(

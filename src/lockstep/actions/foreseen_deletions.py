@@ -69,7 +69,10 @@ async def foresee_deletion(context: Context, deletion: Deletion, report: Report)
             report(done, total)
             some = ids[start : start + SLICE]
             known, then = await _read(context, one, some, leavers, moment.now)
-            one.after |= await effects_among(replace(known, objects=then), one.job, moment)
+            changed = {
+                key: obj for key, obj in then.items() if obj != known.objects.get(key)
+            }  # others have the same plan
+            one.after |= await effects_among(replace(known, objects=changed), one.job, moment)
             affected = {key: obj for key, obj in known.objects.items() if key in one.after}
             one.before |= await effects_among(replace(known, objects=affected), one.job, moment)
             done += len(some)
