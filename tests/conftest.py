@@ -24,6 +24,7 @@ from lockstep.directory.edit import Touched
 from lockstep.postgres.database import Database
 from lockstep.postgres.embedded import EmbeddedServer, Options, attach, remove
 from lockstep.postgres.programs import Programs
+from lockstep.process.garbage_collection import settle_garbage
 from lockstep.saml import certificates
 from tests.support.databases import Databases
 from tests.support.hub import Hub, make_context
@@ -45,6 +46,11 @@ LONGEST = (  # the longest first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage as rarely as the products do: looking at all tests and modules again and again takes a tenth of the time."""
+    settle_garbage()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -39,6 +39,7 @@ def caches() -> dict[str, Any]:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if "migration" not in module.name and not module.name.endswith(".testing"):
                 import_module(module.name)
+    gc.unfreeze()  # what was loaded before the first test
     wrappers = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]
     return {f"{one.__module__}.{one.__qualname__}": one for one in wrappers if one.__module__.startswith(ROOMS)}
 
