@@ -20,6 +20,7 @@ from lockstep.configuration.files.file import ConfigDocument, read_documents
 from lockstep.errors import Kind, LockstepError
 from lockstep.http.client import HttpClient
 from lockstep.http.outbound import OutboundRules
+from lockstep.storage.ldap_directory import read_directory
 from lockstep.vault import Secret
 from tests.support.hub import Hub
 from tests.support.ldap_peer import LdapPeer, ldap_peer
@@ -64,7 +65,8 @@ async def lines(context: Context, documents: tuple[ConfigDocument, ...], passwor
 
 
 async def stored_password(context: Context) -> str:
-    row = await show_ldap(context)
+    async with context.reading() as connection:
+        row = await read_directory(connection)
     assert row is not None
     return opened_password(context, row).reveal()
 

@@ -157,3 +157,23 @@ async def test_a_secret_that_is_no_text_is_refused(client: Client) -> None:
     )
 
     assert (wrong.status, none.status) == (400, 200)
+
+
+async def test_the_password_for_the_ldap_directory_is_sent_and_never_returned(client: Client) -> None:
+    headers = await scoped(client, "organisation.write", "directory.read")
+    change = {"url": "ldap://127.0.0.1:9", "base_dn": "dc=contoso", "bind_dn": "cn=x", "password": "top secret"}
+    await client.hub.fetch(
+        """insert into ldap_directory (url, base_dn, attribute, bind_dn, secret, changed_by)
+        values ('ldaps://dc1.contoso.test', 'dc=contoso', 'mail', 'cn=x', '\\x736561', 'ada')"""
+    )
+
+    unreachable = await call(client, "person_sign_in.ldap_setup.set_ldap", headers, change=change)
+    wrong = await call(
+        client, "person_sign_in.ldap_setup.set_ldap", headers, change={**change, "password": ["top secret"]}
+    )
+    shown = await call(client, "person_sign_in.ldap_setup.show_ldap", headers)
+
+    assert "password is missing" not in str(unreachable.body) and unreachable.status >= 400
+    assert (wrong.status, "must be text" in wrong.body["detail"]) == (400, True)
+    assert shown.body["result"]["v"]["secret"] == {"$": "bytes", "v": ""}
+    assert "top secret" not in f"{unreachable} {wrong} {shown}"

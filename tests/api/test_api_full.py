@@ -37,7 +37,7 @@ __all__ = ["documo_sandbox"]  # the fixture, imported by its name
 
 EXAMPLES = 10  # for each operation
 # A stream without end; and several YAML documents, of which Schemathesis reads one.
-NOT_CALLED = {"events", "export"}
+NOT_CALLED = {"events", "export", "show_version"}
 CHECKS: list[Any] = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
 ]  # fmt: skip
@@ -64,8 +64,12 @@ NEVER_DONE = {
     # No mail server is set up, and no message was given up.
     "show_mail_server", "remove_mail_server", "send_test_mail", "retry_mail",
     "show_webhook", "set_webhook", "remove_webhook", "send_test_webhook",
-    # No LDAP directory answers here.
-    "show_ldap", "set_ldap", "remove_ldap",
+    # No LDAP directory answers here, and no identity provider is set up.
+    "show_ldap", "set_ldap", "remove_ldap", "find_in_ldap", "test_identity_provider", "sign_out_administrator",
+    # The file has no such column; the schema of the example is empty; a mapping cannot move to the attribute that it has.
+    "rekey_source", "rekey_with_upload", "import_entra_schema", "move_mapping",
+    # Several YAML documents are expected.
+    "preview_configuration",
 }  # fmt: skip
 
 
@@ -102,6 +106,7 @@ async def real(client: Client, documo: Sandbox, tmp_path: Path) -> AsyncIterator
         "app": "documo", "person": upn("anna"), "user": upn("anna"), "group": "all-sales", "source": "hr", "cycle": cycle.id,
         "operation": f"cycle-{cycle.id}", "email": upn("admin"), "token": token.id, "change": change["changeId"], "old": 1, "new": 2,
         "upload": (await upload.json())["id"], "role": "Editor", "entry": 1, "action": "people.show_person", "preview": preview.id,
+        "version": 1, "kind": "user", "permission": "people.write",
     }  # fmt: skip
 
 

@@ -58,6 +58,7 @@ class ForeseenObject:
 class ForeseenAction:
     """The people and groups for whom the change leads to the same action. *total* counts all of them, even those that are not listed."""
 
+    action: Action
     sign: str
     heading: str
     total: int
@@ -140,7 +141,7 @@ def _group(action: Action, sign: str, heading: str, caused: Sequence[tuple[str, 
         )
         for place, (name, plan) in enumerate(some[:MOST_NAMED])
     ]
-    return ForeseenAction(sign, heading, len(some), objects)
+    return ForeseenAction(action, sign, heading, len(some), objects)
 
 
 def _values(plan: Plan) -> list[ForeseenValue]:

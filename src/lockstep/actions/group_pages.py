@@ -35,9 +35,11 @@ class GroupPage:
 
 
 @needs(Permission.DIRECTORY_READ)
-async def page_of_group(context: Context, name: str, *, search: str = "", after: str = "") -> GroupPage:
-    """Return a group, even one in the recycle bin, with a page of the members whose names contain *search*. *after* is the *next* of the
-    previous page.
+async def page_of_group(
+    context: Context, name: str, *, search: str = "", after: str = "", limit: int = PAGE
+) -> GroupPage:
+    """Return a group, even one in the recycle bin, with at most *limit* of the members whose names contain *search*. *after* is the *next*
+    of the previous page.
     """
     async with context.reading() as connection:
         try:
@@ -47,14 +49,14 @@ async def page_of_group(context: Context, name: str, *, search: str = "", after:
                 group = await find_group(connection, name, is_deleted=True)
             except LockstepError:
                 raise missing from None
-        rows = await group_members.read_members(connection, group.id, search=search, after=after, limit=PAGE + 1)
+        rows = await group_members.read_members(connection, group.id, search=search, after=after, limit=limit + 1)
         total = await group_members.count_members(connection, group.id)
         assigned = [
             one
             for one in await assignments.assignments_of_principal(connection, group.id)
             if context.actor.may(Permission.APPLICATIONS_READ, one.app)
         ]
-    return GroupPage(group, rows[:PAGE], total, rows[PAGE - 1].position if len(rows) > PAGE else "", assigned)
+    return GroupPage(group, rows[:limit], total, rows[limit - 1].position if len(rows) > limit else "", assigned)
 
 
 @needs(Permission.PEOPLE_WRITE)

@@ -20,17 +20,22 @@ from lockstep.api.rates import Rates
 from lockstep.api.routes import (
     actions,
     administration,
+    administrator_sessions,
     app_roles,
     applications,
     configuration,
     configuration_files,
     directory,
+    group_members,
     identity_providers,
+    installation,
     links,
     mail,
+    object_mappings,
     operations,
     organisation,
     outbound,
+    overviews,
     previews,
     provisioning,
     records,
@@ -49,7 +54,8 @@ _ROUTERS = (
     configuration_files.router, provisioning.router, previews.router, links.router, operations.router,
     directory.router, timelines.router, records.router, uploads.router, uploads.files, administration.router,
     administration.front, actions.router, identity_providers.router, mail.router, webhook.router, secrets.router,
-    single_sign_on.router, sign_ins.router, events.router,
+    single_sign_on.router, sign_ins.router, installation.router, overviews.router, object_mappings.router,
+    administrator_sessions.router, group_members.router, events.router,
 )  # fmt: skip
 
 

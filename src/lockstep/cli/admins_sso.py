@@ -12,7 +12,7 @@ from lockstep.actions import identity_providers as actions
 from lockstep.actions.context import Context
 from lockstep.actions.identity_providers import CALLBACK, IdentityProvider, ProviderChange
 from lockstep.actions.permissions import ROLE_NAMES, Role
-from lockstep.actions.rows.identity_providers import identity_provider_json
+from lockstep.actions.rows.identity_providers import identity_provider_json, provider_metadata_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Output, confirm, hint, output_option
 from lockstep.cli.session import run
@@ -123,12 +123,7 @@ def test(output: Output) -> None:
     lockstep admins sso test
     """
     found = run(actions.test_provider)
-    row = {
-        "issuer": found.issuer,
-        "authorizationEndpoint": found.authorization_endpoint,
-        "tokenEndpoint": found.token_endpoint,
-        "keys": found.jwks_uri,
-    }
+    row = provider_metadata_json(found)
     output.one(row, text=[f"{found.issuer} answers", *(f"  {name:<22} {value}" for name, value in row.items())])
 
 

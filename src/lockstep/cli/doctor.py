@@ -20,6 +20,7 @@ from lockstep.actions.health import HealthFinding, Level, examine, sealed
 from lockstep.actions.outbound import list_places
 from lockstep.actions.outgoing_mail import examine_mail
 from lockstep.actions.person_sign_in.ldap_health import examine_ldap
+from lockstep.actions.rows.installation import health_json
 from lockstep.actions.source_files import files_outside
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.session import has_data, session, settings_of
@@ -47,9 +48,7 @@ def doctor(output: Output) -> int:
     settings = settings_of()
     found = [*_python(), *_folder(settings), *_outbound(settings), *asyncio.run(_house(settings))]
     levels = [one.level for one in found]
-    rows = [{"name": one.name, "level": one.level.value, "text": one.text, "remedy": one.remedy} for one in found]
-    row = {"ok": Level.FAIL not in levels, "checks": rows}
-    output.one(row, text=[line for one in found for line in _lines(one)])
+    output.one(health_json(found), text=[line for one in found for line in _lines(one)])
     return 1 if Level.FAIL in levels else 0
 
 

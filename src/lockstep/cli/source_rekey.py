@@ -12,6 +12,7 @@ from lockstep.actions import source_keys as keys
 from lockstep.actions import sources as actions
 from lockstep.actions import uploads
 from lockstep.actions.context import Context, Elsewhere
+from lockstep.actions.rows.records import key_change_json
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.page_address import SOURCE
 from lockstep.cli.session import run
@@ -50,7 +51,7 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
         if done.absent
         else []
     )
-    output.one({"name": name, "key": key, "people": done.people, "absent": done.absent}, text=text)
+    output.one({"name": name, **key_change_json(done)}, text=text)
 
 
 async def _rekey_there(

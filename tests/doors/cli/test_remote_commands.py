@@ -31,6 +31,8 @@ READS = """
 status
 status documo
 admins list
+admins sso show
+admins sso test
 apps list
 apps show documo
 apps roles list documo
@@ -79,6 +81,8 @@ sso secrets list documo
 sso show documo
 sso test documo --user anna@contoso.test
 people show anna@contoso.test
+people sign-in ldap show
+people sign-in ldap test anna@contoso.test
 plan {folder}/documo.yaml
 preview documo --list
 push documo anna@contoso.test --dry-run
@@ -157,6 +161,8 @@ people sign-in end anna@contoso.test
 people sign-in factors anna@contoso.test
 people sign-in remove-factor anna@contoso.test
 people sign-in set --contact 'the help desk'
+people sign-in ldap set --url ldap://127.0.0.1:9 --base-dn dc=contoso --bind-dn cn=x
+people sign-in ldap remove
 mail set --host 127.0.0.1 --port 9 --security none --from lockstep@contoso.test
 mail test it@contoso.test
 mail retry nothing

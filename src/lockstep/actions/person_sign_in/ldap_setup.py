@@ -48,15 +48,16 @@ class LdapChange:
 
 @needs(Permission.DIRECTORY_READ)
 async def show_ldap(context: Context) -> LdapDirectory | None:
-    """Return the settings with the password sealed, or None if no directory is set up."""
+    """Return the settings without the password, or None if no directory is set up."""
     async with context.reading() as connection:
-        return await store.read_directory(connection)
+        found = await store.read_directory(connection)
+    return _without_password(found) if found is not None else None
 
 
 @needs(Permission.ORGANISATION_WRITE)
 async def set_ldap(context: Context, change: LdapChange, *, seen: str = "") -> LdapDirectory:
-    """Store the settings after one test request to the directory. *seen* is the version that the caller has read, or "" to skip that
-    check.
+    """Store the settings after one test request to the directory, and return them without the password. *seen* is the version that the
+    caller has read, or "" to skip that check.
 
     Raises LockstepError if the directory does not respond, if it refuses the bind DN or the password, or if somebody has changed the
     settings since *seen*.
@@ -69,7 +70,7 @@ async def set_ldap(context: Context, change: LdapChange, *, seen: str = "") -> L
         current = await store.lock_directory(connection)
         _refuse_change_since(current, seen or (before.version if before else ""))
         await save_ldap(context, connection, row, current)
-        return await store.read_directory(connection) or row
+        return _without_password(await store.read_directory(connection) or row)
 
 
 def ldap_row(context: Context, change: LdapChange, before: LdapDirectory | None) -> LdapDirectory:
@@ -173,6 +174,10 @@ def opened_password(context: Context, row: LdapDirectory) -> Secret:
             next_step="Enter it again: lockstep people sign-in ldap set --help",
             code="DirectoryUnreachable",
         ) from None
+
+
+def _without_password(row: LdapDirectory) -> LdapDirectory:
+    return replace(row, secret=b"")
 
 
 def _refuse_change_since(current: LdapDirectory | None, seen: str) -> None:

@@ -31,6 +31,7 @@ from lockstep.actions import (
     groups,
     health,
     held,
+    identity_providers,
     job_previews,
     links,
     logs,
@@ -58,7 +59,7 @@ from lockstep.actions import (
     webhook,
 )
 from lockstep.actions.access import CHECKED
-from lockstep.actions.person_sign_in import passwords, person_passkeys, person_totp, sessions, setting
+from lockstep.actions.person_sign_in import ldap_setup, passwords, person_passkeys, person_totp, sessions, setting
 from lockstep.actions.single_sign_on import address, certificates, client_secrets, metadata, openid_keys, trying
 from lockstep.actions.single_sign_on import settings as sign_on_settings
 from lockstep.errors import conflict
@@ -121,6 +122,8 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     groups: ("change_members", "create_group", "delete_group", "list_groups", "restore_group", "show_group"),
     health: ("failing_sources",),
     held: ("list_held",),
+    identity_providers: ("show_identity_provider", "test_provider"),
+    ldap_setup: ("find_in_ldap", "remove_ldap", "set_ldap", "show_ldap"),
     links: ("choose_link", "forget_link", "list_links", "list_orphans"),
     logs: ("directory_change_before", "follow_log", "graph_names", "list_log", "pages_of_log", "show_log"),
     mail_server: ("remove_mail_server", "send_test_mail", "set_mail_server", "show_mail_server"),

@@ -9,15 +9,24 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 
 from lockstep.actions.access import CHECKED
+from lockstep.actions.person_sign_in.ldap_setup import LdapChange
 from lockstep.actions.remote.exposed import EXPOSED, RemoteAction
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
 from lockstep.configuration.files.write import write_documents
@@ -37,6 +46,32 @@ def _read_again(document: ConfigDocument) -> ConfigDocument:
     """Validate *document* by writing it as text and reading the text. Errors still name positions in the caller's file."""
     [read] = read_documents(write_documents([document]), "request")
     return replace(read, origin=document.origin)
+
+
+def _record_with_secret(kind: type[Any]) -> Any:
+    """Return a form for the record *kind*, one of whose fields is a secret. Errors do not contain values, because one is the secret."""
+    hints = get_type_hints(kind)
+    members: dict[str, Any] = {
+        one.name: (_travelling(hints[one.name]), ... if one.default is MISSING else one.default) for one in fields(kind)
+    }
+    model = create_model(kind.__name__, __config__=ConfigDict(extra="forbid"), **members)
+
+    def read(value: Any) -> Any:
+        if isinstance(value, kind):
+            return value
+        try:
+            return kind(**dict(model.model_validate(value)))
+        except ValidationError as wrong:
+            first = wrong.errors(include_url=False, include_context=False, include_input=False)[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+    def write(value: Any) -> dict[str, Any]:
+        given = {one.name: getattr(value, one.name) for one in fields(kind)}
+        told: dict[str, Any] = model.model_construct(**given).model_dump(mode="json")
+        return told
+
+    members_text = ", ".join(f"{name}: {_form(hints[name], set())}" for name in members)
+    return Annotated[Any, BeforeValidator(read), PlainSerializer(write), f"{kind.__name__}({members_text})"]
 
 
 _SECRET = Annotated[Any, BeforeValidator(_as_secret), PlainSerializer(lambda secret: secret.reveal())]
@@ -157,6 +192,8 @@ def _travelling(hint: Any) -> Any:
         return _SECRET
     if hint is ConfigDocument:
         return _DOCUMENT
+    if hint is LdapChange:
+        return _record_with_secret(LdapChange)
     if hint is IntakeOptions:
         return _OPTIONS
     origin, arguments = get_origin(hint), get_args(hint)

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.applications import ApplicationRow, ApplicationView, RoleRow
 from lockstep.actions.assignment_forecast import AssignmentForecast
+from lockstep.actions.assignment_pages import AssignableObject
 from lockstep.actions.assignments import AssignmentRow
 from lockstep.actions.credentials import MASK, CredentialView
 from lockstep.actions.rows.times import iso_time
@@ -99,6 +100,16 @@ class CredentialsJson(TypedDict):
     scope: str
 
 
+class CandidateJson(TypedDict):
+    """A person or group that can be assigned. *reach* is the number of people who would get access."""
+
+    kind: str
+    id: str
+    name: str
+    detail: str
+    reach: int
+
+
 class ProbeJson(TypedDict):
     name: str
     passed: bool
@@ -184,6 +195,10 @@ def credentials_json(app: str, view: CredentialView) -> CredentialsJson:
         "tokenUrl": view.authentication.token_url,
         "scope": view.authentication.scope,
     }
+
+
+def candidate_json(one: AssignableObject) -> CandidateJson:
+    return {"kind": one.kind, "id": one.id, "name": one.name, "detail": one.detail, "reach": one.reach}
 
 
 def probe_json(probe: Probe) -> ProbeJson:

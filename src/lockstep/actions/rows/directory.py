@@ -7,6 +7,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from lockstep.actions.group_pages import MemberRow
 from lockstep.actions.group_rules import RuleEffect
 from lockstep.actions.groups import GroupRow, GroupView
 from lockstep.actions.people import PersonRow, PersonView
@@ -95,6 +96,17 @@ class GroupDetailsJson(GroupJson):
     assignments: list[GrantJson]
 
 
+class GroupMemberJson(TypedDict):
+    """A direct member. *userPrincipalName* is "" for a group."""
+
+    id: str
+    kind: str
+    displayName: str
+    userPrincipalName: str
+    accountEnabled: bool
+    isDeleted: bool
+
+
 class RuleEffectJson(TypedDict):
     group: str
     members: int
@@ -173,6 +185,17 @@ def group_details_json(view: GroupView) -> GroupDetailsJson:
         **group_json(view.group),
         "members": [member_json(one) for one in view.members],
         "assignments": [{"application": one.app_name, "role": one.role_name} for one in view.assignments],
+    }
+
+
+def group_member_json(one: MemberRow) -> GroupMemberJson:
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "displayName": one.name,
+        "userPrincipalName": one.detail,
+        "accountEnabled": one.account_enabled,
+        "isDeleted": one.is_deleted,
     }
 
 

@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.identity_providers import CALLBACK, IdentityProvider
 from lockstep.actions.rows.times import iso_time
+from lockstep.oidc.provider import Metadata
 
 
 class ClaimRoleJson(TypedDict):
@@ -34,6 +35,15 @@ class IdentityProviderJson(TypedDict):
     changedBy: str
 
 
+class ProviderMetadataJson(TypedDict):
+    """The answer of the provider. *keys* is the address of its signing keys."""
+
+    issuer: str
+    authorizationEndpoint: str
+    tokenEndpoint: str
+    keys: str
+
+
 def identity_provider_json(view: IdentityProvider) -> IdentityProviderJson:
     return {
         "name": view.name,
@@ -47,4 +57,13 @@ def identity_provider_json(view: IdentityProvider) -> IdentityProviderJson:
         "roles": [{"value": one.value, "role": one.role, "app": one.app_name or ""} for one in view.roles],
         "changedAt": iso_time(view.changed_at),
         "changedBy": view.changed_by,
+    }
+
+
+def provider_metadata_json(found: Metadata) -> ProviderMetadataJson:
+    return {
+        "issuer": found.issuer,
+        "authorizationEndpoint": found.authorization_endpoint,
+        "tokenEndpoint": found.token_endpoint,
+        "keys": found.jwks_uri,
     }

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from lockstep.actions.audit import AuditRow
 from lockstep.actions.rows.times import iso, iso_time
 from lockstep.actions.source_decisions import mark_of
+from lockstep.actions.source_keys import KeyChange
 from lockstep.actions.source_runs import RunRow, pass_record
 from lockstep.actions.sources import PassResult, SourceView
 from lockstep.actions.uploads import UploadRow
@@ -24,6 +25,16 @@ class AuditJson(TypedDict):
     before: Any
     after: Any
     hash: str
+
+
+class KeyChangeJson(TypedDict):
+    """*people* are identified by *key* from now on. *absent* people are not in the file: they keep the old key, and leave at the next
+    import.
+    """
+
+    key: str
+    people: int
+    absent: int
 
 
 class SourceJson(TypedDict):
@@ -56,6 +67,10 @@ def audit_json(entry: AuditRow) -> AuditJson:
         "after": entry.after,
         "hash": bytes(entry.hash).hex(),
     }
+
+
+def key_change_json(done: KeyChange) -> KeyChangeJson:
+    return {"key": done.key, "people": done.people, "absent": done.absent}
 
 
 def source_json(view: SourceView) -> SourceJson:

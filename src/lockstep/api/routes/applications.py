@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, Request
 from pydantic import Field
 
-from lockstep.actions import applications, assignment_forecast, assignments, connection, credentials
+from lockstep.actions import applications, assignment_forecast, assignment_pages, assignments, connection, credentials
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import Authentication, AuthenticationMethod
 from lockstep.actions.rows.applications import (
@@ -15,6 +15,7 @@ from lockstep.actions.rows.applications import (
     ApplicationJson,
     AssignmentForecastJson,
     AssignmentJson,
+    CandidateJson,
     CredentialsJson,
     ProbeJson,
     TemplateJson,
@@ -22,6 +23,7 @@ from lockstep.actions.rows.applications import (
     application_json,
     assignment_forecast_json,
     assignment_json,
+    candidate_json,
     credentials_json,
     probe_json,
     template_json,
@@ -46,10 +48,8 @@ class NewApplication(Body):
     display_name: Text = Field("", examples=["Documo (test)"])
 
 
-class NewCredentials(Body):
-    """New credentials. Omitted fields keep their values. Working credentials are replaced with failing ones only if *replaceWorking* is
-    true.
-    """
+class TriedCredentials(Body):
+    """For an omitted tenant URL or token, the stored one is used."""
 
     tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
     secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])
@@ -59,6 +59,23 @@ class NewCredentials(Body):
     client_id: Text = Field("", description="The client id for oauth2ClientCredentials, or the user name for basic")
     token_url: Text = Field("", description="Of oauth2ClientCredentials")
     scope: Text = Field("", description="Of oauth2ClientCredentials")
+
+    @property
+    def secret(self) -> Secret | None:
+        return Secret(self.secret_token) if self.secret_token else None
+
+    @property
+    def method(self) -> Authentication | None:
+        if self.authentication is None:
+            return None
+        return Authentication(self.authentication, self.client_id, self.token_url, self.scope)
+
+
+class NewCredentials(TriedCredentials):
+    """New credentials. Omitted fields keep their values. Working credentials are replaced with failing ones only if *replaceWorking* is
+    true.
+    """
+
     must_work: bool = False
     replace_working: bool = False
 
@@ -130,15 +147,9 @@ async def set_credentials(
     async def read(inner: Context) -> CredentialsJson:
         return credentials_json(app, await credentials.show_credentials(inner, app))
 
-    token = Secret(body.secret_token) if body.secret_token else None
-    method = (
-        Authentication(body.authentication, body.client_id, body.token_url, body.scope)
-        if body.authentication is not None
-        else None
-    )
     await unchanged.require(context, read)
     view = await connection.set_tested_credentials(
-        context, app, tenant_url=body.tenant_url, secret_token=token, authentication=method, must_work=body.must_work,
+        context, app, tenant_url=body.tenant_url, secret_token=body.secret, authentication=body.method, must_work=body.must_work,
         agree=agree,
     )  # fmt: skip
     return tagged(request, credentials_json(app, view))
@@ -153,6 +164,25 @@ async def test_credentials(
     """Test the connection, probe by probe."""
     probes = await (connection.test_deeply if deep else connection.test_connection)(context, app)
     return {"items": [probe_json(probe) for probe in probes], "nextCursor": None}
+
+
+@router.post("/applications/{app}/credentials/try")
+async def try_credentials(context: Asked, app: AppName, body: TriedCredentials) -> Page[ProbeJson]:
+    """Test the connection with credentials that are not stored, probe by probe. The stored token is sent only to the server that it was
+    stored for.
+    """
+    probes = await connection.try_credentials(
+        context, app, tenant_url=body.tenant_url, secret_token=body.secret, authentication=body.method
+    )
+    return {"items": [probe_json(probe) for probe in probes], "nextCursor": None}
+
+
+@router.get("/applications/{app}/candidates")
+async def list_candidates(
+    context: Asked, app: AppName, search: Annotated[str, Query(max_length=200)] = ""
+) -> list[CandidateJson]:
+    """List the first groups and people whose names contain *search*, as suggestions for an assignment."""
+    return [candidate_json(one) for one in await assignment_pages.find_candidates(context, app, search)]
 
 
 @router.get("/applications/{app}/assignments")
@@ -193,15 +223,22 @@ class LookedUpAssignments(Body):
     role: Text | None = Field(None, examples=["Member"])
 
 
+class AssignmentLookUpJson(AssignmentForecastJson):
+    """*roleWarning* says that the application may not know the role; otherwise it is ""."""
+
+    roleWarning: str
+
+
 @router.post("/applications/{app}/assignments/look-up")
-async def look_up_assignments(context: Asked, app: AppName, body: LookedUpAssignments) -> AssignmentForecastJson:
+async def look_up_assignments(context: Asked, app: AppName, body: LookedUpAssignments) -> AssignmentLookUpJson:
     """Show how many people this assignment would add, and which of them already have an account in the application. At most 100 people are
     looked up. Nothing is assigned or written.
     """
     found = await assignment_forecast.forecast_assignment(
         context, app, users=body.users, groups=body.groups, role=body.role
     )
-    return assignment_forecast_json(found)
+    warning = await assignments.role_warning(context, app, body.role)
+    return {**assignment_forecast_json(found), "roleWarning": warning}
 
 
 @router.delete("/applications/{app}/assignments")

@@ -114,12 +114,7 @@ async def set_mapping(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, body: MappingChange, kind: Kind = "user"
 ) -> Effects[list[dict[str, Any]]]:  # fmt: skip
     """Add or change the mapping of one target attribute. The result is the whole list."""
-    changes = body.model_dump(exclude_unset=True)
-    if len({"source", "expression", "constant"} & {key for key, value in changes.items() if value is not None}) > 1:
-        raise invalid("Use only one of source, expression and constant")
-    if not changes:
-        raise invalid("The body contains no change")
-    return await changed(context, consent, _mapping_work(unchanged, app, target, changes, kind))
+    return await changed(context, consent, _mapping_work(unchanged, app, target, changes_of(body), kind))
 
 
 @router.delete("/applications/{app}/mappings")
@@ -128,6 +123,16 @@ async def remove_mapping(
 ) -> Effects[list[dict[str, Any]]]:
     """Remove the mapping of one target attribute. Values in the application are kept."""
     return await changed(context, consent, _mapping_work(unchanged, app, target, None, kind))
+
+
+def changes_of(body: MappingChange) -> dict[str, Any]:
+    """Return the changes in *body*. Raises LockstepError if there are none, or more than one of *source*, *expression* and *constant*."""
+    given = body.model_dump(exclude_unset=True, include=set(MappingChange.model_fields))
+    if len({"source", "expression", "constant"} & {key for key, value in given.items() if value is not None}) > 1:
+        raise invalid("Use only one of source, expression and constant")
+    if not given:
+        raise invalid("The body contains no change")
+    return given
 
 
 def _mapping_work(unchanged: Condition, app: str, target: str, changes: dict[str, Any] | None, kind: KindName) -> Any:
@@ -232,7 +237,7 @@ async def test_scope(context: Asked, app: AppName, body: Trial, kind: Kind = "us
 
 @router.get("/applications/{app}/settings")
 async def show_settings(context: Asked, request: Request, app: AppName) -> SettingsJson:
-    return tagged(request, _settings(await settings.show_settings(context, app)))
+    return tagged(request, await settings_of(context, app))
 
 
 @router.patch("/applications/{app}/settings")
@@ -251,10 +256,11 @@ async def change_settings(
     async def work(inner: Context) -> SettingsJson:
         return _settings(await settings.change_settings(inner, app, **given))
 
-    async def read(inner: Context) -> SettingsJson:
-        return _settings(await settings.show_settings(inner, app))
+    return await changed(context, consent, unchanged.matched(lambda inner: settings_of(inner, app), work))
 
-    return await changed(context, consent, unchanged.matched(read, work))
+
+async def settings_of(context: Context, app: str) -> SettingsJson:
+    return _settings(await settings.show_settings(context, app))
 
 
 async def _attributes(context: Context, app: str, kind: KindName) -> list[dict[str, Any]]:

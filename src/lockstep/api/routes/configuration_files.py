@@ -13,6 +13,7 @@ from pydantic import Field
 from lockstep.actions import configuration_history, expressions
 from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
 from lockstep.actions.configuration_apply import MOST_REMOVALS, apply_configuration
+from lockstep.actions.configuration_edit import text_of_version
 from lockstep.actions.configuration_export import export_application, export_entra_schema, export_everything
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
@@ -26,9 +27,11 @@ from lockstep.actions.rows.configuration import (
 )
 from lockstep.actions.rows.expressions import explained_json, function_json
 from lockstep.api.changes import Consenting, Effects, changed
+from lockstep.api.conditions import Unchanged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import selected
 from lockstep.api.paging import Asking, Page, page, page_of_rows
+from lockstep.api.routes.configuration import settings_of
 from lockstep.api.shapes import AppName, Body, Text
 from lockstep.configuration.files.file import ConfigDocument, read_documents
 from lockstep.engine.expressions.catalogue import CATALOGUE
@@ -107,6 +110,33 @@ async def compare_versions(context: Asked, app: AppName, old: int, new: int) -> 
     return [change_json(one) for one in await configuration_history.compare_versions(context, app, old, new)]
 
 
+@router.get("/applications/{app}/versions/{version}", response_class=Response, responses={200: YAML_TEXT})
+async def show_version(context: Asked, app: AppName, version: int) -> Response:
+    """Return an earlier version of the configuration as YAML, as `/configuration` exports the current one."""
+    return Response((await text_of_version(context, app, version)).text, media_type=YAML)
+
+
+@router.post("/applications/{app}/versions/{version}/restore")
+async def restore_version(
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, version: int
+) -> Effects[ConfigurationPlanJson]:
+    """Restore an earlier version of the configuration, as a new version. Provisioning is neither switched on nor off. If-Match takes the
+    ETag of the application's settings, which changes with every version.
+    """
+    edited = await text_of_version(context, app, version)
+    documents = await documents_in(edited.text)
+
+    async def work(inner: Context) -> ConfigurationPlanJson:
+        async with inner.together() as one:
+            found = await plan_configuration(one, documents, prune=True)
+            await apply_configuration(
+                one, documents, prune=True, expected=found.changes, most_removals=len(found.changes)
+            )
+            return configuration_plan_json(found, [])
+
+    return await changed(context, consent, unchanged.matched(lambda inner: settings_of(inner, app), work))
+
+
 @router.get("/configuration", response_class=Response, responses={200: YAML_TEXT})
 async def export(context: Asked, application: Annotated[str, Query(max_length=400)] = "") -> Response:
     """Export the configuration of one application, or of the whole organisation, as YAML."""
@@ -123,7 +153,7 @@ async def entra_schema(context: Asked, app: AppName) -> dict[str, Any]:
 @router.post("/configuration/plan")
 async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
     """Show the changes that applying these documents would make, and their effects on people."""
-    documents = await _documents(body.yaml)
+    documents = await documents_in(body.yaml)
     found = await plan_configuration(context, documents, prune=body.prune)
 
     async def work(inner: Context) -> ConfigurationPlan:
@@ -135,7 +165,7 @@ async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
 @router.post("/configuration/apply")
 async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Effects[ConfigurationPlanJson]:
     """Apply the documents. If one change cannot be made, none is."""
-    documents = await _documents(body.yaml)
+    documents = await documents_in(body.yaml)
 
     async def work(inner: Context) -> ConfigurationPlanJson:
         async with inner.together() as one:
@@ -151,7 +181,8 @@ async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Effe
     return await changed(context, consent, work)
 
 
-async def _documents(text: str) -> Sequence[ConfigDocument]:
+async def documents_in(text: str) -> Sequence[ConfigDocument]:
+    """Return the documents in *text*. Raises LockstepError for a mistake, and if there are none."""
     # Reading a large text takes seconds, in which other requests must be served.
     documents = await asyncio.to_thread(read_documents, text, "body")
     if not documents:

@@ -48,7 +48,7 @@ _PEOPLE = (
 )
 _GROUPS = (Selects("displayName", "co", "search"), Selects("deleted", "eq", "is_deleted", flag))
 Rule = Annotated[list[dict[str, Any]], Field(max_length=100)]
-_RULE = [{"title": "Sales", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]
+EXAMPLE_RULE = [{"title": "Sales", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]
 
 
 class PeopleJson(TypedDict):
@@ -100,13 +100,13 @@ class MembersBody(Body):
 
 
 class NewRule(Body):
-    membership_rule: Rule | None = Field(examples=[_RULE])
+    membership_rule: Rule | None = Field(examples=[EXAMPLE_RULE])
 
 
 class RuleTrial(Body):
     """A rule to try; by default the group's own rule. With *user*, the result says whether the rule makes this person a member, and why."""
 
-    membership_rule: Rule | None = Field(None, examples=[_RULE])
+    membership_rule: Rule | None = Field(None, examples=[EXAMPLE_RULE])
 
 
 @router.get("/people")

@@ -11,7 +11,12 @@ from lockstep.actions import identity_providers as actions
 from lockstep.actions.context import Context
 from lockstep.actions.identity_providers import ROLES_CLAIM, SCOPES, ProviderChange
 from lockstep.actions.permissions import Role
-from lockstep.actions.rows.identity_providers import IdentityProviderJson, identity_provider_json
+from lockstep.actions.rows.identity_providers import (
+    IdentityProviderJson,
+    ProviderMetadataJson,
+    identity_provider_json,
+    provider_metadata_json,
+)
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import Body, Name, Text
@@ -76,6 +81,12 @@ async def set_identity_provider(
 async def remove_identity_provider(context: Asked, unchanged: Unchanged) -> None:
     """Remove the provider, and end the sessions of all administrators who signed in through it."""
     await unchanged.matched(_provider, actions.remove_identity_provider)(context)
+
+
+@router.post("/single-sign-on/test")
+async def test_identity_provider(context: Asked) -> ProviderMetadataJson:
+    """Check that the provider responds and that the stored client secret can be decrypted. No one is signed in."""
+    return provider_metadata_json(await actions.test_provider(context))
 
 
 async def _provider(context: Context) -> IdentityProviderJson | None:

@@ -89,6 +89,12 @@ class RetentionJson(TypedDict):
     why: str
 
 
+class ExpiringJson(TypedDict):
+    """Maps kinds of records to the number of records that would be removed. Kinds that would lose none are absent."""
+
+    records: dict[str, int]
+
+
 class RetentionChange(Body):
     """Maps kinds of records to the number of days for which they are kept; 0 keeps them forever. Omitted kinds keep their values."""
 
@@ -242,6 +248,13 @@ async def set_retention(
         return _retention_json(await retention.set_retention(inner, given))
 
     return tagged(request, await unchanged.matched(_read_retention, work)(context))
+
+
+@router.post("/retention/rehearse", tags=["Retention"])
+async def foresee_retention(context: Asked, body: RetentionChange) -> ExpiringJson:
+    """Count the records that a change of the retention would remove. Nothing is changed."""
+    given = body.model_dump(exclude_none=True, by_alias=True)
+    return {"records": await retention.foresee_retention(context, given)}
 
 
 async def _read_retention(context: Context) -> list[RetentionJson]:

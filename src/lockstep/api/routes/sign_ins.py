@@ -30,7 +30,7 @@ from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, selected, time, words
 from lockstep.api.paging import Asking, Page, page
-from lockstep.api.shapes import Body, Text
+from lockstep.api.shapes import Body, Name, Text
 from lockstep.errors import not_found
 from lockstep.vault import Secret
 
@@ -78,6 +78,17 @@ class LdapChangeBody(Body):
         description="The attribute whose value people may enter in place of their user principal name",
         examples=["sAMAccountName"],
     )
+
+
+class SoughtPerson(Body):
+    user: Name = Field(examples=["kim.berg@contoso.test"])
+
+
+class LdapEntryJson(TypedDict):
+    """*dn* is the distinguished name of the person's entry."""
+
+    user: str
+    dn: str
 
 
 @router.get("/sign-ins")
@@ -138,6 +149,12 @@ async def set_ldap(context: Asked, unchanged: Unchanged, body: LdapChangeBody) -
 async def remove_ldap(context: Asked, unchanged: Unchanged) -> None:
     """Remove the LDAP directory. Its passwords no longer work for signing in."""
     await unchanged.matched(_ldap, ldap_setup.remove_ldap)(context)
+
+
+@router.post("/settings/people-sign-in/ldap/test")
+async def find_in_ldap(context: Asked, body: SoughtPerson) -> LdapEntryJson:
+    """Search for the entry of a person in the LDAP directory."""
+    return {"user": body.user, "dn": await ldap_setup.find_in_ldap(context, body.user)}
 
 
 @router.post("/people/{person}/sign-in-link", status_code=201)

@@ -21,7 +21,16 @@ from lockstep.actions.rows.single_sign_on import (
     signing_key_json,
     trial_json,
 )
-from lockstep.actions.single_sign_on import certificates, client_secrets, metadata, openid_keys, settings, trying
+from lockstep.actions.single_sign_on import (
+    address,
+    certificates,
+    client_secrets,
+    interrupting,
+    metadata,
+    openid_keys,
+    settings,
+    trying,
+)
 from lockstep.actions.single_sign_on.client_secrets import MOST_DAYS, USUAL_DAYS
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
@@ -39,6 +48,23 @@ class SignOnChange(Body):
         examples=[{"mode": "saml", "replyUrls": ["https://api.documo.com/assert"]}], max_length=30
     )
     replaces: bool = Field(False, description="Reset omitted keys to their defaults")
+
+
+class InterruptionJson(TypedDict):
+    """*sentences* is empty if nobody would notice the change."""
+
+    people: int
+    sentences: list[str]
+
+
+class PublicAddress(Body):
+    address: Text = Field(examples=["https://id.contoso.test"], description="A scheme and a host, without a path")
+
+
+class PublicAddressJson(TypedDict):
+    """*address* is "" until it is set; Lockstep then uses the address at which it is served."""
+
+    address: str
 
 
 class NewCertificate(Body):
@@ -90,6 +116,13 @@ async def change_sign_on(context: Asked, unchanged: Unchanged, app: AppName, bod
         return sign_on_json(await settings.change_sign_on(inner, app, body.single_sign_on, replaces=body.replaces))
 
     return await unchanged.matched(lambda inner: _sign_on(inner, app), work)(context)
+
+
+@router.post("/applications/{app}/single-sign-on/rehearse")
+async def foresee_interruption(context: Asked, app: AppName, body: SignOnChange) -> InterruptionJson:
+    """Show what would no longer work after this change, and how many people signed in during the last 30 days. Nothing is changed."""
+    found = await interrupting.foresee_interruption(context, app, body.single_sign_on)
+    return {"people": found.people, "sentences": list(found.sentences)}
 
 
 @router.get("/applications/{app}/single-sign-on/trial")
@@ -179,6 +212,28 @@ async def roll_signing_keys(context: Asked, body: KeyRoll) -> SigningKeysJson:
     """Make the next key active, and publish a new next key. The next key must have been published for an hour."""
     keys = await openid_keys.roll_openid_keys(context, is_compromised=body.is_compromised)
     return {"items": [signing_key_json(one) for one in keys]}
+
+
+@router.get("/settings/public-address")
+async def show_public_address(context: Asked, request: Request) -> PublicAddressJson:
+    """Show the address of Lockstep for browsers, from which all addresses for single sign-on are built."""
+    return tagged(request, await _address(context))
+
+
+@router.put("/settings/public-address")
+async def set_public_address(
+    context: Asked, request: Request, unchanged: Unchanged, body: PublicAddress
+) -> PublicAddressJson:
+    """Store the address of Lockstep for browsers; "" removes it. Enter the new addresses in every application that has the former ones."""
+
+    async def work(inner: Context) -> PublicAddressJson:
+        return {"address": await address.set_address(inner, body.address)}
+
+    return tagged(request, await unchanged.matched(_address, work)(context))
+
+
+async def _address(context: Context) -> PublicAddressJson:
+    return {"address": await address.show_address(context)}
 
 
 async def _sign_on(context: Context, app: str) -> SignOnJson:

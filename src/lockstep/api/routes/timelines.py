@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
+from typing_extensions import TypedDict
 
-from lockstep.actions import activity, throughput, timeline
+from lockstep.actions import activity, logs, throughput, timeline
 from lockstep.actions.context import Context
 from lockstep.actions.rows.activity import ActivityJson, AppActivityJson, activity_json, app_activity_json
 from lockstep.actions.rows.timeline import TimelineEventJson, event_json
@@ -30,6 +31,13 @@ Only = Annotated[
 Span = Annotated[
     ChartSpan, Query(description="The last hour in steps of a minute, or the last 24 hours in steps of 30 minutes")
 ]
+
+
+class NeighboursJson(TypedDict):
+    """The ids of two changes; "" if there is none."""
+
+    previous: str
+    next: str
 
 
 @router.get("/people/{person}/timeline", tags=["Directory"])
@@ -65,6 +73,14 @@ async def show_activity_of_application(context: Asked, app: AppName, span: Span 
     """
     found = await throughput.show_throughput(context, app, span=span)
     return app_activity_json(found, await activity.daily_activity(context, app=found.app))
+
+
+@router.get("/logs/{change}/neighbours", tags=["Logs"])
+async def show_neighbours(context: Asked, change: str) -> NeighboursJson:
+    """Show the changes before and after one change of the same person or group in the same application."""
+    *_, last = await logs.show_log(context, change)
+    before, after = await logs.attempts_beside(context, last)
+    return {"previous": before, "next": after}
 
 
 async def _timeline(context: Context, query: ListQuery, subject: TimelineSubject, only: str) -> Page[TimelineEventJson]:

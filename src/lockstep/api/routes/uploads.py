@@ -12,13 +12,16 @@ from lockstep.actions import source_keys, source_runs, sources, uploads
 from lockstep.actions.background_tasks import TaskName
 from lockstep.actions.context import Context
 from lockstep.actions.rows.records import (
+    KeyChangeJson,
     RunJson,
     SourceJson,
     UploadJson,
+    key_change_json,
     run_json,
     source_json,
     upload_json,
 )
+from lockstep.actions.rows.upload_shapes import UploadShapeJson, upload_shape_json
 from lockstep.api.background import OperationJson, accepted
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, DoorRoute, router_of
@@ -94,6 +97,10 @@ class NewName(Body):
     name: Name = Field(examples=["hr"])
 
 
+class NewKeyColumn(Body):
+    key: Name = Field(examples=["Personnel no"], description="The column that identifies people from now on")
+
+
 @router.post("/sources", status_code=201)
 async def register_source(context: Asked, body: NewSource) -> SourceJson:
     """Register a source whose files a worker reads. The files are read once immediately, so that unreadable files are refused."""
@@ -110,6 +117,14 @@ async def rename_source(context: Asked, source: str, body: NewName) -> SourceJso
     """Rename a source. If a registered source without people already has the new name, that source takes over the people and groups."""
     await source_keys.rename_source(context, source, body.name)
     return source_json(await sources.show_source(context, body.name))
+
+
+@router.post("/sources/{source}/rekey")
+async def rekey_source(context: Asked, source: str, body: NewKeyColumn) -> KeyChangeJson:
+    """Identify the people of a source by another column of its registered file, which must still contain the old key. No one leaves and no
+    one is created.
+    """
+    return key_change_json(await source_keys.rekey_source(context, source, body.key))
 
 
 @router.get("/sources/{source}/runs")
@@ -141,6 +156,12 @@ async def upload_file(
 @router.get("/uploads/{upload}")
 async def show_upload(context: Asked, request: Request, upload: str) -> UploadJson:
     return tagged(request, await _upload(context, upload))
+
+
+@router.get("/uploads/{upload}/shape")
+async def show_upload_shape(context: Asked, upload: str) -> UploadShapeJson:
+    """Show how the file would be read, and which attribute each of its columns would become."""
+    return upload_shape_json(await uploads.show_upload(context, upload))
 
 
 @router.put("/uploads/{upload}/reading")
@@ -186,6 +207,14 @@ async def import_upload(
         return {**upload_json(await uploads.import_upload(inner, upload, mark=mark))}
 
     return await accepted(context, request, await _named(context, "import", upload), work)
+
+
+@router.post("/uploads/{upload}/rekey")
+async def rekey_with_upload(context: Asked, upload: str, body: NewKeyColumn) -> KeyChangeJson:
+    """Identify the people of the source by another column of the uploaded file, which must also contain the old key. Nothing is
+    imported.
+    """
+    return key_change_json(await uploads.rekey_with_upload(context, upload, body.key))
 
 
 @router.delete("/uploads/{upload}")

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 # These commands call actions, which run on the server. They print the same output.
 WORK_ANYWHERE = frozenset(
     {
-        "activity", "admins list", "apply", "apps add", "apps delete", "apps list", "apps roles add", "apps roles disable",
+        "activity", "admins list", "admins sso show", "admins sso test", "apply",
+        "apps add", "apps delete", "apps list", "apps roles add", "apps roles disable",
         "apps roles enable",
         "apps roles list", "apps roles manifest", "apps roles move", "apps roles remove", "apps show", "assign add", "assign list",
         "assign remove", "assign set", "audit", "audit show", "audit verify", "config diff", "config history", "config restore",
@@ -24,6 +25,7 @@ WORK_ANYWHERE = frozenset(
         "map attributes", "map eval", "map lint", "map list", "map set", "map show", "outbound add",
         "organisation", "outbound list", "outbound remove", "pause", "people delete", "people disable", "people enable", "people list",
         "people purge", "people restore", "people set", "people show", "people sign-in end", "people sign-in factors",
+        "people sign-in ldap remove", "people sign-in ldap set", "people sign-in ldap show", "people sign-in ldap test",
         "people sign-in link",
         "people sign-in remove-factor", "people sign-in sessions", "people sign-in set",
         "plan", "preview", "push", "quarantine clear", "quarantine show",
@@ -49,17 +51,13 @@ _TOKENS = "A token cannot create or change administrators and tokens"
 ONLY_HERE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         [f"admins {word}" for word in ("disable", "enable", "invite", "remove", "reset-password", "set", "sign-out",
-                                     "sso remove", "sso set", "sso show", "sso test")],
+                                     "sso remove", "sso set")],
         (_TOKENS, "Use Settings > Administrators in the admin centre, or run the command on that machine"),
     ),
     "backup": (_DISK, "Run it on that machine"),
     "doctor": ("It examines the server's machine", "Run it on that machine; for one application: lockstep creds test APP"),
     **dict.fromkeys(["key new", "key rotate"], (_DISK, "Run it on that machine")),
     "migrate": (_DISK, "Run it on that machine"),
-    **dict.fromkeys(
-        [f"people sign-in ldap {word}" for word in ("remove", "set", "show", "test")],
-        ("It works only on the server's machine", "Use Settings > People's sign-in in the admin centre, or the REST API"),
-    ),
     "restore": (_DISK, "Run it on that machine"),
     "serve": (_SERVERS, "Run it on that machine"),
     "sso metadata": (

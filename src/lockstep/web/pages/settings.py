@@ -89,7 +89,7 @@ async def _general(
         model,
         section="Settings",
         subtab="General",
-        copy_as=CopyAs(command="lockstep doctor", api="/api/v1/status"),
+        copy_as=CopyAs(command="lockstep doctor", api="/api/v1/health"),
         status=400 if wrong_badge or wrong_name else 200,
     )
 
