@@ -290,6 +290,21 @@ async def test_only_the_newest_previews_are_kept(context: Context, world: World,
     assert [one.id for one in kept] == made[: -job_previews.KEPT - 1 : -1]
 
 
+async def test_newest_complete_preview_is_kept_however_many_failed_after_it(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people([1])
+    older, complete = (await previewed(context, world))[0].id, (await previewed(context, world))[0].id
+    target.is_down = answered(Verdict.UNAUTHORIZED)
+    failed = [(await previewed(context, world))[0] for _ in range(job_previews.KEPT)]
+
+    kept = [one.id for one in await job_previews.list_previews(context, world.app)]
+
+    assert {one.state for one in failed} == {PreviewState.FAILED}
+    assert kept == [*(one.id for one in reversed(failed)), complete]
+    assert older not in kept
+
+
 async def test_preview_knows_that_the_configuration_was_changed_since(context: Context, world: World) -> None:
     found, _ = await previewed(context, world)
 

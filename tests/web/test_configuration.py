@@ -87,8 +87,10 @@ async def test_an_earlier_version_is_restored_after_a_plan(centre: Centre, admin
     page = await admin.get(f"{HERE}?version=1")
     still = await scope_of(centre)
     form = {"step": "apply", "yaml": text_of(page), "base": hidden(page, "base"), "prune": "on"}
-    restored = await admin.post(HERE, form | {"mark": hidden(page, "mark")})
+    restored = await admin.post(HERE, form | {name: hidden(page, name) for name in ("mark", "version")})
+    named = await admin.get("/apps/documo/provisioning/history")
 
+    assert "Restore configuration version 1" in named.text
     assert f"{HERE}?version=1" in history.links and "Restoring version 1" in page.text
     assert still == "all" and restored.status == 303 and await scope_of(centre) == "assigned"
     assert (await admin.get(f"{HERE}?version=99")).status == 404

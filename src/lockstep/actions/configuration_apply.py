@@ -51,11 +51,13 @@ async def apply_configuration(
     resolve: Resolve = no_secrets,
     expected: Sequence[ConfigChange] | None = None,
     most_removals: int = MOST_REMOVALS,
+    restores: int | None = None,
 ) -> ConfigurationPlan:
     """Make the changes that *documents* describe, and return them. *prune* removes what the documents do not contain.
 
     A call that would remove more than *most_removals* items is refused, because a truncated file looks like one that removes everything.
-    *expected* are the changes that an administrator has seen and accepted. Raises LockstepError and changes nothing if the changes are no
+    *expected* are the changes that an administrator has seen and accepted. *restores* is the version of the configuration that the
+    documents are, if they are one; the history and the audit log say so. Raises LockstepError and changes nothing if the changes are no
     longer the expected ones (conflict), or if a secret is missing.
     """
     await ask_ldap(context, documents, resolve)
@@ -68,11 +70,12 @@ async def apply_configuration(
                 code="StalePlan",
             )
         _check_removals(plan, most_removals)
-        await _apply(all_or_nothing, plan, resolve)
+        activity = ACTIVITY if restores is None else f"Restore configuration version {restores}"
+        await _apply(all_or_nothing, plan, resolve, activity)
     return plan
 
 
-async def _apply(context: Context, plan: ConfigurationPlan, resolve: Resolve) -> None:
+async def _apply(context: Context, plan: ConfigurationPlan, resolve: Resolve, activity: str) -> None:
     tokens = {one.document.name: _token(one, resolve) for one in plan.documents}
     for one in plan.documents:
         try:
@@ -86,7 +89,7 @@ async def _apply(context: Context, plan: ConfigurationPlan, resolve: Resolve) ->
             elif one.document.kind is DocumentKind.GROUP:
                 await apply_group(context, one)
             elif one.document.kind is DocumentKind.APPLICATION:
-                await _apply_application(context, one, tokens[one.document.name])
+                await _apply_application(context, one, tokens[one.document.name], activity)
             if any(change.place == LABELS for change in one.changes) or (one.is_new and one.document.labels):
                 await save_labels(context, one)
         except LockstepError as error:
@@ -127,7 +130,7 @@ async def _apply_source(context: Context, plan: DocumentPlan) -> None:
     )
 
 
-async def _apply_application(context: Context, plan: DocumentPlan, token: Secret | None) -> None:
+async def _apply_application(context: Context, plan: DocumentPlan, token: Secret | None, activity: str) -> None:
     app, spec = plan.document.name, plan.spec
     if plan.is_new:
         declared = plan.document.spec
@@ -146,7 +149,7 @@ async def _apply_application(context: Context, plan: DocumentPlan, token: Secret
         await _assign(context, app, [one for key, one in wanted.items() if key not in known])
     if "singleSignOn" in spec:
         await change_sign_on(context, app, spec["singleSignOn"], replaces=True)
-    await _configure(context, app, spec.get("provisioning", {}))
+    await _configure(context, app, spec.get("provisioning", {}), activity)
     if "assignments" in spec:
         await _unassign(context, app, [one for key, one in known.items() if key not in wanted])
     if roles is not None:
@@ -228,7 +231,7 @@ def _by_role(some: Sequence[Json]) -> list[tuple[str, list[str], list[str]]]:
     ]
 
 
-async def _configure(context: Context, app: str, changed: Mapping[str, Any]) -> None:
+async def _configure(context: Context, app: str, changed: Mapping[str, Any], activity: str) -> None:
     keys = {key: value for key, value in changed.items() if key != "status"}
 
     def merge(config: Json) -> None:
@@ -239,7 +242,7 @@ async def _configure(context: Context, app: str, changed: Mapping[str, Any]) -> 
                 config[key] = value
 
     if keys:
-        await change_configuration(context, app, merge, activity=ACTIVITY)
+        await change_configuration(context, app, merge, activity=activity)
 
 
 def _by_key(some: Sequence[Json] | None) -> dict[tuple[str, str, str], Json]:

@@ -120,9 +120,12 @@ async def plan_text(context: Context, edited: EditedText) -> TextPlan:
 
 
 @needs(Permission.CONFIGURATION_WRITE, filters=True)
-async def apply_text(context: Context, edited: EditedText, *, mark: str) -> ConfigurationPlan:
+async def apply_text(
+    context: Context, edited: EditedText, *, mark: str, restores: int | None = None
+) -> ConfigurationPlan:
     """Apply the text: all changes, or none. *mark* identifies the plan that the administrator has seen and confirmed. Raises LockstepError
-    (conflict) if applying the text would make other changes than that plan.
+    (conflict) if applying the text would make other changes than that plan. *restores* is the version of the configuration that the text
+    is, if it is one.
     """
     documents = await asyncio.to_thread(_documents, edited)
     async with context.together() as one:
@@ -136,7 +139,7 @@ async def apply_text(context: Context, edited: EditedText, *, mark: str) -> Conf
             )
         removals = sum(change.sign is Sign.REMOVE for change in plan.effective)
         return await apply_configuration(
-            one, documents, prune=edited.prune, expected=plan.changes, most_removals=removals
+            one, documents, prune=edited.prune, expected=plan.changes, most_removals=removals, restores=restores
         )
 
 

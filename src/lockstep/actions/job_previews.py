@@ -51,7 +51,7 @@ async def begin_preview(context: Context, app: str) -> PreviewRow:
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def list_previews(context: Context, app: str, *, limit: int = KEPT, below: int = 0) -> list[PreviewRow]:
+async def list_previews(context: Context, app: str, *, limit: int = KEPT + 1, below: int = 0) -> list[PreviewRow]:
     """Return the previews of the application, newest first. With *below*, return only those with smaller numbers."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -197,7 +197,7 @@ async def _find(connection: Connection, app: str, number: int) -> PreviewRow:
     if found is None:
         raise not_found(
             f"{job.app_display_name} has no preview {number}",
-            next_step=f"The newest {KEPT} are kept. List them: lockstep preview {job.app_name} --list",
+            next_step=f"The newest {KEPT} and the newest complete one are kept. List them: lockstep preview {job.app_name} --list",
         )
     return found
 

@@ -148,7 +148,7 @@ def _fixed(context: Context) -> list[RetentionRow]:
         RetentionRow("Imports of a source", f"The newest {MOST_KEPT}", "The next import removes older ones."),
         RetentionRow("Newest cycles", f"{NEWEST_CYCLES} of each application", "They stay, even if cycles are kept for a shorter time."),
         RetentionRow("Figures of the charts", days_text(CHARTS_KEPT.days), "Work done, response times and waiting objects by the minute."),
-        RetentionRow("Previews", f"The newest {PREVIEWS_KEPT} of each application", "The next preview removes older ones."),
+        RetentionRow("Previews", f"The newest {PREVIEWS_KEPT} of each, and the newest complete one", "The next one removes older ones."),
         RetentionRow("Uploaded files", _hours(UPLOADS_KEPT), "A file waits in the database until it is imported or discarded."),
         RetentionRow("Responses to requests with an Idempotency-Key", _hours(ANSWERS_KEPT), "A repeated request gets the first response."),
         RetentionRow("Operations of the API", _hours(TASKS_KEPT), "The caller who started an operation can read its result."),

@@ -114,15 +114,18 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
     _apply(documents, found, output, prune=prune, yes=yes, dry_run=dry_run, most_removals=most_removals)
 
 
-def apply_documents(documents: Sequence[ConfigDocument], output: Output, *, yes: bool, dry_run: bool) -> None:
-    """Show the changes that *documents* would make, including removals, and make them after confirmation."""
+def apply_documents(
+    documents: Sequence[ConfigDocument], output: Output, *, yes: bool, dry_run: bool, restores: int
+) -> None:
+    """Show the changes that *documents*, the version *restores*, would make, including removals, and make them after confirmation."""
     found = _planned(documents, prune=True)
-    _apply(documents, found, output, prune=True, yes=yes, dry_run=dry_run, most_removals=len(found.changes))
+    removals = len(found.changes)
+    _apply(documents, found, output, prune=True, yes=yes, dry_run=dry_run, most_removals=removals, restores=restores)
 
 
 def _apply(
     documents: Sequence[ConfigDocument], found: ConfigurationPlan, output: Output, *,
-    prune: bool, yes: bool, dry_run: bool, most_removals: int,
+    prune: bool, yes: bool, dry_run: bool, most_removals: int, restores: int | None = None,
 ) -> None:  # fmt: skip
     effects = _foreseen(documents, found, prune=prune)
     show_plan(found, output, effects)
@@ -138,6 +141,7 @@ def _apply(
             resolve=resolve_reference,
             expected=found.changes,
             most_removals=most_removals,
+            restores=restores,
         )
 
     done = run(work)

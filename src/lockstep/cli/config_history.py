@@ -89,4 +89,5 @@ def restore(app: str, version: int, yes: bool, dry_run: bool, output: Output) ->
     lockstep config restore documo 3
     """
     edited = run(lambda context: text_of_version(context, app, version))
-    apply_documents(read_documents(edited.text, f"version {version}"), output, yes=yes, dry_run=dry_run)
+    documents = read_documents(edited.text, f"version {version}")
+    apply_documents(documents, output, yes=yes, dry_run=dry_run, restores=version)

@@ -224,10 +224,11 @@ async def remove(connection: Connection, preview: PreviewRow) -> None:
 
 
 async def remove_all_but_newest(connection: Connection, job: str, *, most: int) -> int:
-    """Remove the older previews of *job* that have ended. Returns how many."""
+    """Remove the older previews of *job* that have ended, except the newest complete one. Returns how many."""
     cursor = await connection.execute(
         """delete from preview where job = %(job)s and ended_at is not null
-            and id not in (select id from preview where job = %(job)s order by id desc limit %(most)s)""",
+            and id not in (select id from preview where job = %(job)s order by id desc limit %(most)s)
+            and id is distinct from (select max(id) from preview where job = %(job)s and state = 'done')""",
         {"job": job, "most": most},
     )
     return cursor.rowcount

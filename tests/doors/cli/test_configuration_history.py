@@ -47,7 +47,9 @@ def test_an_earlier_version_is_restored_as_a_new_one_after_its_changes_were_show
     assert "attributes[title]" in shown.out and "attributes[title]" in done.out
     assert "Applied: " in done.err and "Applied: " not in again.err + shown.err
     assert "title" not in contoso("export", "documo").out
-    newest = contoso("config", "history", "documo", "-o", "json").json["items"][0]["version"]
+    row = contoso("config", "history", "documo", "-o", "json").json["items"][0]
+    newest = row["version"]
+    assert row["activity"] == f"Restore configuration version {before}"
     assert contoso("config", "diff", "documo", str(before), str(newest), "-o", "json").json["changes"] == []
 
 

@@ -79,7 +79,9 @@ async def _change(context: Context, request: Request, app: str) -> Answer:
             return await _page(
                 context, edited, plan=plan, wrong=f"Type {plan.confirm} to confirm. Nothing was changed."
             )
-        done = await configuration_edit.apply_text(context, edited, mark=str(form.get("mark") or "none"))
+        mark, version = str(form.get("mark") or "none"), str(form.get("version", ""))
+        restores = int(version) if version.isdecimal() and len(version) < 9 else None
+        done = await configuration_edit.apply_text(context, edited, mark=mark, restores=restores)
     except LockstepError as refused:
         return await _page(context, edited, plan=plan, refused=on_the_form(refused))
     number = len(done.effective)
