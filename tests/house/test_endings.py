@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,12 +11,16 @@ import click
 import psycopg
 import pytest
 
+from documo.cli.main import main as main_of_documo
 from documo.cli.main import run as run_documo
+from lockstep.cli import main as main_of_lockstep
 from lockstep.cli import run as run_lockstep
 from lockstep.endings import exit_code_of
 from lockstep.errors import Kind, LockstepError
+from lockstep.process.garbage_collection import YOUNG_OBJECTS
 
 RUNS = {"lockstep": run_lockstep, "documo": run_documo}
+MAINS = {"lockstep": main_of_lockstep, "documo": main_of_documo}
 
 
 def raising(error: BaseException) -> Callable[[], object]:
@@ -76,3 +82,17 @@ def test_lost_database_of_documo_does_not_send_to_a_command_of_lockstep(capsys: 
     exit_code_of(raising(psycopg.OperationalError()), program="documo")
 
     assert "lockstep" not in capsys.readouterr().err.lower()
+
+
+@pytest.mark.parametrize("program", MAINS)
+def test_program_collects_garbage_seldom_while_it_loads(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)  # as Python starts
+    monkeypatch.setattr(sys, "argv", [program, "--version"])
+    try:
+        with pytest.raises(SystemExit) as ended:
+            MAINS[program]()
+
+        assert (ended.value.code, gc.get_threshold()[0]) == (0, YOUNG_OBJECTS)
+    finally:
+        gc.set_threshold(*before)

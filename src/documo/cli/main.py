@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from documo import __version__
 from lockstep.endings import exit_code_of
+from lockstep.process.garbage_collection import collect_seldom
 
 # Every command with its module, its attribute and the first sentence of its help.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -93,6 +94,7 @@ def documo() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    collect_seldom()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -19,6 +19,7 @@ from click.shell_completion import CompletionItem
 from lockstep import __version__
 from lockstep.cli.short_help import SHORT_HELP
 from lockstep.endings import exit_code_of
+from lockstep.process.garbage_collection import collect_seldom
 from lockstep.wording import nearest
 
 FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")  # output formats
@@ -250,6 +251,7 @@ def wants_colour(flag: str, environment: Mapping[str, str], *, is_terminal: bool
 
 def main() -> None:
     """Run the command line and exit with its exit code."""
+    collect_seldom()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -17,11 +17,16 @@ TRIM_SECONDS = 30.0
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
+def collect_seldom() -> None:
+    """Collect less often from now on. Call at the start of a program: loading it creates many objects, and no garbage."""
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
+
+
 def settle_garbage() -> None:
     """Exempt all present objects from collection and collect less often. Call once, after everything permanent is loaded."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
+    collect_seldom()
     return_large_blocks()
 
 
