@@ -47,6 +47,30 @@ async def test_a_finished_forecast_is_computed_again_for_a_new_page_and_when_it_
     assert results == ["result 1", "result 1", "result 2", "result 3"]
 
 
+async def test_an_error_is_shown_once_and_then_the_forecast_is_begun_again() -> None:
+    forecasts, (_, compute) = Forecasts(), counting()
+
+    async def fail(_: Report) -> str:
+        raise ValueError("no database")
+
+    failed = forecasts.join("ada", "x", fail, now=NOW)
+    assert await failed.is_ready(within_seconds=5)
+
+    assert forecasts.join("ada", "x", compute, now=NOW) is failed
+    assert await forecasts.join("ada", "x", compute, now=NOW).task == "result 1"
+
+
+async def test_a_cancelled_forecast_is_begun_again() -> None:
+    forecasts, (_, compute) = Forecasts(), counting()
+    cancelled = forecasts.join("ada", "x", compute, now=NOW)
+    cancelled.task.cancel()
+    await asyncio.wait({cancelled.task})
+
+    again = forecasts.join("ada", "x", compute, now=NOW)
+
+    assert again is not cancelled and await again.task == "result 1"
+
+
 async def test_the_oldest_forecast_is_cancelled_when_there_are_too_many() -> None:
     forecasts = Forecasts()
 

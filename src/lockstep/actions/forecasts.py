@@ -50,9 +50,15 @@ class Forecasts:
         now: datetime,
         anew: bool = False,
     ) -> Forecast:
-        """Return the running or fresh forecast of *what*, or begin one. With *anew*, a finished one is computed again."""
+        """Return the running or fresh forecast of *what*, or begin one. With *anew*, a finished one is computed again. A forecast that
+        failed is returned once, so that its error is shown, and then begun again.
+        """
         found = self._kept.get((who, what))
-        if found is not None and not (found.task.done() and (anew or now - found.began_at > FRESH)):
+        if found is not None and not found.task.done():
+            return found
+        if found is not None and not found.task.cancelled() and not anew and now - found.began_at <= FRESH:
+            if found.task.exception() is not None:
+                del self._kept[who, what]
             return found
         begun = Forecast(now)
         begun.task = asyncio.create_task(compute(begun.report), name=f"forecast of {what}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -41,7 +42,8 @@ async def so_far(context: Context, what: str, work: Callable[[Context], Awaitabl
 
 async def at_last(context: Context, what: str, work: Callable[[Context], Awaitable[object]]) -> ForeseenLines:
     """Wait for the effects of *work* and return them. Raises the errors of *work*."""
-    return ForeseenLines(consequence_lines(await _joined(context, what, work).task))
+    found = await asyncio.shield(_joined(context, what, work).task)  # others may wait for the same task
+    return ForeseenLines(consequence_lines(found))
 
 
 def _joined(
