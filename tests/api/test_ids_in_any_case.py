@@ -20,7 +20,9 @@ from tests.api.conftest import Client
 from tests.support.hub import guid, upn
 
 # Parameters of addresses that are a name or a number.
-NOT_IDS = {"action", "cycle", "email", "entry", "new", "old", "preview", "role", "run", "source"}
+NOT_IDS = {
+    "action", "cycle", "email", "entry", "kind", "new", "old", "permission", "preview", "role", "run", "source", "version",
+}  # fmt: skip
 HELD = "applications/documo/held"
 SINGLE_SIGN_ON = "applications/documo/single-sign-on"
 

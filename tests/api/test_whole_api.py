@@ -99,10 +99,14 @@ async def test_refused_caller_learns_whom_to_ask(client: Client) -> None:
         who = await administrators.insert_administrator(connection, upn("ada"), display_name="Ada", actor="")
         await administrators.replace_grants(connection, who, [RoleGrant(Role.GLOBAL_ADMINISTRATOR, None)], actor="")
 
+    await owner_of(client, "documo", "applications.read")
+
     found = (await client.get("permissions/people.write")).body
+    of_one = (await client.get("permissions/links.write", application="documo")).body
     roles = {one["name"]: one for one in (await client.get("roles")).body["items"]}
 
     assert found["askable"] == [f"Ada ({upn('ada')})"] and found["meaning"]
+    assert of_one["askable"] == [upn("owner"), f"Ada ({upn('ada')})"]
     assert "people.write" in roles["globalAdministrator"]["permissions"]
     assert "people.write" not in roles["helpDesk"]["permissions"]
 

@@ -334,7 +334,7 @@ def test_every_command_that_works_anywhere_is_compared() -> None:
     compared = {
         name
         for line in lines_of(READS + WRITES)
-        for length in (1, 2, 3)
+        for length in (1, 2, 3, 4)
         if (name := " ".join(shlex.split(line.replace("{", "").replace("}", ""))[:length])) in WORK_ANYWHERE
     }
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import Path, Query, Request
 from typing_extensions import TypedDict
 
-from lockstep.actions import about, health, logs, outgoing_mail, search, who_may
+from lockstep.actions import about, applications, health, logs, outgoing_mail, search, who_may
 from lockstep.actions.permissions import MEANINGS, ROLE_NAMES, Permission, permissions_of
 from lockstep.actions.person_sign_in.ldap_health import examine_ldap
 from lockstep.actions.rows.installation import AboutJson, HealthJson, about_json, health_json
@@ -97,11 +97,12 @@ async def list_administrator_roles(context: Asked, query: Asking) -> Page[Admini
 async def show_permission(
     context: Asked,
     permission: Annotated[Permission, Path(description="The permission that a refusal names")],
-    application: Annotated[str, Query(max_length=400, description="The id of one application")] = "",
+    application: Annotated[str, Query(max_length=400, description="Name or id of an application")] = "",
 ) -> PermissionJson:
     """Show what a permission allows, and whom to ask who has it: everywhere, or for one application."""
+    of = (await applications.show_application(context, application)).application.id if application else ""
     return {
         "name": permission.value,
         "meaning": MEANINGS[permission],
-        "askable": await who_may.who_may(context, permission.value, application),
+        "askable": await who_may.who_may(context, permission.value, of),
     }
