@@ -226,6 +226,23 @@ async def test_mapping_that_is_not_saved_is_tried_and_previewed(client: Client) 
     assert "Join" not in str((await client.get("applications/documo/mappings")).body)
 
 
+@pytest.mark.parametrize("change", [{"expression": "Redact([jobTitle])"}, {"constant": "Initial-4f2a"}])
+async def test_redacted_values_are_in_no_answer(client: Client, change: dict[str, str]) -> None:
+    target = "password" if "constant" in change else "title"
+    await client.call("PATCH", f"people/{upn('anna')}", {"attributes": {"jobTitle": "Initial-4f2a"}})
+    await client.call("PATCH", "applications/documo/settings", {"scope": "all"}, confirm=True)
+
+    preview = await client.post("applications/documo/mappings/preview", change, target=target)
+    tried = await client.post("applications/documo/mappings/try", {**change, "names": [upn("anna")]}, target=target)
+    saved = await client.call("PATCH", "applications/documo/mappings", change, target=target, confirm=True)
+    values = await client.get("applications/documo/mappings/values", user=upn("anna"))
+
+    assert (preview.status, tried.status, saved.status) == (200, 200, 200), (preview, tried, saved)
+    assert {"target": target, "value": "[Redact]", "note": ""} in values.body
+    assert tried.body[0]["value"] == "[Redact]"
+    assert "Initial-4f2a" not in f"{preview.body} {tried.body} {values.body}"
+
+
 async def test_configuration_that_is_not_applied_is_previewed(client: Client) -> None:
     text = (await client.get("configuration", application="documo")).body.replace("scope: assigned", "scope: all")
     found = await client.post("applications/documo/configuration/preview", {"yaml": text})

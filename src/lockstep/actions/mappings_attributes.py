@@ -21,6 +21,7 @@ from lockstep.configuration.rules import manager_attributes
 from lockstep.directory.objects import read_objects
 from lockstep.engine.decisions.mapping import map_account
 from lockstep.engine.decisions.prepare import prepare
+from lockstep.engine.decisions.steps import REDACTED
 from lockstep.engine.plans import MappedAccount
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute, attribute_named, is_declared
@@ -119,7 +120,7 @@ async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKi
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def evaluate_mappings(context: Context, app: str, user: str, *, creating: bool) -> MappedAccount:
-    """Return the values that the mappings give a person now. Does not contact the application."""
+    """Return the values that the mappings give a person now. Redacted values are replaced by a mark. Does not contact the application."""
     async with context.reading() as connection:
         person = await find_person(connection, user)
         job = await read_job(context, connection, app)
@@ -131,7 +132,7 @@ async def evaluate_mappings(context: Context, app: str, user: str, *, creating: 
     if mapping is None:
         raise not_found(f"{app} has no mapping for people", next_step=f"See: lockstep map list {app}")
     prepared = prepare(obj, None, job.configuration, moment)
-    return map_account(
+    mapped = map_account(
         obj,
         mapping,
         configuration=job.configuration,
@@ -142,6 +143,9 @@ async def evaluate_mappings(context: Context, app: str, user: str, *, creating: 
         account_ids={},
         record=prepared.record,
     )
+    hidden = {one.target for one in mapping.attributes if one.is_redacted}
+    shown = {target: REDACTED if target in hidden else value for target, value in mapped.values.items()}
+    return replace(mapped, values=shown, generated={}, sealed={})
 
 
 def _mapping(config: dict[str, Any], kind: ObjectKind) -> dict[str, Any]:
