@@ -78,7 +78,7 @@ async def list_applications(context: Context, request: Request) -> View:
         "Enterprise applications",
         model,
         section="Applications",
-        copy_as=CopyAs(command="lockstep status", api="/api/v1/applications"),
+        copy_as=CopyAs(command="lockstep status", api="/api/v1/overview"),
         live="status cycle progress change",
     )
 

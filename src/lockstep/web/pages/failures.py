@@ -7,7 +7,6 @@ from starlette.requests import Request
 from lockstep.actions import failures, provisioning
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.web.copied import api_list
 from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, address
 from lockstep.wording import counted
 
@@ -31,9 +30,7 @@ async def list_failures(context: Context, request: Request) -> View:
         section="Logs",
         subtab="Failures",
         lead="Changes that currently fail. Lockstep retries each one automatically, at growing intervals.",
-        copy_as=CopyAs(
-            command="lockstep logs --status failure", api=api_list("/api/v1/logs", ("status", "eq", "failure"))
-        ),
+        copy_as=CopyAs(command="lockstep logs --status failure", api="/api/v1/failures"),
         live="status progress",
     )
 

@@ -36,7 +36,7 @@ async def show_about(context: Context, request: Request) -> View:
         "About",
         model,
         section="Settings",
-        copy_as=CopyAs(command="lockstep version"),
+        copy_as=CopyAs(command="lockstep version", api="/api/v1/about"),
     )
 
 
