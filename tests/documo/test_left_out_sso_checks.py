@@ -226,6 +226,16 @@ async def in_too_many_accounts(world: World) -> object:
         answering.MOST_ACCOUNTS = most
 
 
+async def first_to_leave(world: World) -> object:
+    """If only one account is tried, it is the second, where Bob has a session. Anna has one in the first."""
+    await world.sign_in(ANNA, asks=False)
+    await world.set_up(world.two)
+    await world.sign_in(BOB, asks=False)
+    async with world.store.control() as connection:
+        found = await single_sign_on.tenants_to_leave(connection, ENTITY_ID, BOB, most=1)
+    return found == [world.two.id]
+
+
 async def ended_where_nobody_signs_in(world: World) -> object:
     await providers.remove_provider(world.store, world.one.id)
     return await world.leave()
@@ -456,6 +466,7 @@ CASES: dict[str, Case] = {
     "ended without a Logout URL": ended_without_logout_url,
     "ended again": ended_again,
     "in too many accounts": in_too_many_accounts,
+    "first to leave": first_to_leave,
     "ended where nobody signs in": ended_where_nobody_signs_in,
     "enforced": lambda w: enforced(w, ADA),
     "enforced without anybody": lambda w: enforced(w, ""),

@@ -14,6 +14,7 @@ from lockstep.actions.saml_sign_in import answering, asking, leaving, noting
 from lockstep.actions.single_sign_on import settings
 from lockstep.saml.bindings import read_redirect, redirect_url
 from lockstep.saml.certificates import SigningKey, new_signing_key
+from lockstep.saml.identifiers import new_id
 from lockstep.saml.logout import LogoutRequest, write_logout_request
 from lockstep.saml.requests import AuthnRequest, write_authn_request
 from lockstep.storage import person_credentials, person_sessions, session_applications
@@ -129,7 +130,7 @@ class World:
         self, app: str = "documo", *, key: SigningKey | None = KEY, name: str = "SAMLRequest", **more: Any
     ) -> object:
         usual = {
-            "id": "_1",
+            "id": new_id(),
             "issuer": ISSUER,
             "destination": f"{self.base(app)}/logout",
             "issued_at": NOW,

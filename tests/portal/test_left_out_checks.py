@@ -22,6 +22,7 @@ from lockstep.actions.single_sign_on import settings
 from lockstep.errors import LockstepError
 from lockstep.saml.bindings import post_fields
 from lockstep.saml.faults import SamlFault
+from lockstep.saml.identifiers import new_id
 from lockstep.saml.requests import AuthnRequest, write_authn_request
 from tests.portal.saml_world import HERE, KEY, MFA, NOW, REPLY, SECOND, World, saml_world
 from tests.support.admin_centre import Centre
@@ -133,8 +134,9 @@ async def _named(world: World, *apps: str, others: bool = False) -> object:
 
 
 async def _twice(world: World) -> object:
-    await world.leave()
-    return await world.leave()
+    same = new_id()
+    await world.leave(id=same)
+    return await world.leave(id=same)
 
 
 LEAVING: dict[str, Case] = {
