@@ -75,7 +75,10 @@ class DocumoRenderer(Renderer):
         self._paths = paths
         self._extension = extension
         super().__init__(
-            "documo.web", PRODUCT, {"asset": assets.url, "version": __version__, "sign_in_page": SIGN_IN}, steps=STEPS
+            "documo.web",
+            PRODUCT,
+            {"product_icon": "list", "asset": assets.url, "version": __version__, "sign_in_page": SIGN_IN},
+            steps=STEPS,
         )
 
     def frame_of(self, view: PageView) -> DocumoFrame:

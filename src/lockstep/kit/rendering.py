@@ -32,14 +32,15 @@ class Renderer(ABC):
     """Renders the templates of one product with the kit's macros.
 
     *product* is its name; the names of its cookies and bundles begin with it. *globals_* are names that all templates may use; the kit's
-    own templates need `asset`, `version` and `sign_in_page`. *steps* are the pages that replace commands in the next steps of errors.
+    own templates need `asset`, `version` and `sign_in_page`, and show `product_icon` beside the name. *steps* are the pages that replace
+    commands in the next steps of errors.
     """
 
     def __init__(
         self, package: str, product: str, globals_: Mapping[str, Any], *, steps: PageSteps | None = None
     ) -> None:
         self._product = product
-        names = {"product": product, "bundle": product.lower(), **globals_}
+        names = {"product": product, "product_icon": "mark", "bundle": product.lower(), **globals_}
         self._environment = new_environment(package, names, steps=steps)
 
     @abstractmethod

@@ -26,6 +26,8 @@ from documo.web.pages.sso import leave_for
 from lockstep.errors import LockstepError, conflict, invalid, not_found
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, Crumb, PageView, Redirect, on_the_form
+from lockstep.saml.faults import SamlFault
+from lockstep.saml.showing import readable
 
 pages = DocumoPages()
 HERE = "/settings/security"
@@ -144,8 +146,16 @@ async def show_attempt(context: PageContext, request: Request) -> Answer:
         heading="Test of single sign-on" if found.is_test else "Sign-in",
         section="Account Settings",
         parents=(Crumb("Security", HERE),),
-        model={"attempt": found},
+        model={"attempt": found, "response": _indented(found.response)},
     )
+
+
+def _indented(response: str) -> str:
+    """Return the XML of a response with line breaks, or as it is if it cannot be read: the stored text of a long one is cut off."""
+    try:
+        return readable(response.encode())
+    except SamlFault:
+        return response
 
 
 async def _opened(context: PageContext, form: FormData) -> str:

@@ -7,6 +7,7 @@ import binascii
 import re
 from datetime import timedelta
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -27,6 +28,7 @@ from lockstep.kit.pages import Answer, PageView, Redirect
 from lockstep.kit.returning import safe_next
 
 pages = DocumoPages()
+log = structlog.get_logger("documo.web.sso")
 BROWSER_COOKIE = "documo_sso"
 KNOWN_COOKIE = "documo_known"  # the member whom single sign-on last signed in with this browser
 KNOWN_LASTS = timedelta(days=180)
@@ -162,7 +164,11 @@ async def logout(context: PageContext, request: Request) -> Answer:
     query = request.scope["query_string"].decode("latin-1")
     if "SAMLResponse" in request.query_params:
         return Redirect(SIGN_IN, notice="You are signed out")
-    answer = await leaving.leave_for_provider(context.store, query, api_url=context.api_url)
+    try:
+        answer = await leaving.leave_for_provider(context.store, query, api_url=context.api_url)
+    except LockstepError as refused:
+        log.warning("sign_out_refused", code=refused.code, detail=refused.detail)
+        raise _not_signed_out() from None
     return RedirectResponse(answer, status_code=303) if answer else Redirect(SIGN_IN, notice="You are signed out")
 
 
@@ -193,6 +199,15 @@ def _form(*, email: str = "", next_: str = "/", refused: LockstepError | None = 
         heading="Sign in with SSO",
         model={"email": email, "next": next_, "refused": refused},
         status=STATUSES[refused.kind] if refused else 200,
+    )
+
+
+def _not_signed_out() -> LockstepError:
+    """The error for the person, which does not say what was wrong. Their session here has not ended."""
+    return invalid(
+        "Your identity provider could not sign you out of Documo",
+        next_step="Sign out in Documo. If this happens again, give your administrator the request number",
+        code="SignOutFailed",
     )
 
 

@@ -21,7 +21,7 @@ from lockstep.actions.saml_sign_in.asking import keys_of
 from lockstep.actions.saml_sign_in.noting import refuse, saml_application
 from lockstep.actions.single_sign_on.issuing import ApplicationSso, signing_key_of
 from lockstep.credentials.issued_secrets import hash_of
-from lockstep.errors import LockstepError
+from lockstep.errors import Kind, LockstepError
 from lockstep.saml.bindings import ReceivedMessage, read_redirect, redirect_url
 from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.identifiers import new_id
@@ -74,7 +74,8 @@ async def receive_logout(context: Context, app: str, raw_query: str, *, visitor:
         is_everywhere = await _end_sessions(context, facts, request)
         return await _answer(context, facts, request, incoming.relay_state, is_everywhere=is_everywhere)
     except LockstepError as wrong:
-        raise await refuse(context, visitor, facts, wrong) from None
+        await refuse(context, visitor, facts, wrong)
+        raise _not_signed_out(facts) from None
 
 
 @open_to_all
@@ -120,6 +121,16 @@ async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
             address = redirect_url(url, message=write_logout_request(request), field="SAMLRequest", key=key)
             return Stop(facts.display_name, address, _sealed(context, rows, at, then))
     return Stop("", then, "") if then else None
+
+
+def _not_signed_out(facts: ApplicationSso) -> LockstepError:
+    """The error for the person, which does not say what was wrong. Their session here has not ended."""
+    return LockstepError(
+        Kind.INVALID,
+        f"{facts.display_name} could not sign you out of Lockstep",
+        next_step="Sign out in My Apps. Give your administrator the request number; the sign-in log contains the reason",
+        code="SignOutFailed",
+    )
 
 
 def _sealed(context: Context, way: object, at: float, then: str) -> str:
