@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser
 
 from lockstep.actions import applications, sources
+from lockstep.actions.single_sign_on import settings
 from lockstep.web.callers import SESSION_COOKIE
 from tests.support.admin_centre import serving_centre
 from tests.support.browser import THEMES, visiting
@@ -63,4 +64,23 @@ async def test_an_administrator_sets_up_saml_by_the_labels(hub: Hub, chrome: Bro
                     await visitor.go(HERE + path)
                     assert await visitor.axe() == [], path
                     assert await visitor.overflow() <= 0, path
+            assert visitor.said == []
+
+
+async def test_page_reminds_of_a_signing_certificate_near_its_end(hub: Hub, chrome: Browser) -> None:
+    await applications.add_application(hub.context, "documo")
+    await settings.change_sign_on(hub.context, "documo", {"mode": "saml"})
+    async with serving_centre(hub) as centre:
+        secret = await centre.new_session()
+        async with visiting(chrome, centre.origin) as visitor:
+            page = visitor.page
+            await page.context.add_cookies([{"name": SESSION_COOKIE, "value": secret, "url": centre.origin}])
+            await visitor.go(HERE)
+            await page.get_by_role("heading", name="SAML Signing Certificate").wait_for()
+            assert await page.get_by_text("The signing certificate of Documo expires").count() == 0
+
+            await hub.fetch("update signing_certificate set not_after = now() + interval '20 days'")
+            for path in (HERE, "/"):
+                await visitor.go(path)
+                await page.get_by_text("The signing certificate of Documo expires in 19 days").first.wait_for()
             assert visitor.said == []

@@ -18,7 +18,7 @@ from pathlib import Path
 from lockstep.postgres import embedded
 
 BIN = Path(sys.executable).parent
-GIVE_UP_SECONDS = 120.0
+GIVE_UP_SECONDS = 300.0
 FREE_PORTS = ("--port", "0", "--documo-port", "0")
 
 
