@@ -195,12 +195,16 @@ async def test_mapping_is_switched_off_moved_and_restored(client: Client) -> Non
     moved = await client.post(
         "applications/documo/mappings/move", {"source": "jobTitle"}, target="name.givenName", to="title", confirm=True
     )
+    to_itself = await client.post(
+        "applications/documo/mappings/move", {"source": "surname"}, target="title", to="Title", confirm=True
+    )
     restored = await client.post("applications/documo/object-mappings/user/restore", confirm=True)
     listed = (await client.get("applications/documo/object-mappings")).body
 
     assert (off.body["result"]["isEnabled"], off.body["result"]["actions"]) == (False, ["create", "update"])
     assert moved.status == 200, moved.body
     assert named(moved.body["result"], "title", "name.givenName") == ("title", "name.givenName")
+    assert to_itself.status == 400, "it would remove the mapping"
     assert restored.body["result"] == first.body == next(one for one in listed if one["kind"] == "user")
 
 
