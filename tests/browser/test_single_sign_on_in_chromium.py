@@ -99,7 +99,9 @@ async def test_person_without_an_assignment_reads_whom_to_ask(chrome: Browser, b
             else:
                 await visitor.go("/myapps/launch/documo")
             await expect(page.get_by_role("heading", name="No access to Documo")).to_be_visible()
-            await expect(page.get_by_text("You are signed in, but Documo is not assigned to you")).to_be_visible()
+            await expect(
+                page.get_by_text(f"You are signed in as {stranger}, but Documo is not assigned to you")
+            ).to_be_visible()
             await expect(page.get_by_text("Ask the help desk, phone 4711 for access")).to_be_visible()
 
         assert await faults_here(visitor, "not-assigned") == [] and complaints(visitor, both) == []
