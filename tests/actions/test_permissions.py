@@ -38,6 +38,7 @@ SHARED = {
     "connection.settings_of_target": "of the actions that open an application",
     "consequences.consented": "calls an action",
     "consequences.foresee": "calls an action",
+    "foreseen_deletions.foresee_deletion": "of the actions that foresee what they do to people",
     "mail_server.server_of": "of the actions that send mail",
     "webhook.client_of": "of the actions that call the webhook",
     "webhook.webhook_of": "of the actions that call the webhook",
