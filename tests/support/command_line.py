@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,14 @@ class Installation:
     """The databases of both products, their folders, and the key of Documo's account."""
 
     lockstep: Database
-    documo: Database
     folder: Path  # the temporary folder of the test
     key: str
+    _new_documo: Callable[[], Database]
+
+    @cached_property
+    def documo(self) -> Database:
+        """Made when it is asked for, because most tests use Lockstep alone."""
+        return self._new_documo()
 
     def use(self, environment: pytest.MonkeyPatch) -> None:
         environment.setenv("DATABASE_URL", self.lockstep.conninfo)
@@ -104,7 +110,7 @@ class Stages:
         built = self._stage(stage)
         shutil.copytree(built.folder, folder, dirs_exist_ok=True)
         lockstep = databases.copy(built.lockstep, role="lockstep")
-        return Installation(lockstep, databases.copy(built.documo, role="documo"), folder, built.key)
+        return Installation(lockstep, folder, built.key, lambda: databases.copy(built.documo, role="documo"))
 
     def _stage(self, name: str) -> Installation:
         if name not in self._built:
@@ -114,7 +120,7 @@ class Stages:
     def _build(self, name: str) -> Installation:
         if name == "nothing":
             lockstep, documo = self._databases("lockstep.storage.migrations"), self._databases("documo.migrations")
-            return Installation(lockstep, documo, self._new_folder(), asyncio.run(_account(documo)))
+            return Installation(lockstep, self._new_folder(), asyncio.run(_account(documo)), lambda: documo)
         before, steps = STAGES[name]
         made = self.installation(before, self._new_folder(), self._databases)
         with pytest.MonkeyPatch.context() as environment, serving_documo(made.documo, made.key) as there:
