@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 from playwright.async_api import Page, expect
@@ -27,8 +28,9 @@ class Both:
 
     up: Up
 
-    @property
+    @cached_property  # a command takes seconds on a busy machine
     def documo(self) -> str:
+        """The origin of Documo's pages."""
         return str(json.loads(self.run("documo", "sso", "show", "-o", "json"))["identifier"])
 
     def run(self, program: str, *arguments: str, given: str = "") -> str:
