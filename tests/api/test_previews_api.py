@@ -91,3 +91,40 @@ async def test_preview_is_stopped_and_removed(client: Client, worker: Context) -
     gone = await client.get(f"{HERE}/{number}")
 
     assert (second.status, stopped.body["state"], again.status, gone.status) == (409, "stopped", 409, 404)
+
+
+async def test_preview_is_applied_once_for_one_key_and_refused_after_a_change(client: Client, worker: Context) -> None:
+    number = (await client.post(HERE)).body["id"]
+    await job_previews.make_due_preview(worker)
+
+    begun = await client.post(f"{HERE}/{number}/apply", headers={"Idempotency-Key": "apply-1"})
+    again = await client.post(f"{HERE}/{number}/apply", headers={"Idempotency-Key": "apply-1"})
+    other = await client.post(f"{HERE}/{number}/apply")
+    left = await client.get(f"{HERE}/{number}/left")
+    await settings_actions.change_settings(worker, "documo", scope="assigned")
+    stale = await client.post(f"{HERE}/{number}/apply")
+
+    assert (begun.status, begun.body["preview"], begun.body["state"]) == (202, number, "running")
+    assert begun.headers["location"].endswith(f"/operations/cycle-{begun.body['id']}")
+    assert (again.status, again.body) == (202, begun.body)
+    assert (other.status, other.body["code"]) == (409, "PreviewBeingApplied")
+    assert (left.status, left.body["items"]) == (200, [])
+    assert (stale.status, stale.body["code"]) == (409, "PreviewStale")
+
+
+async def test_objects_that_were_left_are_paged_with_both_plans(client: Client, worker: Context) -> None:
+    number = (await client.post(HERE)).body["id"]
+    await job_previews.make_due_preview(worker)
+    async with worker.pool.connection() as connection:
+        await connection.execute(
+            """insert into preview_left (preview, kind, id, planned)
+            select preview, kind, id, to_jsonb(preview_object) - array['preview', 'rank', 'sort_name'] || '{"action": "skip"}'
+            from preview_object"""
+        )
+
+    first = (await client.get(f"{HERE}/{number}/left", limit=1)).body
+    rest = (await client.get(f"{HERE}/{number}/left", limit=100, cursor=first["nextCursor"])).body
+
+    found = first["items"] + rest["items"]
+    assert len({one["planned"]["id"] for one in found}) == len(found) == len(PEOPLE)
+    assert {(one["planned"]["action"], one["previewed"]["action"]) for one in found} == {("skip", "create")}

@@ -98,6 +98,7 @@ SAME_AS: dict[str, tuple[str, ...]] = {
     "group_pages.change_mixed_members": ("change_members",),
     "health.failing_sources": ("show_health", "list_sources"),
     "health.left_undone": ("show_health", "show_status"),
+    "applied_previews.pages_of_left": ("list_left_objects",),
     "job_previews.follow_preview": ("show_preview",),
     "job_previews.is_without_worker": ("show_health", "show_status"),
     "job_previews.pages_of_objects": ("list_preview_objects",),

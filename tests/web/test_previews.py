@@ -11,9 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.actions import applications, assignments, credentials, job_previews, provisioning, sources
+from lockstep.actions import (
+    applications,
+    assignments,
+    credentials,
+    job_previews,
+    people,
+    provisioning,
+    settings,
+    sources,
+)
 from lockstep.actions.job_previews import PreviewFilter
+from lockstep.actions.jobs import job_row, new_services
 from lockstep.actions.permissions import Role
+from lockstep.sync.drain.drain import drain_job
+from lockstep.sync.drive import Drive
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
 from tests.support.admin_centre import Browser, Centre
@@ -30,8 +42,8 @@ async def application(centre: Centre, tmp_path: Path) -> AsyncIterator[ScriptedS
         targets = ScimTargets((served.origin,))
         centre.hub.context = context = replace(centre.hub.context, opener=targets)
         await applications.add_application(context, "documo")
-        people = [person("anna"), person("bo"), person("cy", displayName="=Cy", givenName="")]
-        file = write_csv(tmp_path / "people.csv", people)
+        rows = [person("anna"), person("bo"), person("cy", displayName="=Cy", givenName="")]
+        file = write_csv(tmp_path / "people.csv", rows)
         await sources.import_file(context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
         await assignments.assign(context, "documo", users=[upn("anna"), upn("bo"), upn("cy")], role="member")
         await credentials.set_credentials(
@@ -154,7 +166,7 @@ async def test_apply_runs_a_cycle_if_provisioning_is_on(
 
     assert "Run a cycle now" in page.text
     assert "3 of the 3 writes shown here" in page.text
-    assert "Each person is planned again just before anything is written" in page.text
+    assert "What is written then may differ from this preview" in page.text
 
 
 async def test_auditor_reads_a_preview_but_cannot_make_one(
@@ -225,3 +237,48 @@ async def test_comparison_with_a_discarded_preview_is_neither_offered_nor_shown(
 
     assert "Changed since" not in page.text
     assert (compared.status, file.status) == (404, 404)
+
+
+async def test_preview_is_applied_on_its_page_and_what_changed_is_listed(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    here = await made(centre, admin)
+    before = await admin.get(here)
+    await people.set_person(centre.hub.context, upn("anna"), {"givenName": "Anna-Maria"})
+
+    begun = await admin.post(f"{here}/apply")
+    job = (await admin.get(here)).text
+    await drained(centre)
+    after = await admin.get(here)
+    left = await admin.get(f"{here}/left")
+
+    assert "Apply this preview" in before.text and "Provisioning stays off afterwards" in before.text
+    assert (begun.status, begun.location.partition("?")[0]) == (303, here)
+    assert "applies this preview" in job and "Pause provisioning" in job
+    assert "1 object had changed since and was left" in after.text
+    assert "nothing happens to what was left until you start it" in after.text
+    assert "Anna-Maria" in left.text and "1 of 1 object" in left.text
+    assert {one["userName"] for one in application.resources.values()} == {upn("bo"), upn("cy")}
+
+
+async def test_page_says_before_the_click_that_the_configuration_was_changed(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    here = await made(centre, admin)
+    await settings.change_settings(centre.hub.context, "documo", scope="all")
+
+    page = await admin.get(here)
+    refused = await admin.post(f"{here}/apply")
+
+    assert "was changed since preview" in page.text and "make a new one to apply it" in page.text
+    assert "Apply this preview" not in page.text
+    assert refused.status == 400 and "was changed since preview" in refused.text
+    assert set(application.asked) <= {"listing", "search", "get"}
+
+
+async def drained(centre: Centre) -> None:
+    """Do the work of the application as a worker does."""
+    context = centre.hub.context
+    async with context.pool.connection() as connection:
+        row = await job_row(connection, "documo")
+    await drain_job(new_services(context), Drive(pool=context.pool), row.id)

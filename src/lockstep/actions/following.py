@@ -85,7 +85,7 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
 
 async def _require_running(connection: Connection, job: str) -> None:
     row = await jobs.read_job(connection, job)
-    if row is None or not row.is_on:
+    if row is None or not row.may_work:
         raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle stopped")
     # An attempt that is due decides whether quarantine continues.
     if is_held(row.quarantine) and row.read_at is not None and not is_attempt_due(row.quarantine, row.read_at):

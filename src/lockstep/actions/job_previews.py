@@ -47,7 +47,7 @@ async def begin_preview(context: Context, app: str) -> PreviewRow:
                 f"A preview of {row.app_display_name} is already being made",
                 next_step=f"Wait for it, or stop it: lockstep preview {row.app_name} --stop",
             )
-        return await _find(connection, app, number)
+        return await find_preview(connection, app, number)
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
@@ -62,7 +62,7 @@ async def list_previews(context: Context, app: str, *, limit: int = KEPT + 1, be
 async def show_preview(context: Context, app: str, number: int) -> PreviewRow:
     """Return one preview. Raises LockstepError if the application has no preview with this number."""
     async with context.reading() as connection:
-        return await _find(connection, app, number)
+        return await find_preview(connection, app, number)
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
@@ -114,17 +114,22 @@ async def pages_of_objects(
 async def stop_preview(context: Context, app: str, number: int) -> PreviewRow:
     """Stop a preview that is being made. What was planned so far stays until it is discarded. Raises LockstepError if it has ended."""
     async with context.recording() as connection:
-        row = await _find(connection, app, number)
+        row = await find_preview(connection, app, number)
         if not await previews.stop(connection, row):
             raise conflict(f"Preview {number} has already ended", next_step=f"See: lockstep preview {app} --last")
-        return await _find(connection, app, number)
+        return await find_preview(connection, app, number)
 
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def discard_preview(context: Context, app: str, number: int) -> PreviewRow:
-    """Remove a preview. One that is being made is stopped."""
+    """Remove a preview. One that is being made is stopped. Raises LockstepError if it is being applied."""
     async with context.recording() as connection:
-        row = await _find(connection, app, number)
+        row = await find_preview(connection, app, number)
+        if row.is_being_applied:
+            raise conflict(
+                f"Preview {number} is being applied",
+                next_step=f"Wait for the end of cycle {row.applied_by}, or stop it: lockstep pause {app}",
+            )
         await previews.remove(connection, row)
     return row
 
@@ -140,7 +145,7 @@ async def follow_preview(context: Context, app: str, number: int, *, helps: bool
     try:
         while True:
             async with context.reading() as connection:
-                now = await _find(connection, app, number)
+                now = await find_preview(connection, app, number)
                 is_alone = not await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS)
             if last is None or _shown(now) != _shown(last):
                 last = now
@@ -162,14 +167,14 @@ async def follow_preview(context: Context, app: str, number: int, *, helps: bool
             helper.cancel()
             await asyncio.gather(helper, return_exceptions=True)
             async with transaction(context.pool) as connection:
-                await previews.stop(connection, await _find(connection, app, number))
+                await previews.stop(connection, await find_preview(connection, app, number))
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def is_without_worker(context: Context, app: str, number: int) -> bool:
     """Whether the preview is waiting only because no worker runs."""
     async with context.reading() as connection:
-        row = await _find(connection, app, number)
+        row = await find_preview(connection, app, number)
         if not row.is_under_way:
             return False
         return not await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS)
@@ -191,7 +196,8 @@ async def _make_due(context: Context, number: int | None) -> bool:
     return True
 
 
-async def _find(connection: Connection, app: str, number: int) -> PreviewRow:
+async def find_preview(connection: Connection, app: str, number: int) -> PreviewRow:
+    """Return the preview. Raises LockstepError if the application has no preview with this number."""
     job = await job_row(connection, app)
     found = await previews.read(connection, job.id, number) if 0 < number < _LARGEST else None
     if found is None:
@@ -206,9 +212,9 @@ async def _find_to_filter(connection: Connection, app: str, number: int, wanted:
     """Return the preview. Raises LockstepError if the application does not have it, or does not have the preview that *wanted* compares it
     with.
     """
-    row = await _find(connection, app, number)
+    row = await find_preview(connection, app, number)
     if wanted.differs_from is not None:
-        await _find(connection, app, wanted.differs_from)
+        await find_preview(connection, app, wanted.differs_from)
     return row
 
 

@@ -82,7 +82,7 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.CREDENTIALS_WRITE: "store the tenant URL and the secret token of an application",
     Permission.SIGN_ON_WRITE: "change how people sign in to an application: its addresses, claims and signing certificates",
     Permission.CONNECTION_TEST: "test the connection with the stored credentials",
-    Permission.PROVISIONING_CONTROL: "start, pause, restart, run and retry provisioning; preview a whole application; end a quarantine",
+    Permission.PROVISIONING_CONTROL: "start, pause, restart, run and retry provisioning; make and apply previews; end a quarantine",
     Permission.PROVISIONING_PUSH: "provision named people and groups on demand",
     Permission.APPROVALS_DECIDE: "approve or reject held writes",
     Permission.LINKS_WRITE: "link people to existing accounts, remove links, settle accounts without a link",

@@ -21,6 +21,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.errors import conflict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import (
+    cycles,
     dirty_marks,
     jobs,
     links,
@@ -73,7 +74,7 @@ async def start(context: Context, app: str, *, as_of_backup: bool = False) -> Jo
         if as_of_backup:
             await believe_backup(edit)
         await require_people_of_today(edit.connection, row.app_name)
-        await jobs.set_status(edit.connection, row.id, "on", actor=context.actor.name)
+        await _switch_on(edit.connection, row, context.actor.name)
         await _lift_quarantine(edit.connection, row, context.now())
         if not row.started:
             await cycle_frame.begin_initial(edit.connection, row.id)
@@ -91,10 +92,12 @@ async def start(context: Context, app: str, *, as_of_backup: bool = False) -> Jo
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def pause(context: Context, app: str) -> JobRow:
     """Switch provisioning off. Requests that are under way are finished and recorded. Links, the retry list and the position of the job are
-    kept.
+    kept. A cycle that applies a preview becomes an ordinary full cycle, which continues when provisioning is switched on.
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
+        if row.is_applying:
+            await cycles.unpin(edit.connection, row.id)
         await jobs.set_status(edit.connection, row.id, "off", actor=context.actor.name)
         await audit(
             edit,
@@ -123,7 +126,7 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
         row = await job_row(connection, app)
         await require_credentials(connection, row)
         await require_people_of_today(connection, row.app_name)
-        await jobs.set_status(connection, row.id, "on", actor=context.actor.name)
+        await _switch_on(connection, row, context.actor.name)
         if ResetScope.QUARANTINE_STATE in wanted:
             await report_end_of_quarantine(connection, row)
             await jobs.set_quarantine(connection, row.id, None)
@@ -276,6 +279,12 @@ async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] 
         await audit(edit, "Decide on held deletes", row.app_name, after=after)
     await context.after_commit(frozenset({row.id}))
     return DecisionCount(len(decided), decision)
+
+
+async def _switch_on(connection: Connection, row: JobRow, actor: str) -> None:
+    await jobs.set_status(connection, row.id, "on", actor=actor)
+    if not row.is_applying:  # a preview may have been applied until provisioning was paused
+        await dirty_marks.make_left_due(connection, row.id)
 
 
 async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -> None:

@@ -27,6 +27,7 @@ from lockstep.cli.application_argument import app_argument
 from lockstep.cli.config import CHANGES_PRESENT, exitcode_option
 from lockstep.cli.output import Column, Output, hint, output_option, safe, with_sign_colour
 from lockstep.cli.plans import change_lines
+from lockstep.cli.preview_applying import apply_preview, show_left
 from lockstep.cli.progress import ProgressLine
 from lockstep.cli.session import globals_of, run
 from lockstep.cli.times import local_time
@@ -45,10 +46,12 @@ _CHANGED = "changed"
 @click.option("--last", is_flag=True, help="Show the newest preview again.")
 @click.option("--list", "lists", is_flag=True, help="List the kept previews.")
 @click.option("--stop", is_flag=True, help="Stop the preview that is being made.")
+@click.option("--apply", "applies", type=int, metavar="ID", help="Write what this preview shows.")
+@click.option("--left", "left_of", type=int, metavar="ID", help="List what applying it left.")
 @click.option(
     "--only",
     type=click.Choice([*ACTIONS, "held", _CHANGED]),
-    help="Show only the objects with this action; changed: those planned differently than in the preview before.",
+    help="Only these; changed: since the preview before.",
 )
 @click.option(
     "--limit", type=click.IntRange(0), default=20, show_default=True, help="Number of objects in a text (0 = all)."
@@ -56,8 +59,17 @@ _CHANGED = "changed"
 @exitcode_option
 @output_option
 def preview(
-    app: str, last: bool, lists: bool, stop: bool, only: str | None, limit: int, detailed_exitcode: bool, output: Output
-) -> None:
+    app: str,
+    last: bool,
+    lists: bool,
+    stop: bool,
+    applies: int | None,
+    left_of: int | None,
+    only: str | None,
+    limit: int,
+    detailed_exitcode: bool,
+    output: Output,
+) -> int | None:
     """Show what provisioning would do to everyone; nothing is written.
 
     The text output lists the first objects, losses of access at the top, and counts the objects for each action. JSON, CSV and Markdown
@@ -67,17 +79,25 @@ def preview(
     lockstep preview documo
     lockstep preview documo --only disable -o csv
     """
-    if lists + last + stop > 1:
-        raise click.UsageError("Use only one of --last, --list and --stop")
-    if lists:
+    if lists + last + stop + (applies is not None) + (left_of is not None) > 1:
+        raise click.UsageError("Use only one of --last, --list, --stop, --apply and --left")
+    if applies is not None:
+        return apply_preview(app, applies, output)
+    if left_of is not None:
+        show_left(app, left_of, output)
+    elif lists:
         _list(app, output)
-        return
-    if stop:
+    elif stop:
         row = run(lambda context: _stop(context, app))
         hint(f"Preview {row.id} was stopped. Nothing was written.")
-        return
+    else:
+        _preview(app, only, limit, output, is_last=last, detailed_exitcode=detailed_exitcode)
+    return None
+
+
+def _preview(app: str, only: str | None, limit: int, output: Output, *, is_last: bool, detailed_exitcode: bool) -> None:
     most = limit if limit and _is_text(output) else None
-    row, objects = run(lambda context: _shown(context, app, only, most, is_last=last))
+    row, objects = run(lambda context: _shown(context, app, only, most, is_last=is_last))
     lists_quiet = output.form == "wide" or only is not None
     _show(app, row, objects, output, lists_quiet=lists_quiet)
     if most is not None:

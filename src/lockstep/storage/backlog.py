@@ -61,10 +61,11 @@ async def backlogs(connection: Connection, jobs: Sequence[str]) -> dict[str, Bac
 
 
 async def jobs_with_due_work(connection: Connection) -> list[str]:
-    """Return the jobs that are switched on and have an object to claim, or a cycle to prepare or end."""
+    """Return the jobs that are switched on, or apply a preview, and have an object to claim, or a cycle to prepare or end."""
     cursor = await connection.execute(
         """select id from job
-        where status = 'on' and started
+        where started and (status = 'on'
+                or exists (select from cycle where cycle.job = job.id and state = 'running' and preview is not null))
             and (quarantine is null or (quarantine ->> 'nextAttempt')::timestamptz <= now()
                 or quarantine ->> 'reason' <> 'EncounteredQuarantineException')
             and (

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
-from lockstep.storage.dirty_marks import release_cycle
+from lockstep.storage.dirty_marks import make_left_due, release_cycle
 from lockstep.storage.notices import Topic, notify
 
 
@@ -34,6 +34,7 @@ class Cycle:
     requests: int
     counts: Mapping[str, int]
     error: Mapping[str, Any] | None
+    preview: int | None = None  # the preview that the cycle applies
 
     @property
     def has_fixed_total(self) -> bool:
@@ -43,8 +44,8 @@ class Cycle:
         return self.kind == "initial" and self.phase not in ("source", "scope")
 
 
-_SELECT = """select id, job, kind, state, phase, config_version, started_at, ended_at, total, done, requests, counts, error
-    from cycle """
+_SELECT = """select id, job, kind, state, phase, config_version, started_at, ended_at, total, done, requests, counts, error,
+    preview from cycle """
 
 
 async def running_cycle(connection: Connection, job: str) -> Cycle | None:
@@ -89,13 +90,17 @@ async def _read(connection: Connection, condition: str, parameters: tuple[Any, .
         return await cursor.fetchone()
 
 
-async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str = "write") -> tuple[Cycle, bool]:
-    """Return the running cycle of *job* and False. If no cycle is running, open one of *kind* and return it and True."""
+async def open_cycle(
+    connection: Connection, job: str, kind: str, *, phase: str = "write", preview: int | None = None
+) -> tuple[Cycle, bool]:
+    """Return the running cycle of *job* and False. If no cycle is running, open one of *kind*, which applies *preview* if that is given,
+    and return it and True.
+    """
     cursor = await connection.execute(
-        """insert into cycle (job, kind, phase, config_version)
-        select id, %s, %s, config_version from job where id = %s
+        """insert into cycle (job, kind, phase, preview, config_version)
+        select id, %s, %s, %s, config_version from job where id = %s
         on conflict (job) where state = 'running' and kind <> 'onDemand' do nothing""",
-        (kind, phase, job),
+        (kind, phase, preview, job),
     )
     is_new = cursor.rowcount == 1
     if is_new:
@@ -199,13 +204,21 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
     return await read_cycle(connection, cycle)
 
 
+async def unpin(connection: Connection, job: str) -> None:
+    """Let the running cycle, which applies a preview, continue as an ordinary one. Objects that it has left stay so (`make_left_due`)."""
+    await connection.execute("update cycle set preview = null where job = %s and state = 'running'", (job,))
+    await notify(connection, Topic.CYCLE, job=job)
+
+
 async def cancel(connection: Connection, job: str, *, state: str, error: Mapping[str, Any] | None = None) -> None:
     """End the running cycle before its work is done. Its objects stay dirty and become part of the next cycle."""
     cursor = await connection.execute(
         """update cycle set state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
-        where job = %(job)s and state = 'running' and kind <> 'onDemand' returning id""",
+        where job = %(job)s and state = 'running' and kind <> 'onDemand' returning id, preview""",
         {"job": job, "state": state, "error": None if error is None else as_json(error)},
     )
-    for (cycle,) in await cursor.fetchall():
+    for cycle, preview in await cursor.fetchall():
         await release_cycle(connection, cycle)
+        if preview is not None:
+            await make_left_due(connection, job)
         await notify(connection, Topic.CYCLE, job=job)

@@ -15,7 +15,7 @@ from typing import Any
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import Row, as_rows
-from lockstep.storage.resume import Resume, ShownError, Stage
+from lockstep.storage.resume import Pin, Resume, ShownError, Stage
 
 
 class AskedBy(StrEnum):
@@ -55,6 +55,7 @@ class Claim:
     cycle: int | None
     claimed_at: datetime  # database time, from before anything was read for the plan
     is_adopted: bool  # it belonged to no cycle before this claim
+    pin: Pin | None = None  # None unless the cycle applies a preview
 
     @property
     def is_approved(self) -> bool:
@@ -122,7 +123,10 @@ update dirty set
 from due
 where dirty.ctid = due.place  -- its row was locked just above, so its ctid does not change
 returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.version, dirty.attempt, dirty.failures,
-    dirty.first_failed_at, dirty.last_error, dirty.resume, dirty.cycle, now(), due.is_adopted
+    dirty.first_failed_at, dirty.last_error, dirty.resume, dirty.cycle, now(), due.is_adopted,
+    (select jsonb_build_array(cycle.preview, coalesce((select fingerprint from preview_object
+        where (preview, kind, id) = (cycle.preview, dirty.kind, dirty.source_id)), ''))
+    from cycle where cycle.id = dirty.cycle and cycle.preview is not null)
 """
 _BY_LANE = _CLAIM.format(order="lane, not_before, marked_at")
 _OLDEST = _CLAIM.format(order="marked_at")
@@ -142,8 +146,7 @@ async def claim(
     parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "up_to_lane": up_to_lane}
     cursor = await connection.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
     claims = [_claim_from(row) for row in await cursor.fetchall()]
-    claims.sort(key=lambda one: (one.lane, one.kind != ObjectKind.USER, one.attempt))
-    return claims
+    return sorted(claims, key=lambda one: (one.lane, one.kind != ObjectKind.USER, one.attempt))
 
 
 async def claim_one(
@@ -162,23 +165,20 @@ async def claim_one(
             reasons = case when dirty.reasons @> excluded.reasons then dirty.reasons else dirty.reasons || excluded.reasons end
         where dirty.lease_until is null or dirty.lease_until < now()
         returning kind, source_id::text, lane, reasons, version, attempt, failures, first_failed_at, last_error,
-            resume, cycle, now(), true as is_adopted
+            resume, cycle, now(), true as is_adopted, null as pin
     """
     parameters = {
         "job": job, "kind": kind, "id": source_id, "owner": owner, "lease_seconds": lease_seconds, "cycle": cycle,
     }  # fmt: skip
-    cursor = await connection.execute(statement, parameters)
-    row = await cursor.fetchone()
+    row = await (await connection.execute(statement, parameters)).fetchone()
     return _claim_from(row) if row is not None else None
 
 
 def _claim_from(row: Sequence[Any]) -> Claim:
-    kind, source_id, lane, reasons, version, attempt, failures, first, error, resume, cycle, claimed_at, is_adopted = (
-        row
-    )
+    kind, source_id, lane, reasons, version, attempt, failures, first, error, resume, cycle, at, is_adopted, pin = row  # fmt: skip
     return Claim(
-        kind, source_id, lane, tuple(reasons), version, attempt, failures, first,
-        ShownError.from_json(error), Resume.from_json(resume), cycle, claimed_at, is_adopted,
+        kind, source_id, lane, tuple(reasons), version, attempt, failures, first, ShownError.from_json(error), Resume.from_json(resume),
+        cycle, at, is_adopted, None if pin is None else Pin(*pin),
     )  # fmt: skip
 
 
@@ -268,6 +268,8 @@ async def postpone(connection: Connection, job: str, postponed: Sequence[Postpon
             lease_owner = null, lease_until = null,
             not_before = case
                 when dirty.version <> mine.version then '-infinity'
+                when mine.resume -> 'isLeft' = 'true' and not exists (select from cycle
+                    where cycle.id = dirty.cycle and state = 'running' and preview is not null) then '-infinity'
                 when mine.resume ->> 'account' is not null and not exists (select from link
                     where link.job = dirty.job and link.kind = dirty.kind and link.target_id = mine.resume ->> 'account'
                         and link.source_id <> dirty.source_id and link.state <> 'tombstone'
@@ -285,16 +287,14 @@ async def postpone(connection: Connection, job: str, postponed: Sequence[Postpon
 
 
 def _row(one: Postponement) -> Row:
+    claim = one.claim
     return {
-        "kind": one.claim.kind,
-        "source_id": one.claim.source_id,
-        "attempt": one.claim.attempt,
-        "version": one.claim.version,
+        "kind": claim.kind, "source_id": claim.source_id, "attempt": claim.attempt, "version": claim.version,
         "not_before": one.not_before.value if isinstance(one.not_before, Due) else one.not_before,
         "failures": one.failures,
         "first_failed_at": one.first_failed_at,
         "last_error": one.error.as_json() if one.error is not None else None,
         "resume": one.resume.as_json(),
         "keeps_cycle": one.keeps_cycle,
-        "claimed_at": one.claim.claimed_at,
-    }
+        "claimed_at": claim.claimed_at,
+    }  # fmt: skip

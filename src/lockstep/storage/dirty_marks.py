@@ -188,6 +188,18 @@ async def make_slowed_due(connection: Connection, job: str) -> int:
     return cursor.rowcount
 
 
+async def make_left_due(connection: Connection, job: str) -> int:
+    """Make due all objects that wait for the end of a cycle which applied a preview. Returns how many. Call this when it has ended."""
+    cursor = await connection.execute(
+        _IN_ORDER.format(
+            which="job = %(job)s and resume -> 'isLeft' = 'true'",
+            change="not_before = '-infinity', resume = dirty.resume - 'isLeft'",
+        ),
+        {"job": job},
+    )
+    return cursor.rowcount
+
+
 async def forget_escrow(connection: Connection, job: str) -> int:
     """Remove failed objects without an account from the dirty set, so that they are not retried. Returns how many. Objects that changed
     since their failure stay.

@@ -43,10 +43,16 @@ class JobRow:
         Mapping[str, Any]
     ] = ()  # attributes that responses leave out: kind, path, mapping, answers, display, since
     read_at: datetime | None = None  # by the clock of the database
+    is_applying: bool = False  # whether a cycle applies a preview now
 
     @property
     def is_on(self) -> bool:
         return self.status == "on" and self.started
+
+    @property
+    def may_work(self) -> bool:
+        """Whether cycles may write: provisioning is on, or a preview is being applied."""
+        return self.is_on or self.is_applying
 
 
 _SELECT = """
@@ -55,7 +61,8 @@ select job.id, job.app::text, application.name as app_name, application.display_
     job.syncs_all, job.paused_at, job.paused_by, job.next_cycle_at, job.steady_at, job.last_probe_at, job.quarantine,
     coalesce((select jsonb_agg(jsonb_build_object('kind', kind, 'path', path, 'mapping', mapping,
         'answers', answers, 'display', display, 'since', first_at) order by kind, path)
-        from unkept_attribute where unkept_attribute.job = job.id), '[]') as unkept, clock_timestamp() as read_at
+        from unkept_attribute where unkept_attribute.job = job.id), '[]') as unkept, clock_timestamp() as read_at,
+    exists (select from cycle where cycle.job = job.id and state = 'running' and preview is not null) as is_applying
 from job
 join application on application.id = job.app
 left join config_version on config_version.job = job.id and config_version.version = job.config_version

@@ -39,6 +39,7 @@ class PreviewedObject:
     next_step: str
     target_id: str
     changes: Sequence[Mapping[str, Any]]
+    fingerprint: str = ""  # of the plan before guards apply; "" if the object could not be planned; not read again
 
     @property
     def title(self) -> str:
@@ -111,12 +112,12 @@ _WRITING = [action.value for action in WRITING]
 async def add(connection: Connection, preview: int, objects: Collection[PreviewedObject]) -> None:
     await connection.execute(
         """insert into preview_object (preview, rank, sort_name, id, kind, name, display_name, action, is_held, is_due, effects, code,
-            reason, next_step, target_id, changes)
+            reason, next_step, target_id, changes, fingerprint)
         select %(preview)s, rank, sort_name, id, kind, name, display_name, action, is_held, is_due,
-            array(select jsonb_array_elements_text(effects)), code, reason, next_step, target_id, changes
+            array(select jsonb_array_elements_text(effects)), code, reason, next_step, target_id, changes, fingerprint
         from jsonb_to_recordset(%(rows)s::jsonb) as given (rank smallint, sort_name text, id uuid, kind text, name text,
             display_name text, action text, is_held boolean, is_due boolean, effects jsonb, code text, reason text, next_step text,
-            target_id text, changes jsonb)""",
+            target_id text, changes jsonb, fingerprint text)""",
         {"preview": preview, "rows": as_rows(_row(one) for one in objects)},
     )
 
@@ -199,4 +200,5 @@ def _row(one: PreviewedObject) -> dict[str, Any]:
         "rank": one.rank, "sort_name": one.sort_name, "id": one.id, "kind": one.kind, "name": one.name, "display_name": one.display_name,
         "action": one.action, "is_held": one.is_held, "is_due": one.is_due, "effects": list(one.effects), "code": one.code,
         "reason": one.reason, "next_step": one.next_step, "target_id": one.target_id, "changes": list(one.changes),
+        "fingerprint": one.fingerprint,
     }  # fmt: skip

@@ -44,6 +44,9 @@ class PreviewRow:
     *difference* compares a complete preview with the complete one before it, and is None if that one no longer exists. `earlier` is the
     number of the earlier preview, `changed` the number of objects that are planned differently or are new, and `gone` the number of objects
     that only the earlier preview has.
+
+    Without *has_fingerprints*, an older version of Lockstep made the preview. *applied_by* is the newest cycle that applied it, and *left*
+    the number of objects that this cycle left because they had changed.
     """
 
     id: int
@@ -64,6 +67,10 @@ class PreviewRow:
     risks: Sequence[Mapping[str, Any]]
     error: Mapping[str, Any] | None
     difference: Mapping[str, int] | None = None
+    has_fingerprints: bool = False
+    applied_by: int | None = None
+    is_being_applied: bool = False
+    left: int = 0
 
     @property
     def is_under_way(self) -> bool:
@@ -93,7 +100,10 @@ _SELECT = """select preview.id, preview.job, preview.state, preview.started_by, 
     preview.attempts, preview.config_version, job.config_version as newest_version, preview.phase, preview.done, preview.total,
     preview.requests, preview.counts, preview.risks, preview.error,
     case when exists (select from preview as earlier where earlier.job = preview.job
-        and earlier.id = (preview.difference ->> 'earlier')::bigint) then preview.difference end as difference
+        and earlier.id = (preview.difference ->> 'earlier')::bigint) then preview.difference end as difference,
+    preview.has_fingerprints, (select max(id) from cycle where cycle.preview = preview.id) as applied_by,
+    exists (select from cycle where cycle.preview = preview.id and state = 'running') as is_being_applied,
+    (select count(*) from preview_left where preview_left.preview = preview.id) as left
     from preview join job on job.id = preview.job """
 
 
@@ -119,7 +129,8 @@ async def claim_due(
     await _end_lost_too_often(connection, lost_after=lost_after)
     cursor = await connection.execute(
         """update preview set state = 'running', owner = %(owner)s, beat_at = now(), attempts = attempts + 1, phase = '', done = 0,
-            total = 0, requests = 0, counts = '{}', config_version = (select config_version from job where job.id = preview.job)
+            has_fingerprints = true, total = 0, requests = 0,
+            counts = '{}', config_version = (select config_version from job where job.id = preview.job)
         where id = (select id from preview where (state = 'waiting' or (state = 'running' and beat_at < now() - %(lost)s))
             and (%(preview)s::bigint is null or id = %(preview)s) order by id limit 1 for update skip locked)
         returning id, job""",
@@ -224,11 +235,14 @@ async def remove(connection: Connection, preview: PreviewRow) -> None:
 
 
 async def remove_all_but_newest(connection: Connection, job: str, *, most: int) -> int:
-    """Remove the older previews of *job* that have ended, except the newest complete one. Returns how many."""
+    """Remove the older previews of *job* that have ended, except the newest complete one and one that is being applied. Returns how
+    many.
+    """
     cursor = await connection.execute(
         """delete from preview where job = %(job)s and ended_at is not null
             and id not in (select id from preview where job = %(job)s order by id desc limit %(most)s)
-            and id is distinct from (select max(id) from preview where job = %(job)s and state = 'done')""",
+            and id is distinct from (select max(id) from preview where job = %(job)s and state = 'done')
+            and not exists (select from cycle where cycle.preview = preview.id and cycle.state = 'running')""",
         {"job": job, "most": most},
     )
     return cursor.rowcount

@@ -33,7 +33,8 @@ class Resume:
     conflict. *did* names the action that settling found to have taken effect, as the counts of a cycle name it. *members_due* is true if
     the group's own account was processed and counted. *refused_members* are directory ids of members to send last. *refused_in* is the
     cycle that counted them. *is_about_references* is true if the object failed although its own account is in step. *account* is the
-    account of another object that caused the failure. *is_slowed* is true if the object waits for the end of a quarantine.
+    account of another object that caused the failure. *is_slowed* is true if the object waits for the end of a quarantine, *is_left* if it
+    waits for the end of a cycle that applies a preview.
     """
 
     stage: Stage = Stage.FRESH
@@ -46,6 +47,7 @@ class Resume:
     is_about_references: bool = False
     account: str = ""
     is_slowed: bool = False
+    is_left: bool = False
 
     @property
     def is_undecided(self) -> bool:
@@ -68,6 +70,7 @@ class Resume:
             "isAboutReferences": self.is_about_references,
             "account": self.account,
             "isSlowed": self.is_slowed,
+            "isLeft": self.is_left,
         }
 
     @classmethod
@@ -85,7 +88,16 @@ class Resume:
             is_about_references=stored.get("isAboutReferences", False),
             account=stored.get("account", ""),
             is_slowed=stored.get("isSlowed", False),
+            is_left=stored.get("isLeft", False),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The only plan that a cycle which applies *preview* may carry out for an object; none if the fingerprint is ""."""
+
+    preview: int
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

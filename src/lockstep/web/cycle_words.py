@@ -33,6 +33,7 @@ COUNTS: Sequence[tuple[str, str, str]] = (
     ("deleted", "Deleted", ""),
     ("unchanged", "Unchanged", ""),
     ("skipped", "Skipped", ""),
+    ("left", "Changed since the preview", "warn"),
     ("held", "Held", "quarantine"),
     ("failed", "Failing", "warn"),
 )
@@ -55,6 +56,8 @@ class CycleRow:
 
     @property
     def kind(self) -> str:
+        if self.cycle.preview is not None:
+            return f"Cycle of preview {self.cycle.preview}"
         return KINDS.get(self.cycle.kind, self.cycle.kind)
 
     @property

@@ -166,3 +166,30 @@ def test_stopping_without_a_preview_under_way_is_refused(connected: Lockstep, do
 
     assert (none.code, ended.code) == (5, 7)
     assert "has already ended" in ended.err
+
+
+def test_preview_is_applied_without_switching_provisioning_on(connected: Lockstep, documo: DocumoThere) -> None:
+    connected("preview", "documo")
+    connected("people", "set", upn("bo"), "givenName=Robert")
+
+    said = connected("preview", "documo", "--apply", "1")
+    left = connected("preview", "documo", "--left", "1", "-o", "json").json["left"]
+    status = connected("status", "documo", "-o", "json").json
+
+    assert said.code == 3, said
+    assert "Preview 1 was applied by cycle 1: 1 created." in said.out
+    assert "1 object changed since the preview and was left" in said.err and "lockstep start documo" in said.err
+    assert set(documo.users()) == {upn("anna")}
+    assert [(one["planned"]["name"], one["previewed"]["action"]) for one in left] == [(upn("bo"), "create")]
+    assert status["runningCycle"] is None
+
+
+def test_preview_of_another_configuration_is_not_applied(connected: Lockstep, documo: DocumoThere) -> None:
+    connected("preview", "documo")
+    connected("settings", "documo", "--interval", "20m")
+
+    said = connected("preview", "documo", "--apply", "1")
+
+    assert said.code == 7, said
+    assert "was changed since preview 1 was made" in said.err and "lockstep preview documo" in said.err
+    assert documo.users() == {}

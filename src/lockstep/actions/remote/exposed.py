@@ -14,6 +14,7 @@ from lockstep.actions import (
     activity,
     administrators,
     applications,
+    applied_previews,
     assignment_forecast,
     assignments,
     audit,
@@ -139,6 +140,7 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     passwords: ("new_sign_in_link",),
     person_passkeys: ("show_person_factors",),
     person_totp: ("remove_person_factor",),
+    applied_previews: ("apply_preview", "pages_of_left"),
     job_previews: ("begin_preview", "list_previews", "pages_of_objects", "stop_preview"),
     previews: ("expression_record", "preview"),
     provisioning: (

@@ -7,6 +7,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from lockstep.actions.applied_previews import LeftObject
 from lockstep.actions.job_previews import PreviewedObject, PreviewRow
 from lockstep.actions.rows.times import iso, iso_time
 from lockstep.wording import counted, in_markdown
@@ -41,6 +42,8 @@ class PreviewJson(TypedDict):
     *difference* compares a complete preview with the previous complete one, whose number is `earlier`. `changed` counts objects that are
     planned differently or are new, `gone` objects that only the previous preview has. *difference* is null if there is no previous preview,
     or if it is no longer kept.
+
+    *appliedBy* is the newest cycle that applied the preview, and *left* the number of objects that it left because they had changed.
     """
 
     id: int
@@ -59,6 +62,8 @@ class PreviewJson(TypedDict):
     risks: list[dict[str, Any]]
     error: dict[str, Any] | None
     difference: dict[str, int] | None
+    appliedBy: int | None
+    left: int
 
 
 class PreviewedObjectJson(TypedDict):
@@ -81,6 +86,18 @@ class PreviewedObjectJson(TypedDict):
     modifiedProperties: list[dict[str, Any]]
 
 
+class LeftObjectJson(TypedDict):
+    """*planned* is the new plan; *previewed* the one in the preview, or null if the preview lacks the object."""
+
+    planned: PreviewedObjectJson
+    previewed: PreviewedObjectJson | None
+
+
+def left_json(one: LeftObject) -> LeftObjectJson:
+    previewed = object_json(one.previewed) if one.previewed is not None else None
+    return {"planned": object_json(one.planned), "previewed": previewed}
+
+
 def preview_json(app: str, row: PreviewRow) -> PreviewJson:
     return {
         "id": row.id,
@@ -99,6 +116,8 @@ def preview_json(app: str, row: PreviewRow) -> PreviewJson:
         "risks": [dict(one) for one in row.risks],
         "error": dict(row.error) if row.error is not None else None,
         "difference": dict(row.difference) if row.difference is not None else None,
+        "appliedBy": row.applied_by,
+        "left": row.left,
     }
 
 

@@ -27,6 +27,7 @@ class CycleJson(TypedDict):
     requests: int
     counts: Mapping[str, int]
     error: Mapping[str, Any] | None
+    preview: int | None  # the preview that the cycle applies
 
 
 class ProgressJson(TypedDict):
@@ -136,6 +137,7 @@ def cycle_json(cycle: Cycle) -> CycleJson:
         "requests": cycle.requests,
         "counts": dict(cycle.counts),
         "error": cycle.error,
+        "preview": cycle.preview,
     }
 
 

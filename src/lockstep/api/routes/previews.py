@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from lockstep.actions import job_previews
+from lockstep.actions import applied_previews, job_previews
 from lockstep.actions.job_previews import PreviewFilter
-from lockstep.actions.rows.previews import ACTIONS, PreviewedObjectJson, PreviewJson, object_json, preview_json
+from lockstep.actions.rows.previews import (
+    ACTIONS,
+    LeftObjectJson,
+    PreviewedObjectJson,
+    PreviewJson,
+    left_json,
+    object_json,
+    preview_json,
+)
+from lockstep.actions.rows.provisioning import CycleJson, cycle_json
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, number, selected, words
 from lockstep.api.paging import Asking, Page, page
@@ -65,6 +74,27 @@ async def list_preview_objects(context: Asked, query: Asking, app: AppName, prev
     keys = {(one.kind, one.id): one.key for one in found}
     rows = [object_json(one) for one in found]
     return page(query, rows, lambda last: keys[last["kind"], last["id"]], count=count)
+
+
+@router.post("/applications/{app}/previews/{preview}/apply", status_code=202)
+async def apply_preview(context: Asked, request: Request, response: Response, app: AppName, preview: int) -> CycleJson:
+    """Begin a cycle that plans everyone again and writes only what is still planned exactly as in this preview. Works whether provisioning
+    is on or off. The rest is left for the next ordinary cycle: `GET .../left` lists it. Refused with 409 if the preview is incomplete,
+    older than 24 hours, or of another version of the configuration. The header Location has the address of the operation.
+    """
+    cycle = await applied_previews.apply_preview(context, app, preview)
+    response.headers.update({"Location": rooted(request, f"/operations/cycle-{cycle.id}"), **NEXT_LOOK})
+    return cycle_json(cycle)
+
+
+@router.get("/applications/{app}/previews/{preview}/left")
+async def list_left_objects(context: Asked, query: Asking, app: AppName, preview: int) -> Page[LeftObjectJson]:
+    """List the objects that the cycle which applied this preview has left, each with its old and its new plan."""
+    query.refuse_sort("kind")
+    selected(query.filter, ())
+    found = await applied_previews.list_left(context, app, preview, after=query.after(str) or "", limit=query.limit + 1)
+    rows = [left_json(one) for one in found]
+    return page(query, rows, lambda last: f"{last['planned']['kind']}:{last['planned']['id']}")
 
 
 @router.post("/applications/{app}/previews/{preview}/stop")

@@ -22,6 +22,7 @@ from lockstep.postgres.pool import Connection, transaction
 from lockstep.postgres.session_locks import session_lock
 from lockstep.storage import cycles, dirty_marks, instance, jobs, target_index, target_state
 from lockstep.storage.dirty import FULL_CYCLE_MARK, Claim
+from lockstep.storage.resume import Pin
 from lockstep.sync import application_health, notifying
 from lockstep.sync.cycle import judging, returned_leavers
 from lockstep.sync.cycle.indexing import read_index
@@ -69,7 +70,9 @@ async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> li
     if homeless:
         await dirty_marks.set_cycle(connection, job.id, homeless, cycle=cycle.id)
     await cycles.count(connection, cycle.id, total=len(new))
-    return [replace(claim, cycle=cycle.id) if claim.cycle is None else claim for claim in claims]
+    # What was previewed for an object is read when it is claimed in the cycle; until then nothing may be written to it.
+    pin = None if cycle.preview is None else Pin(cycle.preview)
+    return [replace(claim, cycle=cycle.id, pin=pin) if claim.cycle is None else claim for claim in claims]
 
 
 async def prepare(services: Services, job: Job, target: Target) -> bool:
@@ -132,12 +135,14 @@ async def _read_list(services: Services, job: Job, mapping: ObjectMapping, targe
     return True
 
 
-async def begin_initial(connection: Connection, job_id: str) -> cycles.Cycle:
-    """Replace a running cycle by an initial one. Once this is committed, changes in the directory mark this job's objects."""
+async def begin_initial(connection: Connection, job_id: str, *, preview: int | None = None) -> cycles.Cycle:
+    """Replace a running cycle by an initial one, which applies *preview* if that is given. Once this is committed, changes in the directory
+    mark this job's objects.
+    """
     await instance.lock_directory(connection)
     await cycles.cancel(connection, job_id, state="cancelled")
     await jobs.set_started(connection, job_id)
-    cycle, _ = await cycles.open_cycle(connection, job_id, "initial", phase="scope")
+    cycle, _ = await cycles.open_cycle(connection, job_id, "initial", phase="scope", preview=preview)
     return cycle
 
 
@@ -178,7 +183,8 @@ async def close(services: Services, job: Job) -> None:
             return
         await jobs.set_next_cycle(connection, job.id, interval_of(services, job))
         await target_state.forget_streaks(connection, job.id)  # the pauses have no effect any more: all work is done
-        woken = await judging.judge(connection, services, job, ended)
+        left = await dirty_marks.make_left_due(connection, job.id) if ended.preview is not None else 0
+        woken = await judging.judge(connection, services, job, ended) or left > 0
         if (row := await jobs.read_job(connection, job.id)) is not None:
             await notifying.report_after_cycle(connection, row, ended.id)
     log.info("cycle_ended", job=job.id, cycle=ended.id, kind=ended.kind, state=ended.state, counts=dict(ended.counts))

@@ -49,7 +49,7 @@ async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
     try:
         async with services.pool.connection() as connection:
             job = await services.read_job(connection, job_id)
-        if not job.row.is_on:
+        if not job.row.may_work:
             return
         try:
             target, settings = await services.open_target(job)
@@ -135,7 +135,7 @@ class Drain:
             await self._wait(quiet)
             async with self.services.pool.connection() as connection:
                 self.job = self.pipeline.job = await self.services.read_job(connection, self.job.id)
-            if not self.job.row.is_on:
+            if not self.job.row.may_work:
                 return False
         return True
 
@@ -185,7 +185,7 @@ class Drain:
             )
             # Read the job after the claim, so that its configuration includes every change that marked these rows.
             self.job = self.pipeline.job = await self.services.read_job(connection, self.job.id)
-            if not self.job.row.is_on or is_held(self.job.row.quarantine):
+            if not self.job.row.may_work or is_held(self.job.row.quarantine):
                 self.pipeline.stop_claiming = "paused"
                 await dirty.release(connection, self.job.id, claims)
                 return []

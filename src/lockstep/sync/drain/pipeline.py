@@ -25,7 +25,7 @@ from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.storage.target_state import TargetState
 from lockstep.sync import application_health
-from lockstep.sync.drain import answers, conflicts, members, sending, settled_outcomes
+from lockstep.sync.drain import answers, conflicts, members, pinning, sending, settled_outcomes
 from lockstep.sync.drain.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.drain.leases import Leases
 from lockstep.sync.drain.looks import Unreadable, look
@@ -225,7 +225,10 @@ class Pipeline:
         self._journal.hurry()
 
     async def sort_out(self, claim: Claim, planned: PlanResult) -> None:
-        """Check a plan against the guards and pass it on: to the journal if it writes, otherwise to the records."""
+        """Check a plan against an applied preview and the guards, and pass it on: to the journal if it writes, otherwise to the records."""
+        if (left := pinning.left(claim, planned)) is not None:
+            self.done(left)
+            return
         decisions = self._decisions.get(claim.attempt, NOTHING_DECIDED)
         planned = await self._guard.pass_or_hold(self.job, claim, planned, decisions)
         if planned.plan.action is Action.NONE and planned.has_members:
@@ -235,12 +238,9 @@ class Pipeline:
         elif sending.waits_for_another(claim, planned):
             self._look_again_soon(claim, planned, planned.plan.reason.text)
         else:
+            moment = self.services.moment()
             outcome = sending.planned_now(
-                claim,
-                planned,
-                moment=self.services.moment(),
-                change_id=new_id(),
-                initiated_by=self.initiated_by,
+                claim, planned, moment=moment, change_id=new_id(), initiated_by=self.initiated_by
             )
             if planned.has_members and outcome.is_done:
                 outcome = outcomes.with_members_due(outcome)

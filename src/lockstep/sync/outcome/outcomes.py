@@ -18,6 +18,7 @@ from lockstep.ports import Answer, Verdict
 from lockstep.storage.dirty import Claim, Due, Postponement
 from lockstep.storage.journal import JournalEntry, SettledOperation
 from lockstep.storage.log_record import LogRecord
+from lockstep.storage.preview_objects import PreviewedObject
 from lockstep.storage.references import WaitingReference
 from lockstep.storage.resume import Resume, ShownError, Stage
 from lockstep.storage.target_members import UnsureMember
@@ -38,6 +39,7 @@ COUNTED: Mapping[Action, str] = {
     Action.REFUSE: "failed",
     Action.HELD: "held",
 }
+LEFT = "left"  # counted for an object that is planned differently than in the preview that the cycle applies
 MOST_UNCERTAIN_LOOKS = 8  # after this many, with doubling pauses, an application that never answers counts as failed
 MOST_LOOKS_AGAIN = 4  # after this many in a row, an object that keeps conflicting counts as failed
 
@@ -69,6 +71,9 @@ class Outcome:
     more_counts: Mapping[str, int] = field(default_factory=dict)
     evidence: tuple[kept_values.Evidence, ...] = ()  # for each sent value: whether the application kept it
     is_logged: bool = False  # the failure has its log record already
+    left: PreviewedObject | None = (
+        None  # the new plan of an object that is planned differently than in an applied preview
+    )
 
     @property
     def is_done(self) -> bool:

@@ -22,6 +22,7 @@ from lockstep.storage import (
     journal,
     links,
     operations,
+    preview_left,
     provisioning_log,
     references,
     rejections,
@@ -142,6 +143,7 @@ async def _write(
         await dirty.postpone(connection, job.id, postponed)
     if freed:
         await dirty_marks.wake_for_accounts(connection, job.id, freed)
+    await _note_left(connection, ours)
     await _write_references(connection, job, ours)
     unsure = [member for one in ours for member in one.unsure_members]
     if unsure:
@@ -155,6 +157,16 @@ async def _write(
     if not (work := work_done(ours, records, ages)).is_empty:
         await activity.note_work(connection, job.id, work)
     await _count(connection, ours)
+
+
+async def _note_left(connection: Connection, ours: Sequence[Outcome]) -> None:
+    """Record what a cycle that applies a preview leaves. An object that was left before may be done now."""
+    pinned = [(one.claim.pin.preview, one) for one in ours if one.claim.pin is not None]
+    if left := [(preview, one.left) for preview, one in pinned if one.left is not None]:
+        await preview_left.add(connection, left)
+    for preview in {preview for preview, one in pinned if one.is_done}:
+        done = [one.claim for of, one in pinned if of == preview and one.is_done]
+        await preview_left.forget(connection, preview, done)
 
 
 def _matching(job: Job) -> list[str]:

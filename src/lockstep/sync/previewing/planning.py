@@ -24,7 +24,6 @@ from lockstep.engine.records import Account, Action, ObjectKind, SourceObject
 from lockstep.errors import LockstepError
 from lockstep.ports import TargetError, Verdict
 from lockstep.storage import preview_accounts
-from lockstep.storage.log_record import change_json
 from lockstep.storage.preview_objects import PreviewedObject, due_among
 from lockstep.storage.previews import ClaimedPreview
 from lockstep.sync.drain.guarding import still_undecided
@@ -33,6 +32,7 @@ from lockstep.sync.planning import index_reader, planner
 from lockstep.sync.planning.index_reader import IndexReader, SlicePages
 from lockstep.sync.planning.ownership import StoredOwnership
 from lockstep.sync.planning.planner import NotKnown, PlanResult, SliceFacts
+from lockstep.sync.planning.shown_plans import display_name, shown_plan
 from lockstep.sync.planning.unique_values import ImaginedClaims
 from lockstep.sync.previewing.reading import PacedReader
 from lockstep.sync.services import Job, Services
@@ -134,7 +134,7 @@ class SlicePlanner:
             text = f"Lockstep cannot plan this object because of a bug ({type(fault).__name__})."
             return PlannedObject(_not_planned(obj, "InternalError", text, "Report it.", is_due=is_due), None)
         checked = self._decided(known, found.plan)
-        return PlannedObject(_shown(obj, found, checked, is_due=is_due), found.plan)
+        return PlannedObject(_shown(found, checked, is_due=is_due), found.plan)
 
     async def _planned(
         self, known: SliceFacts, id: str, prepared: PreparedObject | None, pages: SlicePages, moment: Moment
@@ -157,26 +157,13 @@ class SlicePlanner:
         return hold_or_release(plan, self.counts, self.job.configuration)
 
 
-def _shown(obj: SourceObject, found: PlanResult, checked: Plan, *, is_due: bool) -> PreviewedObject:
+def _shown(found: PlanResult, checked: Plan, *, is_due: bool) -> PreviewedObject:
     plan = found.plan
     effects = [one.value for one in effects_of(plan, found.prepared.link)]
     if Effect.LOSES_ACCESS in effects and _is_privileged(found):
         effects.append(PRIVILEGED)
-    return PreviewedObject(
-        kind=obj.kind.value,
-        id=obj.id,
-        name=obj.display,
-        display_name=_display_name(obj),
-        action=plan.action.value,
-        is_held=checked.action is not plan.action,
-        is_due=is_due,
-        effects=effects,
-        code=checked.reason.code,
-        reason=checked.reason.text,
-        next_step=checked.reason.next_step,
-        target_id=plan.target_id or (plan.link_to.id if plan.link_to else ""),
-        changes=[change_json(change) for change in plan.changes],
-    )
+    shown = shown_plan(found, checked.reason, effects=effects, is_due=is_due)
+    return replace(shown, is_held=checked.action is not plan.action)
 
 
 def _is_privileged(found: PlanResult) -> bool:
@@ -194,12 +181,6 @@ def _is_privileged(found: PlanResult) -> bool:
 
 def _not_planned(obj: SourceObject, code: str, text: str, next_step: str, *, is_due: bool) -> PreviewedObject:
     return PreviewedObject(
-        obj.kind.value, obj.id, obj.display, _display_name(obj), Action.REFUSE.value, is_held=False, is_due=is_due, effects=[], code=code,
+        obj.kind.value, obj.id, obj.display, display_name(obj), Action.REFUSE.value, is_held=False, is_due=is_due, effects=[], code=code,
         reason=text, next_step=next_step, target_id="", changes=[],
     )  # fmt: skip
-
-
-def _display_name(obj: SourceObject) -> str:
-    """Return the object's display name, or "" if it is the same as the name shown."""
-    name = str(obj.attributes.get("displayName") or "")
-    return name if name != obj.display else ""

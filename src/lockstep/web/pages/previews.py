@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from lockstep.actions import job_previews, provisioning_pages
+from lockstep.actions.applied_previews import why_not_applied
 from lockstep.actions.context import Context
 from lockstep.actions.job_previews import KEPT, PreviewedObject, PreviewFilter, PreviewRow
 from lockstep.actions.permissions import Permission
@@ -58,7 +59,7 @@ class PreviewLine:
 
 @pages.get(HERE)
 async def show_newest(context: Context, request: Request) -> View:
-    return await _page(context, request)
+    return await page_of(context, request)
 
 
 @pages.post(HERE)
@@ -67,18 +68,18 @@ async def begin(context: Context, request: Request) -> Answer:
     try:
         row = await job_previews.begin_preview(context, name)
     except LockstepError as refused:
-        return await _page(context, request, refused=on_the_form(refused))
+        return await page_of(context, request, refused=on_the_form(refused))
     return Redirect(f"/apps/{name}/provisioning/preview/{row.id}")
 
 
 @pages.get(HERE + "/{preview}")
 async def show(context: Context, request: Request) -> View:
-    return await _page(context, request, number=_number(request))
+    return await page_of(context, request, number=preview_number(request))
 
 
 @pages.post(HERE + "/{preview}/stop")
 async def stop(context: Context, request: Request) -> Answer:
-    name, number = request.path_params["app"], _number(request)
+    name, number = request.path_params["app"], preview_number(request)
     try:
         await job_previews.stop_preview(context, name, number)
     except LockstepError as refused:  # it has just ended, and the page shows how
@@ -89,14 +90,14 @@ async def stop(context: Context, request: Request) -> Answer:
 @pages.post(HERE + "/{preview}/discard")
 async def discard(context: Context, request: Request) -> Answer:
     name = request.path_params["app"]
-    row = await job_previews.discard_preview(context, name, _number(request))
+    row = await job_previews.discard_preview(context, name, preview_number(request))
     return Redirect(f"/apps/{name}/provisioning/preview", notice=f"Preview {row.id} was discarded. Nothing was written")
 
 
 @pages.get(HERE + "/{preview}/download/{file}")
 async def download(context: Context, request: Request) -> Answer:
     name, file = request.path_params["app"], request.path_params["file"]
-    row = await job_previews.show_preview(context, name, _number(request))
+    row = await job_previews.show_preview(context, name, preview_number(request))
     wanted = _filter(request)
     if wanted.differs_from is not None:
         # Checked before the headers: a file that has begun cannot say that the earlier preview is gone.
@@ -142,7 +143,7 @@ async def _markdown(context: Context, app: str, row: PreviewRow, wanted: Preview
         yield "".join(f"{markdown_line(one)}\n" for one in page).encode()
 
 
-async def _page(
+async def page_of(
     context: Context, request: Request, *, number: int | None = None, refused: LockstepError | None = None
 ) -> View:
     setup = await provisioning_pages.show_setup(context, request.path_params["app"], with_people=False)
@@ -163,6 +164,7 @@ async def _page(
         "is_without_worker": row is not None
         and row.is_under_way
         and await job_previews.is_without_worker(context, place.name, row.id),
+        "not_applied": why_not_applied(row, place.name, context.now()) if row is not None else None,
     }
     if row is not None:
         model |= await _objects(context, request, place, row)
@@ -260,7 +262,7 @@ def _filter(request: Request) -> PreviewFilter:
     )
 
 
-def _number(request: Request) -> int:
+def preview_number(request: Request) -> int:
     return _as_number(request.path_params["preview"])
 
 

@@ -1,0 +1,15 @@
+"""A preview can be applied: a cycle writes only what is still planned as previewed, and lists what it leaves.
+
+Previews that were made before have no fingerprints, so they cannot be applied.
+"""
+
+from __future__ import annotations
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0060"
+down_revision = "0059"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)

@@ -1,0 +1,72 @@
+"""The objects that a cycle left because they were planned differently than in the preview that it applied, with both plans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_id, as_rows
+from lockstep.storage.dirty import Claim
+from lockstep.storage.preview_objects import PreviewedObject
+
+
+@dataclass(frozen=True, slots=True)
+class LeftObject:
+    """One object that was left: *planned* is its new plan, *previewed* the one in the preview, or None if the preview lacks the object."""
+
+    planned: PreviewedObject
+    previewed: PreviewedObject | None
+
+    @property
+    def key(self) -> str:
+        """The place in the list, from which the next page continues."""
+        return f"{self.planned.kind}:{self.planned.id}"
+
+
+async def begin(connection: Connection, preview: int) -> None:
+    """Forget what an earlier cycle left."""
+    await connection.execute("delete from preview_left where preview = %s", (preview,))
+
+
+async def add(connection: Connection, left: Sequence[tuple[int, PreviewedObject]]) -> None:
+    """Record the objects that are left, each with the number of the preview. Nothing is recorded for a preview that was removed."""
+    rows = as_rows(
+        {"preview": preview, "kind": one.kind, "id": one.id, "planned": asdict(one)} for preview, one in left
+    )
+    await connection.execute(
+        """insert into preview_left (preview, kind, id, planned)
+        select given.preview, kind, given.id, planned
+        from jsonb_to_recordset(%s::jsonb) as given (preview bigint, kind text, id uuid, planned jsonb)
+        where exists (select from preview where preview.id = given.preview)
+        on conflict (preview, kind, id) do update set planned = excluded.planned, left_at = now()""",
+        (rows,),
+    )
+
+
+async def forget(connection: Connection, preview: int, done: Sequence[Claim]) -> None:
+    """Remove objects that the cycle has done after all."""
+    await connection.execute(
+        """delete from preview_left using jsonb_to_recordset(%s::jsonb) as given (kind text, id uuid)
+        where preview = %s and preview_left.kind = given.kind and preview_left.id = given.id""",
+        (as_rows({"kind": one.kind, "id": one.source_id} for one in done), preview),
+    )
+
+
+async def read_page(connection: Connection, preview: int, *, after: str = "", limit: int) -> list[LeftObject]:
+    """Return one page of the objects that were left. *after* is the `key` of the last object on the previous page."""
+    kind, _, identifier = after.partition(":")
+    cursor = await connection.execute(
+        """select left_.planned, case when old.id is not null then to_jsonb(old) - array['preview', 'rank', 'sort_name'] end
+        from preview_left as left_
+        left join preview_object as old on (old.preview, old.kind, old.id) = (left_.preview, left_.kind, left_.id)
+        where left_.preview = %s and (left_.kind, left_.id) > (%s, coalesce(%s::uuid, '00000000-0000-0000-0000-000000000000'))
+        order by left_.kind, left_.id limit %s""",
+        (preview, kind, as_id(identifier), limit),
+    )
+    return [LeftObject(_object(new), _object(old) if old else None) for new, old in await cursor.fetchall()]
+
+
+def _object(stored: dict[str, Any]) -> PreviewedObject:
+    return PreviewedObject(**stored)

@@ -1,0 +1,44 @@
+"""Leave what a preview has not shown: while a preview is applied, a plan is carried out only if it equals the previewed one. Pure.
+
+An object that is left keeps its dirty row. It becomes due when the cycle has ended, however it ends, and the next cycle writes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lockstep.engine.decisions.fingerprints import fingerprint
+from lockstep.engine.records import Action
+from lockstep.storage.dirty import Claim, Due, Postponement
+from lockstep.storage.resume import ShownError
+from lockstep.sync.outcome import outcomes
+from lockstep.sync.outcome.outcomes import LEFT, Outcome
+from lockstep.sync.planning.planner import PlanResult
+from lockstep.sync.planning.shown_plans import shown_plan
+
+_CHANGES_NOTHING = frozenset({Action.NONE, Action.SKIP, Action.REFUSE})
+CHANGED = ShownError("ChangedSincePreview", "Planned differently than in the preview that is being applied")
+MEMBERS = ShownError("NotPreviewed", "Its members are not part of the preview that is being applied")
+
+
+def left(claim: Claim, planned: PlanResult) -> Outcome | None:
+    """Return the outcome of an object that is left, or None if the plan may be carried out. Members of groups are never part of a preview,
+    so they are left too.
+    """
+    plan = planned.plan
+    if claim.pin is None:
+        return None
+    if plan.action in _CHANGES_NOTHING:
+        if plan.action is not Action.NONE or not planned.has_members:
+            return None
+        counted = "" if claim.members_due else outcomes.COUNTED[Action.NONE]
+        return Outcome(claim, counted=counted, postponed=_until_the_end(claim, MEMBERS), requests=planned.requests)
+    if fingerprint(plan, planned.prepared.mapping) == claim.pin.fingerprint:
+        return None
+    shown, postponed = shown_plan(planned, plan.reason), _until_the_end(claim, CHANGED)
+    return outcomes.with_names(Outcome(claim, counted=LEFT, left=shown, postponed=postponed, requests=planned.requests))
+
+
+def _until_the_end(claim: Claim, why: ShownError) -> Postponement:
+    resume = replace(claim.resume, is_left=True)
+    return Postponement(claim, Due.NEVER, resume, why, claim.failures, claim.first_failed_at)
