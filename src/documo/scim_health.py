@@ -1,5 +1,5 @@
-"""The state of a directory's connection: the time of its last request, the usual interval between its requests, and the attributes of a
-user that it writes.
+"""The state of a directory's connection: the time of its last request, the usual interval between its requests, and the user attributes
+that it writes.
 """
 
 from __future__ import annotations

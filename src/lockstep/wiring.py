@@ -276,7 +276,8 @@ def _refuse_unfinished_restore(data: Path) -> None:
 def _refuse_unfinished_key(settings: Settings) -> None:
     if settings.key is None and (settings.data / NEXT_KEY).exists():
         raise conflict(
-            "The encryption key is being replaced, or that did not finish", next_step="Finish it: lockstep key rotate"
+            "The encryption key is being replaced, or a replacement was interrupted",
+            next_step="Finish it: lockstep key rotate",
         )
 
 

@@ -37,7 +37,7 @@ def events() -> None:
     default="",
     help="Audience of the tokens (claim aud); default: the URL, or the stream's name if it is polled.",
 )
-@click.option("--name", default="", help="Name of the stream, such as its purpose.")
+@click.option("--name", default="", help="Name of the stream, for example its purpose.")
 @account_option
 @data_option
 @output_option

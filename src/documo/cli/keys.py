@@ -37,7 +37,7 @@ def keys() -> None:
 
 @keys.command()
 @account_option
-@click.option("--name", default="", help="Name of the key, such as its purpose.")
+@click.option("--name", default="", help="Name of the key, for example its purpose.")
 @click.option("--member", default="", metavar="EMAIL", help="Member who owns the key.")
 @click.option(
     "--role",
@@ -124,7 +124,7 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: DocumoSe
 )  # fmt: skip
 @click.option("--subject", metavar="ID", help="Accept only tokens whose sub, appid or azp is this ID.")
 @click.option("--any-subject", is_flag=True, help="Accept every application of the issuer.")
-@click.option("--name", default="", help="Name of the trust, such as its purpose.")
+@click.option("--name", default="", help="Name of the trust, for example its purpose.")
 @click.option("--member", default="", metavar="EMAIL", help="Member on whose behalf the tokens act.")
 @click.option(
     "--scope",

@@ -150,7 +150,7 @@ def undelete(member: str, account: str | None, settings: DocumoSettings) -> None
 
 @members.command()
 @click.argument("member")
-@click.option("--email", help="Also changes the name for signing in.")
+@click.option("--email", help="Also changes the name that the member signs in with.")
 @click.option("--given-name")
 @click.option("--family-name")
 @click.option("--phone")

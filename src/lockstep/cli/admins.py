@@ -176,7 +176,7 @@ def enable(email: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove(email: str, yes: bool, output: Output) -> None:
-    """Remove an administrator with all sessions and personal tokens.
+    """Remove an administrator, end their sessions and delete their personal tokens.
 
     \b
     lockstep admins remove anna@contoso.com

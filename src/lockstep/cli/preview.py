@@ -150,12 +150,12 @@ def _filter(app: str, row: PreviewRow, only: str | None) -> PreviewFilter:
     if row.state == PreviewState.STOPPED:
         raise conflict(
             f"Preview {row.id} of {app} was stopped, and only complete previews are compared",
-            next_step=f"Make another one: {command}",
+            next_step=f"Make another preview: {command}",
         )
     if row.difference is None:
         raise not_found(
-            f"Preview {row.id} of {app} has nothing to compare with: no complete preview was made before it, or that one is not kept",
-            next_step=f"Make another one, which is compared with this one: {command}",
+            f"Preview {row.id} of {app} has nothing to compare with: no earlier preview was completed, or it has been deleted",
+            next_step=f"Make another preview, which will be compared with this one: {command}",
         )
     return PreviewFilter(differs_from=row.difference["earlier"])
 

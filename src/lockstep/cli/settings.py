@@ -48,7 +48,7 @@ class Threshold(click.ParamType[dict[str, int]]):
     "--deletion-threshold",
     type=Threshold(),
     metavar="NUMBER|%",
-    help="Hold more disables and deletes than this: 500, 20% or 500,20% (0 = no limit).",
+    help="Hold disables and deletes above this limit: 500, 20% or 500,20% (0 = no limit).",
 )
 @click.option(
     "--members-per-patch",

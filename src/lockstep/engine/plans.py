@@ -1,5 +1,5 @@
 """The plan: what should happen to one object in one application, and why. It includes the desired account, the steps, and the effects
-that guards limit.
+that are limited by guards.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decide to which addresses Lockstep may connect. Pure.
 
-The text of a URL is checked first, and the resolved address when connecting. So a name that resolves to a forbidden address later is
-refused too. Only listed places may have private addresses or be used without TLS.
+The text of a URL is checked first, and the resolved address is checked for every connection. So a name is also refused if it resolves to
+a forbidden address only later. Only listed places may have private addresses or be used without TLS.
 """
 
 from __future__ import annotations

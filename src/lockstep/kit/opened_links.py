@@ -1,4 +1,4 @@
-"""Ask before a one-time link ends the session of somebody else who is signed in in the same browser.
+"""Ask before a one-time link ends the session of somebody else in the same browser.
 
 The confirmation contains the id of that session, so nobody can send around a link that is already confirmed.
 """

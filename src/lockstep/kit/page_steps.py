@@ -18,7 +18,9 @@ ELSEWHERE = "the command line of the server"
 
 
 class PageSteps:
-    """The pages of a product that correspond to its commands. *pages* maps the words of a command after *program* to its page."""
+    """The pages of a product that correspond to its commands. *pages* maps each command, without *program*, to its
+    page.
+    """
 
     def __init__(self, program: str, pages: Mapping[str, str]) -> None:
         self._pages = dict(pages)

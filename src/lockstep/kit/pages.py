@@ -152,8 +152,8 @@ def pages_in(package_name: str) -> list[PageRoute[Any]]:
 def on_the_form(refused: LockstepError) -> LockstepError:
     """Return *refused* if the form should show the error. Use it in the handler: `return _form(..., refused=on_the_form(refused))`.
 
-    Raises *refused* again if no other input in the form can help, such as a missing permission, a required password or an internal error.
-    Such an error is shown on a separate page.
+    Raises *refused* again if other input would not help, for example after a missing permission, a required password or an internal error.
+    It is then shown on a separate page.
     """
     if refused.kind in _NOT_ABOUT_THE_FORM:
         raise refused

@@ -205,7 +205,7 @@ async def _opened(server: LdapServer) -> _Link:
             return _Link(*await asyncio.open_connection(str(place[0]), server.port, ssl=context, server_hostname=name))
         except OSError as failure:
             failures.append(failure)
-    raise failures[0] if failures else OSError("The name has no address")
+    raise failures[0] if failures else OSError("The host name has no address")
 
 
 async def _encrypted(link: _Link, server: LdapServer) -> _Link:

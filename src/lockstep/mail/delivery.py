@@ -123,7 +123,7 @@ class _Dialogue:
                 raise
             else:
                 return opened
-        raise failures[0] if failures else OSError("The name has no address")
+        raise failures[0] if failures else OSError("The host name has no address")
 
     async def _greeted(self, client: SMTP) -> None:
         server = self._server

@@ -14,8 +14,8 @@ from lockstep.scim.values import exact_key
 
 
 class Elements:
-    """The values of a multi-valued attribute while values are added. Equal values are found by key, so the cost of many
-    additions is linear.
+    """The values of a multi-valued attribute, to which values are being added. Equal values are found by key, so adding n values takes
+    time in proportion to n.
     """
 
     def __init__(self, elements: Iterable[Any], attribute: Attribute) -> None:

@@ -20,7 +20,8 @@ from lockstep.storage.batches import Row, as_rows, only_row
 class HoldReason:
     """Why a write waits for approval. *guard* and *reason* belong to the guard; *why* and *cause* are the plan's own reason and cause.
 
-    *effects* are the effects that guards limit, as pairs of code and value. A later plan with the same effects counts as the same write.
+    *effects* are the effects that are limited by guards, as pairs of code and value. A later plan with the same effects counts as
+    the same write.
     """
 
     guard: GuardCode

@@ -140,7 +140,7 @@ async def touched_by_group_names(connection: Connection, edges: Sequence[Edge]) 
 
 
 async def touched_by_assignment(connection: Connection, app: str, kind: str, principal: str) -> list[Hit]:
-    """Find the people who get access through an assignment of *principal*, and the group itself if the job provisions groups."""
+    """Find the people who get access if *principal* is assigned. If it is a group and the job provisions groups, find it too."""
     return await _hits(
         connection,
         f"""with reached as (

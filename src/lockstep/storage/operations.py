@@ -79,7 +79,7 @@ async def mark_forgotten(connection: Connection) -> list[str]:
 class HeldPlan:
     """A plan that a guard held, whether or not it has been approved since. *sentence* and *details* are the guard's reason.
 
-    *effects* are the effects that guards limit; rows written by older versions have none.
+    *effects* are the effects that are limited by guards; rows written by older versions have none.
     """
 
     action: Action

@@ -68,7 +68,7 @@ class PreviewFilter:
     """Which objects of a preview to read. An empty field matches all objects.
 
     *action* is an action, `held` for objects whose write would be held, or `writes` for objects to which something would be written.
-    *search* is a part of the name, or the beginning of the account's id. *effect* is an effect that guards limit.
+    *search* is a part of the name, or the beginning of the account's id. *effect* is an effect that are limited by guards.
 
     *differs_from* is the number of an earlier preview of the same application. It selects objects that are missing there, or that have a
     different action, reason code, account, changes or `is_held` there; a changed name does not count. The caller checks that the earlier

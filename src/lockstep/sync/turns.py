@@ -29,7 +29,7 @@ DATABASE_LOST = (psycopg.Error, PoolTimeout, OSError)
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The clock that turns use, in seconds. Tests replace it."""
+    """The clock used for taking turns, in seconds. Tests replace it."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

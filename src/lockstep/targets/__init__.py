@@ -1,1 +1,1 @@
-"""Adapters for applications: SCIM over the one HTTP client for outgoing requests, and the ways to test a connection."""
+"""Adapters for applications: the SCIM target, and the ways to test a connection."""

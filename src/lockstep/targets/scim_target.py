@@ -1,4 +1,4 @@
-"""Read and write one application over SCIM 2.0: implements `ports.Target` with the one HTTP client.
+"""Read and write one application over SCIM 2.0. Implements `ports.Target`.
 
 This module chooses the requests, in the forms that the application understands; `scim_sender` sends them. No request is repeated here: the
 caller first checks its effect, then decides whether to repeat it.

@@ -51,7 +51,7 @@ class SearchGate:
         return self._running.get(tenant_id, 0)
 
     def load(self) -> tuple[int, int]:
-        """The numbers of running and of waiting searches, of all accounts together."""
+        """The total numbers of running and waiting searches, over all accounts."""
         return sum(self._running.values()), sum(self.waiting(tenant_id) for tenant_id in self._queues)
 
     async def _wait(self, tenant_id: int) -> None:

@@ -70,7 +70,7 @@ async def leave_by_email(
 
 
 def no_provider(email: str) -> LockstepError:
-    """The error for an email whose domain no account uses for single sign-on."""
+    """The error if no account uses the domain of this email address for single sign-on."""
     if not email.strip():
         return invalid(
             "The email is missing", next_step="Enter your work email; its domain leads to your company's sign-in page"

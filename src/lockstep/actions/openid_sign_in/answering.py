@@ -49,7 +49,7 @@ _MOST_PAIRS, _LONGEST = 40, 4_096
 
 @dataclass(frozen=True, slots=True)
 class OpenidSignInFirst:
-    """The result that the person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
+    """Result: the person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
 
     *sealed* is the encrypted request, for `resume`, accepted only from the browser with the secret *browser*. *name* is the user name that
     the application expects, or "".
@@ -63,7 +63,7 @@ class OpenidSignInFirst:
 
 @dataclass(frozen=True, slots=True)
 class ResponseToApplication:
-    """The result that the browser must be sent to *url* with the response. If there are *fields*, the browser posts them as a form."""
+    """Result: the browser must be sent to *url* with the response. If there are *fields*, the browser posts them as a form."""
 
     app: str
     url: str = field(repr=False)

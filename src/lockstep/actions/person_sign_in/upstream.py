@@ -66,8 +66,8 @@ async def come_back(
     """Finish a sign-in. *answer* has the parameters that the provider added to the address, and *cookie* is the cookie that the browser
     kept. *replaces* is the secret of the browser's previous session, which ends.
 
-    Raises LockstepError if the answer does not belong to the cookie or was used before. The message of every other refusal is the same; the
-    log has the reason.
+    Raises LockstepError if the answer does not belong to the cookie or was used before. All other refusals have the same message; the log
+    has the reason.
     """
     await lockout.admit(context.recording, "", address=visitor.address, now=context.now())
     begun = await federated.begun_with(context, cookie, answer)

@@ -38,7 +38,7 @@ from lockstep.storage.session_applications import SessionApplication
 
 @dataclass(frozen=True, slots=True)
 class SignInFirst:
-    """The result that the person must sign in before the request can be answered. *again* is true if somebody is signed in, but the
+    """Result: the person must sign in before the request can be answered. *again* is true if somebody is signed in, but the
     application asks for a new sign-in (ForceAuthn).
     """
 
@@ -47,7 +47,7 @@ class SignInFirst:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationStart:
-    """The result that the browser must open *url*, where the application itself begins the sign-in."""
+    """Result: the browser must open *url*, where the application starts the sign-in."""
 
     app: str
     url: str
@@ -55,7 +55,7 @@ class ApplicationStart:
 
 @dataclass(frozen=True, slots=True)
 class ResponseForm:
-    """The result that the browser must post *fields* to *url*, where the application receives the response."""
+    """Result: the browser must post *fields* to *url*, where the application receives the response."""
 
     app: str
     url: str
@@ -64,7 +64,7 @@ class ResponseForm:
 
 @dataclass(frozen=True, slots=True)
 class NotAssigned:
-    """The result that the person has no access to the application. If *is_off* is true, nobody has access. *contact* names somebody to ask
+    """Result: the person has no access to the application. If *is_off* is true, nobody has access. *contact* names somebody to ask
     for access, or is "".
     """
 

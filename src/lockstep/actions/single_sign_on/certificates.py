@@ -194,6 +194,6 @@ def _chosen(known: list[CertificateRow], thumbprint: str, app: str) -> Certifica
     if not known:
         raise not_found(f"{app} has no signing certificate", next_step=f"Create one: lockstep sso certs new {app}")
     raise not_found(
-        f'Not exactly one certificate of {app} begins with "{thumbprint[:40]}"',
+        f'{len(found) or "No"} certificates of {app} begin with "{thumbprint[:40]}"',
         next_step=f"Use one of: {', '.join(one.thumbprint for one in known)}",
     )

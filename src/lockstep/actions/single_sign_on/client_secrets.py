@@ -96,7 +96,7 @@ async def remove_client_secret(context: Context, app: str, secret: str) -> list[
         matching = [one for one in known if begins and one.id.startswith(begins)]
         if len(matching) != 1:
             raise not_found(
-                f'Not exactly one client secret of {found.display_name} begins with "{secret[:40]}"',
+                f'{len(matching) or "No"} client secrets of {found.display_name} begin with "{secret[:40]}"',
                 next_step=f"See: lockstep sso secrets list {found.name}",
             )
         await client_secrets.delete_secret(connection, found.id, matching[0].id)

@@ -76,8 +76,8 @@ class ApplicationSso:
 
 
 async def facts_of(context: Context, app_id: str, *, origin: str = "") -> ApplicationSso:
-    """Return the single sign-on of the application with this id or name. *origin* is used as the public address of Lockstep until one is
-    stored.
+    """Return the single sign-on settings of the application with this id or name. *origin* is used as the public address of Lockstep
+    until one is stored.
 
     Raises LockstepError for an unknown application.
     """

@@ -73,8 +73,8 @@ def _version(changed_at: datetime | None) -> str:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_sign_on(context: Context, app: str, *, origin: str = "") -> SignOnView:
-    """Return the single sign-on of the application. *origin* is the address at which the caller reached Lockstep; it is used until a public
-    address is stored.
+    """Return the single sign-on settings of the application. *origin* is the address at which the caller reached Lockstep; it is used until
+    a public address is stored.
     """
     async with context.reading() as connection:
         return await read_view(context, connection, await find_application(connection, app), origin=origin)

@@ -97,7 +97,7 @@ class _Reader:
             self._at = begin + found.end() - len("or")
             raise self._error(
                 "`or` is not part of a filter",
-                next_step='Use --filter twice: one matching filter is enough. Quote a value that contains "or"',
+                next_step='Write two filters, each with its own --filter: only one of them has to match. Quote a value that contains "or"',
             )
         return bare.strip() or None
 

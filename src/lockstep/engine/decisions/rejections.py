@@ -32,8 +32,9 @@ class Rejection:
 
 
 def guarded_effects(plan: Plan) -> Effects:
-    """Return the effects of *plan* that guards limit. For a held plan, these are the effects of the write that is held. Two writes with
-    equal effects count as the same write.
+    """Return the effects of *plan* that are limited by guards. For a held plan, these are the effects of the write that is held.
+
+    Two writes with equal effects count as the same write.
     """
     return frozenset(_effects(replace(plan, action=plan.held_action) if plan.held_action is not None else plan))
 

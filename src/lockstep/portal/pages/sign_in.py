@@ -90,7 +90,7 @@ async def show_signed_out(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/myapps/link/{secret}", is_public=True)
 async def show_link(context: PortalContext, request: Request) -> Answer:
-    """Show the form. If somebody else is signed in in this browser, ask first, because the link replaces their session."""
+    """Show the form. If this browser is signed in as somebody else, ask first, because the link replaces that session."""
     owner = await passwords.owner_of_link(context.actions, request.path_params["secret"])
     given = request.query_params.get(INSTEAD_OF, "")
     return _question(context, request, owner, given) or _link_form(request, owner, given)

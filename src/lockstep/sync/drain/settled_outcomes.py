@@ -113,8 +113,8 @@ def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wai
 
 
 def _planned_next(claim: Claim, settlement: Settlement) -> Postponement:
-    """Plan the object next, at once. The number of looks is kept, so that an object whose operations never succeed is not planned in an
-    endless loop.
+    """Postpone the object so that it is planned at once. The counter *looks* is kept, so that an object whose operations never succeed is
+    not planned in an endless loop.
     """
     actions = [operation.action for operation, _ in settlement.done]
     did = next((COUNTED[action] for action in COUNTED if action.value in actions), "")

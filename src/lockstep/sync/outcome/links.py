@@ -1,4 +1,4 @@
-"""Build the link after a plan was carried out: the base and the references that cannot be set yet.
+"""Build the link that is stored after a plan has been carried out: its base, and the references that cannot be set yet.
 
 The base contains what is known to have been accepted: the sent values, replaced by the returned ones where the response has them. A value
 that is missing from the response is not an empty value.

@@ -106,7 +106,7 @@ def record_of_members(
 
 
 def _action(plan: Plan) -> str:
-    """Return Entra's word for the action. A held loss of access is a staged delete."""
+    """Return Entra's word for the action. If a write that ends access is held, the word is `stagedDelete`."""
     if plan.action is Action.HELD and (plan.held_action is None or plan.held_by is GuardCode.LOSSES):
         return "stagedDelete"
     return _ACTIONS.get(plan.held_action or plan.action, "other")

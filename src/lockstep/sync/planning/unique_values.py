@@ -123,7 +123,7 @@ async def _next_free(choice: UniqueChoice, values: set[tuple[str, str]], is_in_u
 
 
 def taken_by(choices: Iterable[UniqueChoice]) -> TakenValues:
-    """Return the taken values for the engine: every candidate except the chosen one."""
+    """Return the values that the engine must treat as taken: every candidate except the chosen one."""
     return {choice.attribute: frozenset(choice.candidates) - {choice.chosen} for choice in choices}
 
 

@@ -137,7 +137,7 @@ async def step_up(context: Context, request: Request) -> Answer:
 
 @pages.get("/invitations/{secret}", is_public=True)
 async def show_invitation(context: Context, request: Request) -> View:
-    """Show the form. If somebody else is signed in in this browser, ask first, because the link replaces their session."""
+    """Show the form. If this browser is signed in as somebody else, ask first, because the link replaces that session."""
     given = request.query_params.get(INSTEAD_OF, "")
     return await _question(context, request, given) or await _invitation_page(context, request, given=given)
 

@@ -167,7 +167,7 @@ async def _page(
         tab=TAB,
         subtab=SUBTAB,
         parents=parents_of(view),
-        lead="Filters narrow the scope of the application. All clauses of a filter must match (AND); one matching filter is enough (OR).",
+        lead="Filters narrow the scope of the application. All clauses of a filter must match (AND), but only one filter has to (OR).",
         copy_as=CopyAs(command=f"lockstep scope show {app}{option}", api=f"/api/v1/applications/{app}/scope"),
         status=status,
     )

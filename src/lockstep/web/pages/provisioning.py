@@ -43,7 +43,7 @@ RESETS: Sequence[tuple[ResetScope, str, str]] = (
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """One step of setting provisioning up."""
+    """One step in setting up provisioning."""
 
     label: str
     text: str

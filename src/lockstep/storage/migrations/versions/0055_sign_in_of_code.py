@@ -1,4 +1,4 @@
-"""Which record of the sign-in log an authorization code belongs to."""
+"""Store with each authorization code which record of the sign-in log it belongs to."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
