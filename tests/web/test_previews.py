@@ -261,6 +261,19 @@ async def test_preview_is_applied_on_its_page_and_what_changed_is_listed(
     assert {one["userName"] for one in application.resources.values()} == {upn("bo"), upn("cy")}
 
 
+async def test_page_of_an_applied_preview_that_left_nothing_offers_no_list(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    here = await made(centre, admin)
+
+    await admin.post(f"{here}/apply")
+    await drained(centre)
+    after = await admin.get(here)
+
+    assert "Nothing was left" in after.text
+    assert "Show what was left" not in after.text
+
+
 async def test_page_says_before_the_click_that_the_configuration_was_changed(
     centre: Centre, admin: Browser, application: ScriptedScim
 ) -> None:
