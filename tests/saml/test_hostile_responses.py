@@ -33,6 +33,7 @@ NOT_OF_RESPONSES = {
     FaultCode.CERTIFICATE_UNREADABLE,
     FaultCode.KEY_REFUSED,
     FaultCode.METADATA_UNUSABLE,
+    FaultCode.USED_BEFORE,
 }
 
 
