@@ -32,7 +32,9 @@ async def lockstep_states(visitor: Visitor, up: Up) -> AsyncIterator[str]:
     await visitor.go("/apps/documo/provisioning/preview")
     await page.get_by_role("button", name=re.compile("Make a preview|Preview again")).click()
     await page.get_by_role("button", name="Discard").wait_for()
-    yield urlsplit(page.url).path
+    yield (preview := urlsplit(page.url).path)
+    await visitor.go(f"{preview}/left")
+    yield f"{preview}/left"
 
     await _fail_to_sign_in(visitor)
     await visitor.go("/logs/sign-ins")
