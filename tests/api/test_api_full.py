@@ -57,8 +57,8 @@ NEVER_DONE = {
     "create_group", "upload_file", "roll_signing_keys",
     # Nothing with the name in the request is there.
     "remove_attribute", "remove_outbound", "remove_role", "show_run", "unassign", "end_session", "remove_factor",
-    # The preview of the example has ended.
-    "stop_preview",
+    # The preview of the example has ended, and the configuration was changed after it.
+    "stop_preview", "apply_preview",
     # The application of the example signs people in with SAML.
     "add_client_secret", "remove_client_secret",
     # No mail server is set up, and no message was given up.

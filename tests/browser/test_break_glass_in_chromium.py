@@ -112,6 +112,6 @@ async def test_security_warns_of_a_signer_certificate_near_its_end(chrome: Brows
 
         await expect(ada.page.get_by_text("The signer certificate expires soon")).to_be_visible()
         await expect(
-            ada.page.get_by_text("Add the new one of your identity provider under Configure SSO")
+            ada.page.get_by_text("Add the new certificate of your identity provider under Configure SSO")
         ).to_be_visible()
         assert await faults_here(ada, "certificate-ends") == [] and ada.said == []
