@@ -108,8 +108,8 @@ def _checked(rule: AccessRule, action: Action) -> Action:
 
 
 async def needs_also(context: Context, permission: Permission, *, app: str) -> None:
-    """Declare that the action needs a second *permission* for some values of its parameters. The action itself checks the second
-    permission, before it changes anything.
+    """Check a second *permission*, which the action needs only for some values of its parameters. Raises LockstepError if it is missing.
+    The action calls this before it changes anything.
     """
     async with context.recording() as connection:
         await require_application(context, connection, app, permission)

@@ -118,7 +118,7 @@ async def sign_in_for_token(
 
 @open_to_all
 async def revoke_this_token(context: Context, token: str) -> TokenRow:
-    """Delete the token with the secret *token*. The bearer of a token may always delete that token. Raises LockstepError if the token is
+    """Delete the token whose secret is *token*. The bearer of a token may always delete that token. Raises LockstepError if the token is
     unknown.
     """
     async with context.recording() as connection:
@@ -140,8 +140,8 @@ async def list_tokens(context: Context) -> list[TokenRow]:
 
 @needs(Permission.TOKENS_WRITE)
 async def revoke_token(context: Context, token: str) -> TokenRow:
-    """Delete the token with the id *token*, which is refused from then on. Raises LockstepError if the token does not exist, or if it
-    belongs to another administrator and the caller may revoke only their own tokens.
+    """Delete the token with the id *token*; requests with that token are refused from then on. Raises LockstepError if the token does not
+    exist, or if it belongs to another administrator and the caller may revoke only their own tokens.
     """
     async with context.recording() as connection:
         row = await store.read_token(connection, token.strip())
@@ -158,8 +158,8 @@ async def _delete(connection: Connection, row: TokenRow, *, actor: str) -> None:
 
 
 def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> tuple[str, ...]:
-    """Return *scopes* sorted in the order of the permissions. Raises LockstepError if a scope is unknown, or is not among *able*, the
-    permissions of the token's owner.
+    """Return *scopes* in the order in which `Permission` lists them. Raises LockstepError if *scopes* is empty, and if a scope is unknown
+    or is not among *able*, the permissions of the token's owner.
     """
     if not scopes:
         raise invalid("A token needs at least one scope", next_step="For example: --scope applications.read")

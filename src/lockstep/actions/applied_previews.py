@@ -1,6 +1,6 @@
-"""Apply a preview: a cycle plans everyone again and writes only what is still planned exactly as previewed.
+"""Apply a preview: a cycle plans everyone again, and writes only the objects whose plan is still exactly as previewed.
 
-The rest is left. It stays due, so the next ordinary cycle writes it; while provisioning is off, nothing does.
+All other objects are left out. They stay due, so the next ordinary cycle writes them; while provisioning is off, nothing writes them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ OLDEST = timedelta(hours=24)  # a preview that ended earlier is not applied
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def apply_preview(context: Context, app: str, number: int) -> Cycle:
-    """Begin the cycle that applies the preview, and return it without waiting for its end. A running cycle ends; what it has not done stays
-    due. Works whether provisioning is on or off, and does not switch it on.
+    """Begin the cycle that applies the preview, and return it without waiting for its end. This ends a cycle that is running; the objects
+    that it has not processed stay due. Works whether provisioning is on or off, and does not switch it on.
 
     Raises LockstepError if the preview cannot be applied (`why_not_applied`), if the application is in quarantine or has no credentials, or
     after a restore until all sources have been read again.
@@ -54,7 +54,7 @@ async def apply_preview(context: Context, app: str, number: int) -> Cycle:
 
 
 def why_not_applied(preview: PreviewRow, app: str, now: datetime) -> LockstepError | None:
-    """Return the error that applying the preview raises now, or None if it can be applied."""
+    """Return the error that `apply_preview` raises now because of the preview itself, or None if the preview can be applied."""
     again = f"Make a new preview: lockstep preview {app}"
     if preview.is_under_way or preview.state != PreviewState.DONE:
         state = "still being made" if preview.is_under_way else "incomplete"
@@ -83,8 +83,8 @@ def why_not_applied(preview: PreviewRow, app: str, now: datetime) -> LockstepErr
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_left(context: Context, app: str, number: int, *, after: str = "", limit: int = 100) -> list[LeftObject]:
-    """Return one page of the objects that the newest application of the preview left, with both plans. *after* is the `key` of the last
-    object on the previous page. Raises LockstepError if the application has no preview with this number.
+    """Return one page of the objects that were left out when the preview was last applied, each with the previewed and the new plan.
+    *after* is the `key` of the last object on the previous page. Raises LockstepError if the application has no preview with this number.
     """
     async with context.reading() as connection:
         await find_preview(connection, app, number)
@@ -93,7 +93,7 @@ async def list_left(context: Context, app: str, number: int, *, after: str = "",
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def pages_of_left(context: Context, app: str, number: int) -> AsyncIterator[list[LeftObject]]:
-    """Yield all objects that were left, page by page. Raises the errors of `list_left`."""
+    """Yield all objects that were left out when the preview was last applied, page by page. Raises the errors of `list_left`."""
     after = ""
     while True:
         page = await list_left(context, app, number, after=after, limit=PAGE)

@@ -1,7 +1,7 @@
-"""Forecast an assignment: how many people would get an account, and who of them already has one in the application.
+"""Forecast an assignment: how many people would get an account, and which of them already have one in the application.
 
 The assignment is made in a transaction that is rolled back, and the application is only read. At most `MOST_LOOKED_UP` people are looked
-up, by the matching attributes; the result says how many were.
+up, by the matching attributes. The result contains the number of people who were looked up.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ class FoundAccount:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentForecast:
-    """The effect of an assignment on *application*: it would add people, *total* in number.
+    """The effect of an assignment: the number of people that it would add to *application* (*total*), and the accounts that they already
+    have (*found*).
 
-    Their accounts were looked up in the application, for *looked_up* of them with a result; *found* are the accounts that exist. *is_asked*
-    is true if a lookup was requested. *problem* says why some people were not looked up.
+    *looked_up* counts the people whose account Lockstep already knew, and those that it looked up in the application. *is_asked* is false
+    if people could be looked up but no lookup was requested. *problem* says why some people were not looked up.
     """
 
     application: str
@@ -62,7 +63,7 @@ class AssignmentForecast:
 
     @property
     def sentence(self) -> str:
-        """A sentence such as "Will add 3 people, 1 already exists in Documo"."""
+        """Return a sentence such as "Will add 3 people, 1 already exists in Documo"."""
         if not self.total:
             return f"Will add no people to {self.application}"
         added, app, number = f"Will add {counted(self.total, 'person')}", self.application, len(self.found)
@@ -74,7 +75,7 @@ class AssignmentForecast:
 
     @property
     def limits(self) -> str:
-        """Say who was not looked up and why; "" if everybody was."""
+        """Say how many people were looked up and why the others were not; "" if everybody was looked up."""
         if self.looked_up == self.total:
             return ""
         who = f"Only {self.looked_up:,} of them were looked up" if self.looked_up else "They were not looked up"
@@ -98,8 +99,8 @@ async def forecast_assignment(
     role: str | None = None,
     looks_up: bool = True,
 ) -> AssignmentForecast:
-    """Return who would be added by this assignment. Nothing is written, in Lockstep or in the application. The application is read only if
-    *looks_up* is true.
+    """Return how many people this assignment would add, and which of them already have an account. Nothing is written, in Lockstep or in
+    the application. The application is read only if *looks_up* is true.
 
     Raises LockstepError, with suggestions, for an unknown name or role.
     """

@@ -1,5 +1,5 @@
-"""Operations that continue after their request was answered. The caller who started one can read its progress and, for a day, its result
-or error.
+"""Operations that continue after their request was answered. The caller who started an operation can read its progress and, for a day after
+its end, its result or error.
 
 An operation runs in the process that accepted it. If that process dies, the operation counts as failed. No other process continues it,
 because only the caller knows whether it is still wanted.
@@ -86,7 +86,7 @@ async def begin_task(
     context: Context, tasks: BackgroundTasks, name: TaskName, work: Work, *, explain: Explain
 ) -> TaskRow:
     """Start *work* with the permissions of the caller, and return without waiting for it. If the work fails, *explain* converts the error
-    to the form in which it is shown.
+    to the form in which it is shown. Raises LockstepError if the process is already running the maximum number of operations.
     """
     tasks.require_room()
     task = str(uuid.uuid4())
@@ -142,7 +142,7 @@ async def _run(context: Context, task: str, work: Work, explain: Explain) -> Non
 
 
 async def _beat(context: Context, task: str, seen: list[Progress]) -> None:
-    """Record the progress while the operation runs. This also shows that its process is alive."""
+    """Record the progress at intervals, until cancelled. Each record also shows that the process of the operation is alive."""
     while True:
         await asyncio.sleep(_BEAT_SECONDS)
         phase, done, fraction = (str(seen[0].kind), seen[0].read, seen[0].fraction) if seen else ("", 0, None)

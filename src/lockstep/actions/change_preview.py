@@ -1,7 +1,7 @@
 """Preview a change of an application's configuration: who would get, change or lose an account, with the new values for some people.
 
-The change is made in a transaction that is rolled back. Every person and group that the change could affect is planned before and after it.
-The application is not contacted. A person whose account exists there but is not linked is therefore shown as created.
+The change is made in a transaction that is rolled back. Every person and group that the change could affect is planned both without and
+with the change. The application is not contacted. A person whose account exists there but is not linked is therefore shown as created.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ForeseenObject:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenAction:
-    """The people and groups for whom the change leads to the same action. *total* counts all of them, even those that are not listed."""
+    """The people and groups to which the change makes the same thing happen. *total* counts all of them, even those that are not listed."""
 
     action: Action
     sign: str

@@ -43,7 +43,7 @@ Resolve = Callable[[str], Secret | None]
 
 
 def no_secrets(_: str) -> Secret | None:
-    """Refuse every reference to a secret. Used on a server, where a file from a caller must not be able to read the server's files."""
+    """Return no secret for any reference. Used on a server, where a file from a caller must not be able to read the server's files."""
     return None
 
 
@@ -220,7 +220,9 @@ async def _secret_change(
 
 
 async def _looked_at_again(connection: Connection, app: ApplicationRow, spec: Mapping[str, Any]) -> int:
-    """Estimate how many objects are re-evaluated after a change of the configuration: those in scope, or those with an account."""
+    """Estimate how many objects are re-evaluated after a change of the configuration: the number of people in scope or the number of links,
+    whichever is higher. Returns 0 if provisioning was never started, or if the change does not affect decisions.
+    """
     if not app.started or not set(spec.get("provisioning", {})) - NOT_DECIDING:
         return 0
     if app.syncs_all or spec["provisioning"].get("scope") == "all":

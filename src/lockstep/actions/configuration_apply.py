@@ -53,12 +53,12 @@ async def apply_configuration(
     most_removals: int = MOST_REMOVALS,
     restores: int | None = None,
 ) -> ConfigurationPlan:
-    """Make the changes that *documents* describe, and return them. *prune* removes what the documents do not contain.
+    """Make the changes that *documents* describe, and return them. With *prune*, also remove everything that the documents do not contain.
 
     A call that would remove more than *most_removals* items is refused, because a truncated file looks like one that removes everything.
-    *expected* are the changes that an administrator has seen and accepted. *restores* is the version of the configuration that the
-    documents are, if they are one; the history and the audit log say so. Raises LockstepError and changes nothing if the changes are no
-    longer the expected ones (conflict), or if a secret is missing.
+    *expected* are the changes that an administrator has seen and accepted. If the documents are an earlier version of the configuration,
+    *restores* is the number of that version, which the history and the audit log then mention. Raises LockstepError and changes nothing if
+    the changes are no longer the expected ones (conflict), or if a secret is missing.
     """
     await ask_ldap(context, documents, resolve)
     async with context.together() as all_or_nothing:

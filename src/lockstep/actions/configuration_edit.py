@@ -123,9 +123,9 @@ async def plan_text(context: Context, edited: EditedText) -> TextPlan:
 async def apply_text(
     context: Context, edited: EditedText, *, mark: str, restores: int | None = None
 ) -> ConfigurationPlan:
-    """Apply the text: all changes, or none. *mark* identifies the plan that the administrator has seen and confirmed. Raises LockstepError
-    (conflict) if applying the text would make other changes than that plan. *restores* is the version of the configuration that the text
-    is, if it is one.
+    """Apply the text: all changes, or none. *mark* identifies the plan that the administrator has seen and confirmed. If the text is an
+    earlier version of the configuration, *restores* is the number of that version. Raises LockstepError (conflict) if applying the text
+    would make other changes than the plan showed.
     """
     documents = await asyncio.to_thread(_documents, edited)
     async with context.together() as one:

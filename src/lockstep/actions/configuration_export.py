@@ -72,14 +72,16 @@ async def export_everything(context: Context) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _StoredApplication:
-    """The document of an application. *digest* changes with the document; None if there is no digest."""
+    """The document of an application. *digest* changes whenever the document changes; it is None if no digest is known."""
 
     document: ConfigDocument
     digest: bytes | None
 
 
 def _written(documents: Sequence[ConfigDocument], apps: Sequence[_StoredApplication]) -> str:
-    """Return the text of all these documents. The texts of the applications written last are kept."""
+    """Return the text of all these documents. Reuses the cached texts of applications that have not changed, and caches the newest
+    MOST_KEPT texts.
+    """
     texts = [write_documents([document]) for document in documents]
     for app in apps:
         text = _TEXTS.pop(app.digest, None) or write_documents([app.document])

@@ -15,9 +15,9 @@ from lockstep.configuration.unsent_mail import file_notes
 class DocumentPlan:
     """The changes that one document makes. *spec* has the new values of the sections that differ, *current* the values in force.
 
-    *is_gone* is true for an application or source that no file contains although the files describe the whole organisation; pruning
-    removes it. *looked_at_again* estimates how many objects are re-evaluated after saving. Only values that differ are then written to
-    the application.
+    *is_gone* is true for an application or source that no file contains although the files describe the whole organisation; pruning removes
+    it. *looked_at_again* estimates how many objects are re-evaluated after saving. Re-evaluation writes only values that differ to the
+    application.
     """
 
     document: ConfigDocument

@@ -103,7 +103,9 @@ async def ask_ldap(context: Context, documents: Sequence[ConfigDocument], resolv
 
 @needs(Permission.ORGANISATION_WRITE)
 async def apply_ldap(context: Context, plan: DocumentPlan, resolve: Resolve) -> None:
-    """Store the directory, and whether people sign in with it. Raises LockstepError if somebody changed it since it was planned."""
+    """Store the directory, and whether people sign in with it. Raises LockstepError if the directory was changed after the plan was
+    made.
+    """
     changed = {one.place for one in plan.changes if one.place.partition(".")[0] == SECTION}
     if not changed:
         return
@@ -135,7 +137,9 @@ def _change(section: Mapping[str, Any], password: Secret | None) -> LdapChange:
 
 
 def _given(document: ConfigDocument, resolve: Resolve, before: LdapDirectory | None) -> Secret | None:
-    """Return the password that the file refers to; None to keep the stored one. Raises LockstepError if there is neither."""
+    """Return the password that the file refers to, or None if the stored password is kept. Raises LockstepError if the file gives no
+    password and the stored password was entered for another server or bind DN.
+    """
     reference = document.spec[SECTION].get(PASSWORD)
     password = resolve(reference) if reference else None
     if password is None and not _belongs(before, document.spec[SECTION]):

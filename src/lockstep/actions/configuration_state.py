@@ -34,7 +34,9 @@ _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
 
 @dataclass(frozen=True, slots=True)
 class StoredAssignments:
-    """The assignments of an application: groups first. *digest* changes with *users*; it is None if they changed while they were read."""
+    """The assignments of an application, groups first. *digest* changes whenever *users* change; it is None if the assignments changed
+    while they were read.
+    """
 
     groups: Sequence[Json] = ()
     users: Sequence[Json] = ()
@@ -154,7 +156,9 @@ async def name_of_group(connection: Connection, group_id: str, display_name: str
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The assignments of an application as they are kept: *groups* as rows, because their names depend on other groups, *users* as JSON."""
+    """The assignments of an application in the form in which they are cached. *users* are JSON. *groups* are rows, because the name of a
+    group in a file depends on the names of other groups.
+    """
 
     groups: Sequence[AssignmentRow]
     users: Sequence[Json]
@@ -163,7 +167,9 @@ class _Rows:
 
 @dataclass
 class _KeptRows:
-    """The assignments read last, by application and digest, at most MOST_KEPT. Few of them change between two exports."""
+    """A cache of the assignments of applications, by application and digest, with at most MOST_KEPT entries. Between two exports, the
+    assignments of few applications change.
+    """
 
     kept: dict[tuple[str, str], _Rows]
 

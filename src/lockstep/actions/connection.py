@@ -121,8 +121,11 @@ async def _candidates(
     context: Context, services: Services, app: str, tenant_url: str | None, secret_token: Secret | None,
     authentication: Authentication | None,
 ) -> tuple[bool, TargetSettings | None, TargetSettings | None]:  # fmt: skip
-    """Return whether the stored token would be replaced or sent to another server. Also return two settings for opening the application:
-    one with the new credentials and one with the stored ones.
+    """Return whether a readable token is stored, and two settings with which to open the application: with the new credentials, and with
+    the stored ones.
+
+    The first settings are None if the new credentials are incomplete, the second if no readable token is stored. Raises LockstepError if
+    the new credentials are invalid, or if the stored token would be used for another authentication method.
     """
     url = checked_url(tenant_url) if tenant_url is not None else None
     async with context.reading() as connection:

@@ -36,7 +36,8 @@ _TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """The effects of a change on the people and groups of one application: for each effect, the affected names and a text.
+    """The effects of a change on the people and groups of one application: for each effect, the names of the affected objects, and a text
+    if it is the same for all of them.
 
     *findings* are the mistakes that the change introduces in the mappings that disable and enable accounts.
     """
@@ -65,7 +66,9 @@ class _Undo(Exception):
 
 
 class _Noted(Exception):
-    """Raised inside the transaction if deletions were noted instead of made. *deletion* is None if it was not the only change."""
+    """Raised inside the transaction if deletions were noted instead of made. *deletion* is the noted deletion, or None if the change
+    consists of more than this one deletion.
+    """
 
     def __init__(self, deletion: Deletion | None) -> None:
         super().__init__()
@@ -75,7 +78,9 @@ class _Noted(Exception):
 async def consented(
     context: Context, work: Work[Answer], agree: Callable[[Sequence[Consequences]], None], *, named: int = 0
 ) -> tuple[Answer, list[Consequences]]:
-    """Do *work*. If its consequences for an application need consent, call *agree* with them first; *agree* raises an error to refuse."""
+    """Do *work*, and return its result with its consequences. If the consequences for an application need consent, call *agree* first,
+    which raises an error to refuse. *named* is the number of people that the administrator named (`Consequences.needs_consent`).
+    """
     found = await foresee(context, work)
     if any(one.needs_consent(named) for one in found):
         agree(found)
@@ -100,7 +105,9 @@ async def foresee(context: Context, work: Work[object], *, report: Report = lamb
 
 
 async def _rehearsed(context: Context, work: Work[object], rehearsal: Rehearsal) -> list[ForeseenJob]:
-    """Raises _Noted if *work* noted deletions instead of making them."""
+    """Do *work* in a transaction that is rolled back, and return its effects on each job and kind of object. Raises _Noted if *work* noted
+    deletions instead of making them.
+    """
     after: dict[tuple[str, ObjectKind], Found] = {}
     marked: dict[str, dict[ObjectKind, list[str]]] = {}
     candidates: dict[str, Job] = {}
@@ -150,7 +157,7 @@ async def _whole(
     after: dict[tuple[str, ObjectKind], Found],
     now: Mapping[str, Job] | None = None,
 ) -> None:
-    """Plan all objects of the jobs whose configuration the change touches."""
+    """Plan all objects of the jobs *whole*, whose configuration the change touches, and add the effects to *after*."""
     for job_id in whole:
         job = candidates[job_id]
         before = (now or {}).get(job_id, job)

@@ -101,7 +101,7 @@ class Deletion:
 @dataclass(slots=True)
 class Rehearsal:
     """A change that is made only to see its effects and is then rolled back. *whole_jobs* are the jobs whose configuration the change
-    touches. *deletions* are the deletions that were noted instead of made, or None if they must be made.
+    touches. *deletions* are the deletions that were noted instead of made. If *deletions* is None, deletions are made like other changes.
     """
 
     whole_jobs: set[str] = field(default_factory=set)
@@ -160,7 +160,7 @@ class Context:
     elsewhere: Elsewhere | None = None
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
-        """Return a connection for reading. Everything that is read through it is read in one transaction."""
+        """Return a connection for reading. Everything that is read through this connection is read in one transaction."""
         return self._transaction()
 
     @asynccontextmanager
@@ -186,7 +186,9 @@ class Context:
             yield connection
 
     def only_notes(self, deletion: Deletion) -> bool:
-        """Note *deletion* if this is a rehearsal that plans it without making it. Returns False if the caller must make it."""
+        """If this is a rehearsal that only notes deletions, note *deletion* and return True. Otherwise return False: the caller must then
+        make the deletion.
+        """
         if self.rehearsal is None or self.rehearsal.deletions is None:
             return False
         self.rehearsal.deletions.append(deletion)

@@ -103,7 +103,9 @@ async def _circumstances(connection: Connection, job: Job, obj: SourceObject) ->
 
 
 async def _nested(connection: Connection, job: Job, obj: SourceObject) -> list[str]:
-    """Say that members of nested groups do not count, if that is why the person is not assigned."""
+    """Return a sentence for each nested group of which the person is a member, if such groups do not count and the person is therefore not
+    assigned.
+    """
     if job.configuration.nested_groups or job.configuration.scope is Scope.ALL:
         return []
     return [

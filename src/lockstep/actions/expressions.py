@@ -28,10 +28,12 @@ async def evaluate(
     now: datetime | None = None,
     taken: Sequence[str] = (),
 ) -> tuple[ExplainedExpression, tuple[str, ...]]:
-    """Return the value of *expression* and of each of its parts, and notes on names that are not attributes of people. If a part fails, it
-    says why. *attributes* override the attributes of the person *user*. *taken* are the values that are already in use in the application.
-    Raises ExpressionError if the expression does not compile. Raises LockstepError if the person is unknown or, with a person, if an
-    attribute is unknown.
+    """Return the value of *expression* and of each of its parts. A part that fails contains the reason. Also return notes on names that are
+    not attributes of people.
+
+    *attributes* override the attributes of the person *user*. *taken* are the values that are already in use in the application. Raises
+    ExpressionError if the expression does not compile. Raises LockstepError if the person is unknown. If *user* is given, also raises
+    LockstepError for an unknown attribute.
     """
     record = dict(await expression_record(context, user, app)) if user else {}
     record |= attributes

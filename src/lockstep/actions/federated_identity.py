@@ -30,8 +30,10 @@ class Identity:
 
 
 def identity_in(claims: Mapping[str, Any], *, issuer: str, provider: str, trusts_email: bool) -> Identity:
-    """Return the person that *claims* describe. If *trusts_email* is true, an address without any statement about its verification is
-    accepted, and so is a preferred user name. Raises LockstepError if there is no acceptable address.
+    """Return the person that *claims* describe. Raises LockstepError if there is no acceptable e-mail address.
+
+    If *trusts_email* is true, an address is accepted even if the provider does not say whether it is verified, and so is a preferred user
+    name.
     """
     subject = claims["sub"]
     email = _text(claims.get("email")) or (_text(claims.get("preferred_username")) if trusts_email else "")
@@ -79,7 +81,7 @@ def has_claim(claims: Mapping[str, Any], claim: str) -> bool:
 
 
 def was_left_out(claims: Mapping[str, Any], claim: str) -> bool:
-    """Whether the provider left out *claim* because it has too many values (Entra calls this overage)."""
+    """Whether the provider left out *claim* because the claim has too many values (Entra calls this overage)."""
     names = claims.get("_claim_names")
     return isinstance(names, Mapping) and claim in names
 

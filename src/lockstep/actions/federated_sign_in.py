@@ -47,7 +47,7 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class CompletedSignIn:
-    """The session, which is new or has got a new secret, and the address of the page to show next."""
+    """The result of a sign-in: a new session, or the stepped-up session with a new secret, and the address of the page to show next."""
 
     signed_in: SignedIn
     next_page: str
@@ -82,9 +82,10 @@ class BegunSignIn:
 async def begin(
     context: Context, *, redirect_uri: str, next_page: str, session_secret: str = "", again: bool = False
 ) -> Departure:
-    """Begin an attempt. Returns the provider's address; from there the browser comes back to *redirect_uri*. *session_secret* is the secret
-    of the session to step up. With *again*, the provider asks for the credentials again even without a session to step up. Raises
-    LockstepError if single sign-on is not configured, the provider cannot be reached, or the session has ended.
+    """Begin an attempt. Returns the provider's address, from which the browser later returns to *redirect_uri*.
+
+    *session_secret* is the secret of the session to step up. With *again*, the provider asks for the credentials even if there is no
+    session to step up. Raises LockstepError if single sign-on is not configured, the provider cannot be reached, or the session has ended.
     """
     session = (await caller_or_refusal(context, session_secret)).session if session_secret else ""
     client, _ = await read_client(context)
@@ -105,10 +106,11 @@ async def finish(
     device: str = "",
     address: str = "",
 ) -> CompletedSignIn:
-    """Finish an attempt. *answer* has the parameters that the provider added to the address, *cookie* is the cookie of the browser.
-    *session_secret* is the secret of the browser's present session, which ends if a new session begins. Raises LockstepError if the answer
-    does not belong to the cookie, was used before or is not accepted, and if the person has no role. A failed attempt counts as a failed
-    sign-in from the network address *address*.
+    """Finish an attempt. *answer* has the parameters that the provider added to the address; *cookie* is the cookie of the browser.
+    *session_secret* is the secret of the browser's present session, which ends if a new session begins.
+
+    Raises LockstepError if the answer does not belong to the cookie, was used before or is not accepted, and if the person has no role. A
+    failed attempt counts as a failed sign-in from the network address *address*.
     """
     await admit(context, "", address=address)
     begun = await begun_with(context, cookie, answer)

@@ -99,7 +99,9 @@ async def _require_running(connection: Connection, job: str) -> None:
 
 
 async def _tell_of_trouble(context: Context, connection: Connection, job: str, told: str) -> str:
-    """Report why nothing is sent while the application does not respond, once for each reason. Returns the last message."""
+    """If the application does not respond, report why nothing is sent, unless *told* is already that message. Returns the last reported
+    message.
+    """
     state = await target_state.read_state(connection, job)
     message = str((state.trouble or {}).get("message", ""))
     if message and message != told:

@@ -1,7 +1,8 @@
-"""Forecasts that take longer than a page may: a process computes them in the background, and pages show the progress until they are ready.
+"""Forecasts that take too long to be computed while a page loads. A process computes them in the background, and pages show the progress
+until the result is ready.
 
-They are kept in memory only. A page that asks for a forecast of which this process knows nothing begins it again. The event loop cancels
-what is running when the process ends.
+Forecasts are kept in memory only. If a page asks for a forecast that this process does not have, the process begins a new one. When the
+process ends, the event loop cancels the running forecasts.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Report = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Forecast:
-    """A forecast that was begun. *done* of *total* objects are planned; both are 0 until the total is known."""
+    """A running or finished forecast. *done* of *total* objects are planned; both are 0 until the total is known."""
 
     began_at: datetime
     done: int = 0
@@ -30,14 +31,14 @@ class Forecast:
         self.done, self.total = done, total
 
     async def is_ready(self, *, within_seconds: float) -> bool:
-        """Wait for the result, but no longer than *within_seconds*."""
+        """Wait for the result, but no longer than *within_seconds*. Returns whether the forecast has ended."""
         await asyncio.wait({self.task}, timeout=within_seconds)
         return self.task.done()
 
 
 @dataclass(slots=True)
 class Forecasts:
-    """The forecasts of this process, by who asked and for what: the oldest are dropped when there are more than MOST_KEPT."""
+    """The forecasts of this process, by caller and subject. If there are more than MOST_KEPT, the oldest are dropped."""
 
     _kept: dict[tuple[str, str], Forecast] = field(default_factory=dict)
 
@@ -50,8 +51,8 @@ class Forecasts:
         now: datetime,
         anew: bool = False,
     ) -> Forecast:
-        """Return the running or fresh forecast of *what*, or begin one. With *anew*, a finished one is computed again. A forecast that
-        failed is returned once, so that its error is shown, and then begun again.
+        """Return the running or fresh forecast of *what* for the caller *who*, or begin a new one. With *anew*, do not reuse a finished
+        forecast. A forecast that failed is returned once, so that its error is shown, and is not reused afterwards.
         """
         found = self._kept.get((who, what))
         if found is not None and not found.task.done():
@@ -71,6 +72,6 @@ class Forecasts:
 
 
 def _seen(task: asyncio.Task[Any]) -> None:
-    """Mark a failure as handled, although maybe no page asks for the result any more."""
+    """Retrieve the error of a failed forecast, because there may be no page that still asks for the result."""
     if not task.cancelled():
         task.exception()

@@ -1,8 +1,8 @@
-"""Plan the people and groups that a deletion affects, before and after it, without making it.
+"""Plan the people and groups that a deletion would affect, with and without the deletion. The deletion itself is not made.
 
-The objects are planned slice by slice. A slice of members of deleted groups is read once more in a transaction in which these groups are
-deleted, and which is rolled back before the slice is planned. So other changes of the directory wait for one read at most, however many
-people a source has.
+The objects are planned slice by slice. If a slice contains members of deleted groups, the slice is read a second time in a transaction that
+deletes these groups. That transaction is rolled back before the slice is planned, so other changes of the directory wait for one read at
+most, however many people a source has.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Found = dict[str, tuple[str, dict[Effect, str]]]  # by object id: its name, and 
 @dataclass(slots=True)
 class ForeseenJob:
     """The effects on objects of one kind in one job, with the change (*after*) and without it (*before*). *job_before* is the job without
-    the change; None if there would be none.
+    the change; None if the job does not exist without it.
     """
 
     job: Job
@@ -80,7 +80,7 @@ async def foresee_deletion(context: Context, deletion: Deletion, report: Report)
 
 
 async def effects_among(known: SliceFacts, job: Job, moment: Moment) -> Found:
-    """Return the effects of the plans of *known*. Objects without an effect are left out."""
+    """Plan the objects in *known*, and return the effects. Objects without an effect are left out."""
     found: Found = {}
     for number, (source_id, obj) in enumerate(known.objects.items()):
         if number % _AT_ONCE == 0:
@@ -93,7 +93,9 @@ async def effects_among(known: SliceFacts, job: Job, moment: Moment) -> Found:
 
 
 async def _affected(connection: Connection, job: Job, leavers: Leavers) -> list[tuple[ObjectKind, list[str]]]:
-    """Return the objects whose plan the deletion may change. A deleted object without an account is none of them: nothing is done to it."""
+    """Return the objects whose plan the deletion may change. Deleted objects without an account are left out, because nothing is done to
+    them.
+    """
     everybody = job.configuration.scope is Scope.ALL
     found = []
     for mapping in job.configuration.objects:

@@ -81,7 +81,7 @@ async def decide_for(context: Context, name: str, user: str, rule: Rule | None =
 
 @needs(Permission.PEOPLE_WRITE)
 async def set_rule(context: Context, name: str, rule: Rule | None) -> tuple[GroupRow, RuleEffect]:
-    """Set the rule that decides the members, and evaluate it at once. If *rule* is None, the group loses its rule: the present members
+    """Set the rule that decides the members, and evaluate it at once. If *rule* is None, remove the rule of the group: the present members
     stay, and administrators edit the members by hand from then on.
     """
     if rule is not None:

@@ -62,7 +62,7 @@ async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
 @needs(Permission.APPLICATIONS_READ)
 async def sealed(context: Context) -> list[HealthFinding]:
     """Check that the vault's key decrypts the stored tokens and signing keys. Returns one finding for each secret that the key cannot
-    decrypt.
+    decrypt. If the key decrypts all of them, returns a single finding that says so, or none if nothing is stored.
     """
     async with context.reading() as connection:
         stored = await credentials.sealed_secrets(connection)
@@ -92,7 +92,7 @@ async def _unreadable_keys(context: Context, connection: Connection) -> tuple[li
 
 @needs(Permission.APPLICATIONS_READ)
 async def examine(context: Context) -> list[HealthFinding]:
-    """Check the database, the worker, every application, and the sources that could not be read."""
+    """Check the database, the worker, every application, the last reads of the sources, and the signing certificates that expire soon."""
     async with context.reading() as connection:
         found = [*await _database(connection), await _worker(connection)]
         rows = await jobs.read_jobs(connection)
@@ -131,7 +131,7 @@ async def _failing_sources(connection: Connection) -> list[HealthFinding]:
 
 
 def _unclaimed(row: JobRow, made: Sequence[MadeAccount]) -> list[HealthFinding]:
-    """Return a finding if there are accounts without a link that Lockstep created or may have created."""
+    """Return a finding if Lockstep created, or may have created, accounts that have no link."""
     if not made:
         return []
     names = sorted({one.display for one in made})

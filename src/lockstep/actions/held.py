@@ -72,9 +72,10 @@ async def list_held(
     after: str = "",
     limit: int = PAGE,
 ) -> list[HeldWrite]:
-    """Return one page of the writes that wait for a decision, oldest first. *users*, *reasons* and *search* (a part of the name) restrict
-    the list. *after* is the id of the last write on the previous page. With *rejected*, the list has the writes that an administrator has
-    rejected, which are not sent.
+    """Return one page of the writes that wait for a decision, oldest first. With *rejected*, return the rejected writes instead, which are
+    not sent.
+
+    *users*, *reasons* and *search* (a part of the name) restrict the list. *after* is the id of the last write on the previous page.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -94,7 +95,7 @@ async def held_ids(
     search: str = "",
     rejected: bool = False,
 ) -> list[str]:
-    """Return the ids of all writes that `list_held` would return, on all pages. With *ids*, return only those of them that are in *ids*."""
+    """Return the ids of all writes that `list_held` would return, on all pages. If *ids* is given, all other ids are left out."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         wanted = HeldFilter(ids=ids, reasons=reasons, search=search, rejected=rejected)

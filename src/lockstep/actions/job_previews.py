@@ -1,7 +1,7 @@
 """Preview a whole application: what provisioning would do to everyone, before anything is written.
 
-A worker makes the preview; if none runs, the process that follows it does. The application is only read. The newest previews of each
-application are kept.
+A worker makes the preview. If no worker runs, the process in which somebody follows the preview makes it. The application is only read. The
+newest previews of each application are kept.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ async def list_objects(
     """Return one page of the objects of a preview: what would be done to each, and why. *after* is the `key` of the last object on the
     previous page.
 
-    Raises LockstepError if the application does not have this preview, or the earlier preview that *wanted* compares it with.
+    Raises LockstepError if the application does not have this preview, or does not have the earlier preview with which *wanted* compares
+    it.
     """
     async with context.reading() as connection:
         row = await _find_to_filter(connection, app, number, wanted)
@@ -97,8 +98,8 @@ async def count_objects(context: Context, app: str, number: int, wanted: Preview
 async def pages_of_objects(
     context: Context, app: str, number: int, wanted: PreviewFilter = EVERYTHING
 ) -> AsyncIterator[list[PreviewedObject]]:
-    """Yield all objects of a preview that match the filter, page by page. Raises the errors of `list_objects`, also if a preview is
-    discarded meanwhile.
+    """Yield all objects of a preview that match the filter, page by page. Raises the errors of `list_objects`. If a preview is discarded
+    between two pages, the second page raises them.
     """
     after = ""
     while True:
@@ -112,7 +113,9 @@ async def pages_of_objects(
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def stop_preview(context: Context, app: str, number: int) -> PreviewRow:
-    """Stop a preview that is being made. What was planned so far stays until it is discarded. Raises LockstepError if it has ended."""
+    """Stop a preview that is being made. The objects that were already planned are kept until the preview is discarded. Raises
+    LockstepError if the preview has already ended.
+    """
     async with context.recording() as connection:
         row = await find_preview(connection, app, number)
         if not await previews.stop(connection, row):
@@ -122,7 +125,7 @@ async def stop_preview(context: Context, app: str, number: int) -> PreviewRow:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def discard_preview(context: Context, app: str, number: int) -> PreviewRow:
-    """Remove a preview. One that is being made is stopped. Raises LockstepError if it is being applied."""
+    """Remove a preview. If the preview is still being made, it is stopped. Raises LockstepError if the preview is being applied."""
     async with context.recording() as connection:
         row = await find_preview(connection, app, number)
         if row.is_being_applied:
@@ -138,7 +141,8 @@ async def discard_preview(context: Context, app: str, number: int) -> PreviewRow
 async def follow_preview(context: Context, app: str, number: int, *, helps: bool = True) -> AsyncIterator[PreviewRow]:
     """Yield a preview whenever it has changed, until it has ended.
 
-    If *helps* is true and no worker runs, this process makes the preview. If the caller stops waiting, such a preview is stopped.
+    If no worker runs and *helps* is true, this process makes the preview, and stops it if the caller stops iterating. If no worker runs and
+    *helps* is false, reports that and ends.
     """
     helper: asyncio.Task[bool] | None = None
     last: PreviewRow | None = None
@@ -182,7 +186,7 @@ async def is_without_worker(context: Context, app: str, number: int) -> bool:
 
 @needs(Permission.PROVISIONING_CONTROL)
 async def make_due_preview(context: Context) -> bool:
-    """Make one preview that waits for a worker. Returns False if none waits."""
+    """Make one of the previews that wait for a worker. Returns False if none is waiting."""
     return await _make_due(context, None)
 
 
@@ -209,8 +213,8 @@ async def find_preview(connection: Connection, app: str, number: int) -> Preview
 
 
 async def _find_to_filter(connection: Connection, app: str, number: int, wanted: PreviewFilter) -> PreviewRow:
-    """Return the preview. Raises LockstepError if the application does not have it, or does not have the preview that *wanted* compares it
-    with.
+    """Return the preview. Raises LockstepError if the application does not have this preview, or does not have the earlier preview with
+    which *wanted* compares it.
     """
     row = await find_preview(connection, app, number)
     if wanted.differs_from is not None:

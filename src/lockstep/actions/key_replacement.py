@@ -14,12 +14,11 @@ from lockstep.vault import Vault
 
 @needs(Permission.ORGANISATION_WRITE)
 async def encrypt_again(context: Context, *, abandon: Callable[[], None]) -> int:
-    """Encrypt all stored secrets with the vault's current key, if another key encrypted them. Returns the number of secrets that were
-    encrypted again.
+    """Encrypt with the vault's current key all stored secrets that were encrypted with another key. Returns the number of these secrets.
 
-    Raises LockstepError if another process of Lockstep is connected, because that process would go on using the former key, and if a secret
-    cannot be decrypted. Nothing is changed then, and *abandon* is called unless an earlier call has already used the current key. Stored
-    responses to repeated requests that cannot be decrypted are left as they are, because they expire within a day.
+    Raises LockstepError if a secret cannot be decrypted. Also raises it if another process of Lockstep is connected, because that process
+    would go on using the former key. In both cases nothing is changed, and *abandon* is called unless some secret is already encrypted with
+    the current key. Stored responses to repeated requests that cannot be decrypted are left as they are, because they expire within a day.
     """
     try:
         return await _encrypt_again(context)

@@ -133,7 +133,7 @@ async def _without_link(context: Context, app: str) -> AsyncIterator[tuple[Job, 
 
 
 async def _made_accounts(context: Context, app: str) -> list[MadeAccount]:
-    """Return the journal's creates whose accounts exist but have no link."""
+    """Return the creates in the journal whose accounts exist in the application but have no link."""
     found: list[MadeAccount] = []
     async for job, kind, free in _without_link(context, app):
         async with context.reading() as connection:
@@ -164,11 +164,11 @@ async def _made_for(
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | None = None) -> list[MadeAccount]:
-    """Link unlinked accounts that Lockstep created to the people for whom they were created.
+    """Link unlinked accounts to the people for whom Lockstep created them.
 
-    If a person should have no account, the account is then disabled by the usual plan, subject to the guards. Accounts known only from the
-    journal are searched for. *found* are the accounts without a link, if all of them were already listed. Returns the creates whose
-    accounts are searched for.
+    If a person should have no account, the account is then disabled by the usual plan, subject to the guards. An account that only the
+    journal mentions is searched for in the application. *found* are the accounts without a link, if the caller has already listed all of
+    them. Returns the creates whose accounts are linked or searched for.
     """
     made = await _made_accounts(context, app) if found is None else [one.made for one in found if one.made is not None]
     async with context.changing() as edit:

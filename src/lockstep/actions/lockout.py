@@ -16,8 +16,8 @@ async def admit(context: Context, email: str, *, address: str = "") -> None:
 
 
 async def failed(context: Context, email: str, *, who: str, address: str = "") -> None:
-    """Write the audit entries of a failed attempt. If the entered e-mail address belongs to no administrator, it is not written, because
-    somebody may have typed a password into that field.
+    """Write the audit entries of a failed attempt. If the entered e-mail address belongs to no administrator, the entries do not contain
+    it, because somebody may have typed a password into that field.
     """
     async with context.recording() as connection:
         await audit_log.append(
@@ -39,7 +39,7 @@ async def failed(context: Context, email: str, *, who: str, address: str = "") -
 
 
 async def forgiven(context: Context, email: str, *, address: str = "") -> None:
-    """Take back the attempt that `admit` counted, because it was not wrong but incomplete: for example, the code was missing."""
+    """Take back the attempt that `admit` counted. Used if the attempt was not wrong but incomplete: for example, the code was missing."""
     await lockout.forgiven(context.recording, email, address=address)
 
 

@@ -30,8 +30,8 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow:
 async def find_person(connection: Connection, name: str) -> PersonRow:
     """Find a person outside the recycle bin by user principal name or id, or by another name of the person that nobody else has.
 
-    The other names are the employee id, the mail address, the display name, and given name with surname. Accents are ignored. An id finds
-    only the person with this id.
+    The other names are the employee id, the mail address, the display name, and given name with surname. Accents are ignored. If *name* is
+    an id, only ids are compared. Raises LockstepError if no person or more than one has this name.
     """
     found = await people.find_person(connection, plain(name))
     if found is not None:

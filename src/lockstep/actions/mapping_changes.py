@@ -32,8 +32,8 @@ _OURS = ("privileged", "redact", "drift")  # properties of an attribute that Ent
 async def set_object_mapping(
     context: Context, app: str, kind: ObjectKind, *, name: str, is_enabled: bool, actions: Collection[str]
 ) -> None:
-    """Change the name of a mapping, enable or disable it, or change which of the operations create, update and delete it may do. Values
-    that are None stay unchanged.
+    """Set the name of a mapping, whether it is enabled, and which of the operations create, update and delete it may do. Raises
+    LockstepError if the name is empty.
     """
     if not name.strip():
         raise invalid("A mapping needs a name", next_step="Enter a name")
@@ -49,8 +49,8 @@ async def set_object_mapping(
 async def move_mapping(
     context: Context, app: str, old: str, target: str, changes: Mapping[str, Any], *, kind: ObjectKind
 ) -> None:
-    """Let the mapping of the attribute *old* write the attribute *target* instead, and apply *changes* to it. Values that the application
-    already has in *old* stay.
+    """Let the mapping of the attribute *old* write the attribute *target* instead, and apply *changes* to the mapping. Values that were
+    already written to *old* stay in the application.
     """
     async with context.together() as inner:
         await set_mapping(inner, app, target, changes, kind=kind)

@@ -142,8 +142,8 @@ async def count_concerned(context: Context, app: str, kind: ObjectKind) -> int:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def sample_names(context: Context, app: str, kind: ObjectKind, *, most: int = MOST_SAMPLES) -> list[SampleName]:
-    """Return some objects for which a page can try a mapping: people with an account to compare with first, then assigned people, then
-    others.
+    """Return some objects for which a page can try a mapping. People with an account, whose present values can be compared, come first;
+    then assigned people; then others.
     """
     async with context.reading() as connection:
         if kind is ObjectKind.GROUP:

@@ -106,7 +106,7 @@ async def add_attribute(
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKind) -> None:
-    """Remove an attribute from the list. A mapping that writes it stays."""
+    """Remove an attribute from the list. A mapping that writes the attribute is kept."""
 
     def changed(config: dict[str, Any]) -> None:
         mapping = _mapping(config, kind)

@@ -24,7 +24,7 @@ _AWAITED = tuple(
 
 
 class Measures:
-    """Reads the figures each time it is asked. Its counts of writes start at the call of `begin`."""
+    """Reads the monitoring figures from the database at each call of `read`. Counts writes from the call of `begin` on."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

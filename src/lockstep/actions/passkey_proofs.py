@@ -54,7 +54,7 @@ def new_challenge() -> bytes:
 
 
 def sealed_challenge(context: Context, challenge: bytes, owner: PasskeyOwner, *, purpose: str = TO_SIGN_IN) -> str:
-    """Seal *challenge* for one owner and one purpose. It can be used only by this owner and for this purpose."""
+    """Seal *challenge* for one owner and one purpose. The challenge can be used only by this owner and for this purpose."""
     content = orjson.dumps({"challenge": challenge.hex(), "at": context.now().timestamp()}).decode()
     return context.vault.seal(Secret(content), purpose=purpose, name=owner.key).hex()
 

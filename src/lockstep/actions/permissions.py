@@ -210,7 +210,7 @@ class StepUpRequired(LockstepError):
 
 
 def roles_with(permission: str) -> list[str]:
-    """The names of the roles that have *permission*."""
+    """Return the names of the roles that have *permission*."""
     return [ROLE_NAMES[role] for role in Role if permission in TABLE and role in TABLE[Permission(permission)]]
 
 

@@ -83,8 +83,8 @@ async def preview(context: Context, app: str, *, users: Sequence[str] = (), grou
 
 @needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def expression_record(context: Context, user: str, app: str = "") -> Mapping[str, Any]:
-    """Return the attribute values of a person that mappings of *app* read. Without *app*, uses the first application that the person is
-    assigned to, or else the first of all applications.
+    """Return the attribute values of a person as the expressions of *app* read them. Without *app*, uses the first application to which the
+    person is assigned or, if there is none, the first of all applications. Applications that the caller may not read do not count.
     """
     async with context.reading() as connection:
         person = await find_anybody(connection, user)

@@ -111,11 +111,11 @@ async def pause(context: Context, app: str) -> JobRow:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
-    """Clear the data that *scopes* name and start again. Also switches provisioning on. Links are kept unless *scopes* contain
+    """Clear the data that *scopes* name, and start again. Also switches provisioning on. Links are kept unless *scopes* contain
     ConnectorDataStore.
 
-    If no position or links are left to continue from, an initial cycle runs; otherwise provisioning continues where it stopped. Forgetting
-    links and approving held writes also need the permissions of `forget_link` and `approve_deletes`.
+    If *scopes* clear the position or the links, or if provisioning was never started, an initial cycle runs; otherwise provisioning
+    continues where it stopped. Forgetting links and approving held writes also need the permissions of `forget_link` and `approve_deletes`.
     """
     wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
     for scope, permission in _RESETS_NEED.items():
@@ -204,11 +204,12 @@ async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: 
 async def push(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
 ) -> list[PushResult]:
-    """Provision people and groups now, ahead of all others. Returns what was done for each of them, and why.
+    """Provision people and groups now, ahead of all others. Returns what was done for each of them, and why. A push works even while
+    provisioning is off.
 
-    *again* also sends values that the application did not keep before. If the application keeps such a value now, Lockstep assumes that it
-    keeps this attribute for all objects. A push works even while provisioning is off. Raises LockstepError if a name is unknown or no
-    credentials are stored.
+    With *again*, also send values that the application did not keep before. If the application keeps such a value now, Lockstep assumes
+    that it keeps this attribute for all objects. Raises LockstepError if a name is unknown, if no credentials are stored, or after a
+    restore until all sources have been read again.
     """
     context.refuse_rehearsal()
     services = new_services(context)

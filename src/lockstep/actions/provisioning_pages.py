@@ -49,8 +49,8 @@ class MappedKind:
 
 @dataclass(frozen=True, slots=True)
 class SetupProgress:
-    """The progress of the setup of the application with the name *app*. *assigned* and *everybody* are the numbers of people in scope if
-    the scope is "assigned" or "all".
+    """The progress of the setup of the application with the name *app*. *assigned* is the number of people in scope if the scope is
+    "assigned", *everybody* the number if the scope is "all".
     """
 
     id: str

@@ -32,7 +32,7 @@ class SourceDecision:
 
 @needs(Permission.DIRECTORY_READ)
 async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> dict[str, list[str]]:
-    """Return the names of the objects that each hold of a source keeps back, by kind of hold."""
+    """Return, for each kind of hold of a source, the names of the objects that the hold keeps back, at most *limit* names each."""
     async with context.reading() as connection:
         await find_source(connection, name)
         return {
@@ -68,8 +68,8 @@ async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDeci
 
 @needs(Permission.SOURCES_DECIDE)
 async def reject_hold(context: Context, name: str) -> SourceDecision:
-    """Keep the objects that the source no longer contains; the next import may ask again. If a new person may be an existing person with a
-    new key, the two count as different people from now on.
+    """Keep the objects that the source no longer contains; the next import may hold them again. If a new person may be an existing person
+    with a new key, the two count as different people from now on.
     """
     holds = await _holds(context, name)
     await _decide(context, holds, "rejected", left=0)

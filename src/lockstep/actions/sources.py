@@ -196,8 +196,8 @@ async def rehearse_import(
 
 @needs(Permission.SOURCES_WRITE)
 async def remove_source(context: Context, name: str, *, with_objects: bool = False) -> int:
-    """Remove a source. With *with_objects*, its people and groups go to the recycle bin. Without it, LockstepError is raised if the source
-    still has any. Returns how many people and groups went to the recycle bin.
+    """Remove a source. With *with_objects*, its people and groups go to the recycle bin; otherwise, LockstepError is raised if the source
+    still has people or groups. Returns how many people and groups went to the recycle bin.
     """
     removed = 0
     async with context.reading() as connection:

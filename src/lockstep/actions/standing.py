@@ -37,8 +37,8 @@ class AppStanding:
 
 
 async def standings(connection: Connection, person: str, is_visible: Callable[[str], bool]) -> list[AppStanding]:
-    """Return the access of a person, given by id, to visible applications: those in which the person is assigned or has an account, and
-    those with everyone in scope.
+    """Return the access of the person with the id *person* to visible applications. These are the applications to which the person is
+    assigned or in which the person has an account, and those whose scope is everyone.
     """
     apps = [one for one in await applications.list_applications(connection) if is_visible(one.id)]
     assigned = await read_entitlements_everywhere(connection, person)

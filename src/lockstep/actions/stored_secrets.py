@@ -1,4 +1,4 @@
-"""The stored secrets: whose they are, when they were set, and how they are protected. Their values cannot be read back."""
+"""The stored secrets: their owners, when they were set, and how they are protected. Their values cannot be read back."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ class UrlAdvice:
 
 
 def advise_on_url(text: str, *, path: str = "") -> UrlAdvice:
-    """Return advice on the tenant URL *text*. *path* is the usual end of this application's tenant URLs, such as `/scim/v2`. It comes from
-    the gallery.
+    """Return advice on the tenant URL *text*. *path* is the usual end of this application's tenant URLs according to the gallery, such as
+    `/scim/v2`.
     """
     typed = text.strip()
     if not typed:

@@ -190,7 +190,7 @@ def _first_day(now: datetime) -> datetime:
 
 
 def _by_day(figures: Figures, part: str) -> list[Counter[int]]:
-    """Count the waits of *part* by their length, for each day."""
+    """Return for each day the number of waits of each length. *part* is the kind of wait."""
     days = [figures.get((part, day), {}) for day in range(WAIT_DAYS)]
     return [Counter({int(length): number for length, number in one.items()}) for one in days]
 

@@ -82,8 +82,8 @@ class _Period:
 
 @needs(Permission.DIRECTORY_READ)
 async def find_subject(context: Context, name: str, *, kind: SubjectKind | None = None) -> TimelineSubject:
-    """Return the person or group with *name*, who may be in the recycle bin. If *kind* is None, a person is looked for first, then a
-    group. Raises LockstepError if there is neither.
+    """Return the person or group with *name*. If *kind* is None, a person is preferred to a group; objects outside the recycle bin are
+    preferred to those in it. Raises LockstepError if there is neither a person nor a group with this name.
     """
     async with context.reading() as connection:
         missing: LockstepError | None = None
@@ -160,7 +160,7 @@ def _require_readable(context: Context, app: str, names: Collection[str], rows: 
 
 
 async def _sign_ins(connection: Connection, period: _Period, apps: list[str] | None) -> list[Event]:
-    """Return the sign-ins of the period to *apps*, or all if it is None."""
+    """Return the sign-ins of the period to the applications *apps*. If *apps* is None, return all sign-ins of the period."""
     wanted = SignInFilter(person=period.object_id, after=period.after, before=period.before, apps=apps)
     rows = await sign_in_log.read_log(connection, wanted, limit=period.most, by_time=True)
     return [Event(row.at, app=row.app_display or "My Apps", sign_in=row) for row in rows]
@@ -169,7 +169,9 @@ async def _sign_ins(connection: Connection, period: _Period, apps: list[str] | N
 async def _records(
     connection: Connection, period: _Period, apps: list[str] | None, display_names: Mapping[str, str]
 ) -> list[Event]:
-    """Return the records of the provisioning log about *apps*, or all if it is None."""
+    """Return the records of the provisioning log about the applications *apps*. If *apps* is None, return the records about all
+    applications.
+    """
     wanted = LogFilter(source_id=period.object_id, after=period.after, before=period.before, apps=apps)
     rows = await provisioning_log.read_log(connection, wanted, limit=period.most, by_time=True)
     return [Event(row.at, record=row, app=display_names.get(row.app or "", "a deleted application")) for row in rows]
@@ -185,7 +187,9 @@ async def pages_of_timeline(
     before: datetime | None = None,
     size: int = EXPORTED,
 ) -> AsyncIterator[Timeline]:
-    """Yield all events of the period, newest first, in pages of at most *size* events."""
+    """Yield all events from *after* (inclusive) to *before* (exclusive), newest first, in pages of at most *size* events. *only* and the
+    errors are those of `show_timeline`.
+    """
     position = TimelinePosition(before) if before is not None else None
     while True:
         page = await show_timeline(

@@ -40,7 +40,9 @@ class SecondFactorRequired(LockstepError):
 
 
 async def is_code(context: Context, connection: Connection, administrator: str, code: str) -> bool:
-    """Whether *code* is an unused code of the authenticator app or an unused recovery code. If it is, it counts as used from now on."""
+    """Whether *code* is an unused code of the authenticator app or an unused recovery code. If it is, the code counts as used from
+    now on.
+    """
     plain = as_entered(code)
     if await store.use_recovery_code(connection, administrator, hash_of(plain)):
         return True
@@ -48,7 +50,9 @@ async def is_code(context: Context, connection: Connection, administrator: str, 
 
 
 async def is_newest_code(context: Context, connection: Connection, administrator: str, code: str) -> bool:
-    """Whether *code* is a code of the authenticator app and newer than the last one used. If so, it counts as used from now on."""
+    """Whether *code* is a code of the authenticator app and newer than the last code that was used. If it is, it counts as used from now
+    on.
+    """
     sealed = await store.sealed_seed(connection, administrator)
     if sealed is None:
         return False

@@ -23,7 +23,7 @@ async def unkept_attributes(context: Context, app: str) -> Mapping[tuple[str, st
 
 
 def unkept_in(job: Job) -> dict[tuple[str, str], Finding]:
-    """Like `unkept_attributes`, but for a *job* that was already read."""
+    """Return the same attributes as `unkept_attributes` does, for a *job* that the caller has already read."""
     certain = {(one.kind, one.path) for one in confirmed(unkept_of(job.row), job.configuration)}
     app, name = job.row.app_name, job.row.app_display_name
     found = {}

@@ -103,10 +103,10 @@ async def find_upload(context: Context, upload: str) -> UploadRow:
 async def take_upload(
     context: Context, upload: str, config: Mapping[str, Any], *, options: IntakeOptions | None = None, rehearses: bool = False
 ) -> list[PassResult]:  # fmt: skip
-    """Import the upload as if its file were on this machine or, if *rehearses* is true, only determine what would change. The upload is
-    deleted afterwards in any case.
+    """Import the upload as if its file were on this machine. With *rehearses*, only determine what would change. The upload is deleted
+    afterwards in any case.
 
-    Unlike `import_upload`, this imports usable rows even if others are unusable.
+    Unlike `import_upload`, this imports usable rows even if other rows are unusable.
     """
     found = await find_upload(context, upload)
     _refuse_imported(found)
@@ -257,8 +257,8 @@ async def _keep(context: Context, upload: str, content: AsyncIterator[bytes]) ->
 
 
 async def _import(context: Context, found: UploadRow, options: IntakeOptions | None) -> list[PassResult]:
-    """Import the file within the transaction of *context*. If the configuration of the source names no files, it stores how this file was
-    read.
+    """Import the file within the transaction of *context*. If the source is registered without files, also store in its configuration how
+    this file was read.
     """
     async with context.recording() as connection, as_file(connection, found) as path:
         source = await sources.read_source(connection, found.source)

@@ -51,8 +51,8 @@ _MOST_PAIRS, _LONGEST = 40, 4_096
 class OpenidSignInFirst:
     """Result: the person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
 
-    *sealed* is the encrypted request, for `resume`, accepted only from the browser with the secret *browser*. *name* is the user name that
-    the application expects, or "".
+    *sealed* is the encrypted request, to be passed to `resume`, which accepts the request only from the browser that has the secret
+    *browser*. *name* is the user name that the application expects, or "".
     """
 
     sealed: str
@@ -216,8 +216,8 @@ async def _new_code(
 
 
 def _is_fresh(caller: PersonCaller, request: AuthorizationRequest, asked_at: datetime) -> bool:
-    """Whether the person entered their credentials recently enough for *request*. A sign-in through a provider counts only with
-    REENTERED, because the provider may have used an existing session.
+    """Whether the person entered their credentials recently enough for *request*. A sign-in through a provider counts only if the provider
+    had to ask for the credentials (REENTERED); otherwise the provider may have used an existing session.
     """
     if not request.enters_again and request.max_age is None:
         return True
@@ -253,8 +253,8 @@ async def _no_access(
     context: Context, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest, caller: PersonCaller,
     reason: RefusalReason,
 ) -> ResponseToApplication | NotAssigned:  # fmt: skip
-    """Return the outcome if the person has no access. The person sees the reason on a page. If the request does not allow showing a page,
-    the response is `access_denied`.
+    """Return the outcome for a person who has no access: a page that shows the person the reason, or the response `access_denied` if the
+    request does not allow showing a page.
     """
     if request.is_passive:
         detail = "The person has no access to the application"

@@ -35,7 +35,7 @@ log = structlog.get_logger("lockstep.actions.back_channel")
 
 @open_to_all
 async def tell_due(context: Context) -> int:
-    """Notify the applications that are due. Returns how many rows were processed."""
+    """Notify the applications for which a notification is due. Returns the number of notifications that were attempted."""
     now = context.now()
     async with context.recording() as connection:
         due = await openid_logouts.claim_due(connection, now, again_at=now + timedelta(minutes=1), most=_MOST)

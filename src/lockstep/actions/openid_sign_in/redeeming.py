@@ -36,8 +36,8 @@ _METHODS = {PASSWORD: "pwd", DIRECTORY: "pwd", CODE: "otp", PASSKEY: "pop"}
 async def redeem(
     context: Context, authorization: str, pairs: Pairs, *, visitor: Visitor, origin: str
 ) -> dict[str, Any]:
-    """Return the tokens for a code or a refresh token. Raises OAuthFault, whose reason is in the sign-in log, and LockstepError after
-    too many failures.
+    """Return the tokens for a code or a refresh token. Raises OAuthFault for a refused request, and writes the reason to the sign-in log.
+    Raises LockstepError after too many failures.
     """
     app: OpenIdApplication | None = None
     form: Mapping[str, str] = {}

@@ -40,10 +40,8 @@ def subject_of(name: str) -> str:
 
 
 class PasswordAttempt:
-    """One attempt to sign in. It is counted for the typed name. If that is a login name in the LDAP directory, it is also counted for the
-    user principal name of the person.
-
-    Otherwise each spelling of a name would have its own limit on failures.
+    """One attempt to sign in, counted for the typed name. If that is a login name in the LDAP directory, the attempt is also counted for
+    the user principal name of the person, because otherwise each of the person's names would have its own limit on failures.
     """
 
     def __init__(self, context: Context, visitor: Visitor) -> None:
@@ -53,8 +51,8 @@ class PasswordAttempt:
     async def check(self, name: str, password: str) -> tuple[PersonCredential, str]:
         """Return the person with this *name* and *password*, and the kind of the password: `PASSWORD` or `DIRECTORY`.
 
-        Raises LockstepError for a wrong name or password, without saying which. After too many failures, it is raised until a delay is
-        over.
+        Raises LockstepError for a wrong name or password, without saying which. After too many failures, every attempt raises LockstepError
+        until a delay is over. Also raises it if the LDAP directory cannot be queried.
         """
         name = name.strip()[:LONGEST_NAME]
         OF_PEOPLE.refuse_if_busy()
@@ -107,8 +105,8 @@ class PasswordAttempt:
         return meant
 
     async def verified(self, found: PersonCredential | None, password: str) -> LdapVerdict:
-        """Return the response of the LDAP directory. Raises LockstepError if the directory cannot be queried, which does not
-        count as a failed sign-in. The error does not tell the cause.
+        """Return the response of the LDAP directory. If the directory cannot be queried, raises a LockstepError that does not tell the
+        cause; the attempt then does not count as failed.
         """
         try:
             return await verify_in_ldap(self.context, found, password)
@@ -129,8 +127,8 @@ class PasswordAttempt:
 def _what_is_wrong(
     found: PersonCredential | None, verdict: LdapVerdict, *, is_right: bool, is_allowed: bool
 ) -> SignInCode | None:
-    """Return why the sign-in is refused, or None. If the person has an entry in the LDAP directory, only the password of the entry is
-    accepted, because a local password may be outdated.
+    """Return why the sign-in is refused, or None if it is accepted. If the person has an entry in the LDAP directory, only the password of
+    the entry is accepted, because a local password may be outdated.
     """
     if found is None:
         return SignInCode.UNKNOWN_PERSON

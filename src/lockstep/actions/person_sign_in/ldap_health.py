@@ -20,8 +20,8 @@ _NAME = "LDAP directory"
 
 @needs(Permission.DIRECTORY_READ)
 async def examine_ldap(context: Context) -> list[HealthFinding]:
-    """Query the directory as a sign-in does. Returns no finding if no directory is set up. A failure counts as an error if people sign in
-    with the directory.
+    """Query the directory as a sign-in does, and check when its certificate expires. Returns no finding if no directory is set up. A failed
+    query counts as an error if people sign in with the directory, otherwise as a warning.
     """
     async with context.reading() as connection:
         row = await ldap_directory.read_directory(connection)

@@ -26,7 +26,7 @@ MOST_RECORDS, COUNTED_FOR = 10, timedelta(minutes=10)
 
 
 class SignInCode(StrEnum):
-    """Why a sign-in was refused. The values are stored in the sign-in log, as are those of `openid.faults.RefusalReason`."""
+    """The reason for refusing a sign-in. The values are stored in the sign-in log, as are those of `openid.faults.RefusalReason`."""
 
     UNKNOWN_PERSON = "UnknownPerson"
     NO_PASSWORD = "NoPassword"  # noqa: S105  # a code
@@ -169,7 +169,9 @@ async def note_application_sign_in(
 
 
 async def write_sign_in(context: Context, record: SignInRecord) -> None:
-    """Write *record*. If it is a refusal that concerns no particular person, and many of these were written already, it is only counted."""
+    """Write *record* to the sign-in log. A refusal that concerns no particular person is only counted if many such refusals of the same
+    application and network were recorded lately.
+    """
     if record.result != FAILURE or record.person is not None:
         async with context.recording() as connection:
             await sign_in_log.append(connection, record)

@@ -92,7 +92,7 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
 async def remove_person_factor(context: Context, person: str) -> None:
     """Remove the authenticator app and the passkeys of a person who lost the device. All sessions of the person end.
 
-    Raises LockstepError if there is none, and for an administrator unless the caller may change administrators.
+    Raises LockstepError if the person has no second factor, and for an administrator unless the caller may change administrators.
     """
     async with context.recording() as connection:
         found = await find_person(connection, person)

@@ -38,7 +38,7 @@ async def ways_to_sign_in(context: Context) -> WaysToSignIn:
 
 @needs(Permission.DIRECTORY_READ)
 async def show_sign_in_setting(context: Context) -> SignInSetting:
-    """Return the stored setting of how people may sign in."""
+    """Return the stored setting that says how people may sign in."""
     async with context.reading() as connection:
         return await store.read_setting(connection)
 

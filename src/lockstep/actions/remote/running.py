@@ -20,8 +20,8 @@ from lockstep.errors import conflict, invalid
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The result of an action. *said* are its messages, and *undone* the applications to which nothing is sent because no worker is
-    running. *effects* has the consequences if the action was only rehearsed.
+    """The result of an action. *said* are the messages of the action. *undone* are the names of the applications to which nothing is sent
+    because no worker is running. *effects* has the consequences if the action was only rehearsed.
     """
 
     result: Any
@@ -39,8 +39,8 @@ class _Notes:
 async def run_named(
     context: Context, name: str, told: Mapping[str, Any], *, shape: str = "", rehearses: bool = False
 ) -> Ran:
-    """Run the action *name*. With *rehearses*, only determine its consequences. Raises the errors of the action, and LockstepError if this
-    version of Lockstep does not understand the call.
+    """Run the action *name* or, with *rehearses*, only determine its consequences. Raises the errors of the action. Raises LockstepError if
+    this version of Lockstep does not understand the call, or if the action yields a stream of items.
     """
     wire, notes = _understood(name, told, shape), _Notes()
     if wire.streams:
@@ -64,8 +64,8 @@ async def run_named(
 def stream_named(
     context: Context, name: str, told: Mapping[str, Any], *, shape: str = ""
 ) -> AsyncIterator[tuple[str, Any]]:
-    """Yield the items of the action *name* as pairs: `("item", value)`, or `("said", text)` for a message. Raises LockstepError at once if
-    this version of Lockstep does not understand the call.
+    """Yield the items of the action *name* as pairs: `("item", value)`, or `("said", text)` for a message. Raises LockstepError at once,
+    before the first item, if this version of Lockstep does not understand the call.
     """
     wire = _understood(name, told, shape)
     if not wire.streams:

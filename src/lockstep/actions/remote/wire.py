@@ -49,7 +49,9 @@ def _read_again(document: ConfigDocument) -> ConfigDocument:
 
 
 def _record_with_secret(kind: type[Any]) -> Any:
-    """Return a form for the record *kind*, one of whose fields is a secret. Errors do not contain values, because one is the secret."""
+    """Return a form of the record *kind*, one of whose fields is a secret, that pydantic can check. Errors do not contain any values,
+    because a value may be the secret.
+    """
     hints = get_type_hints(kind)
     members: dict[str, Any] = {
         one.name: (_travelling(hints[one.name]), ... if one.default is MISSING else one.default) for one in fields(kind)
@@ -165,7 +167,7 @@ _SECRETS_ADAPTER: TypeAdapter[Any] = TypeAdapter(dict[str, _SECRET | None])
 
 @cache
 def wire_of(name: str) -> Wire:
-    """Return how the action *name* is transferred. Raises LockstepError if the action cannot be called by name."""
+    """Return the remote form of the action *name*. Raises LockstepError if the action cannot be called by name."""
     exposed = EXPOSED.get(name)
     if exposed is None:
         raise not_found(f'Unknown action "{name}"', next_step="Use the addresses in /api/docs")

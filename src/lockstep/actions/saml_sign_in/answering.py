@@ -160,8 +160,8 @@ async def _signed_in(
 
 
 def _is_fresh(caller: PersonCaller, asked: CheckedRequest) -> bool:
-    """Whether the person entered credentials after the application asked for a new sign-in. If the person was already signed in at a
-    provider, the provider may not have asked for credentials.
+    """Whether the person entered credentials after the application asked for a new sign-in. A sign-in through a provider counts only if the
+    provider had to ask for the credentials (REENTERED).
     """
     is_entered = PROVIDER not in caller.methods or REENTERED in caller.methods
     return is_entered and caller.signed_in_at >= asked.asked_at

@@ -155,8 +155,8 @@ def _checked(context: Context, facts: ApplicationSso, incoming: ReceivedMessage)
 
 
 def _reply_url(facts: ApplicationSso, request: AuthnRequest) -> str:
-    """Return the reply URL to which the response is sent. If the application has several reply URLs, a request that gives only the number
-    of one is refused, because the numbers in the application's metadata are not stored.
+    """Return the reply URL to which the response is sent. If the application has several reply URLs, a request that names a URL only by its
+    index is refused, because the indexes in the application's metadata are not stored.
     """
     if request.reply_index is not None and not request.reply_url and len(facts.settings.reply_urls) > 1:
         raise conflict(

@@ -97,8 +97,10 @@ async def sign_out_here(context: Context, secret: str, *, then: str = "") -> str
 
 @open_to_all
 async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
-    """Return the next application of the encrypted list *way*, or None at the end of the list. Applications without a Logout URL are
-    left out.
+    """Return the next stop on the encrypted list *way*. After the last application, this is the address at the end of the sign-out; None if
+    there is no such address. Also returns None if *way* is invalid or too old.
+
+    Applications that have no Logout URL or no signing key, or that were removed, are left out.
     """
     try:
         opened = context.vault.open(bytes.fromhex(way), purpose=_PURPOSE, name=_NAME).reveal()
@@ -124,7 +126,7 @@ async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
 
 
 def _not_signed_out(facts: ApplicationSso) -> LockstepError:
-    """The error for the person, which does not say what was wrong. Their session here has not ended."""
+    """Return the error that the person sees, which does not say what was wrong. The person's session in Lockstep has not ended."""
     return LockstepError(
         Kind.INVALID,
         f"{facts.display_name} could not sign you out of Lockstep",
@@ -155,7 +157,8 @@ def _read(context: Context, facts: ApplicationSso, incoming: ReceivedMessage) ->
 async def _end_sessions(context: Context, facts: ApplicationSso, request: LogoutRequest) -> bool:
     """End the sessions that the request names. Returns True if the sessions had signed in to no other application.
 
-    Raises SamlFault for a request that was used before. It is used up in the same transaction, so a crash leaves it valid.
+    Raises SamlFault for a request that was used before. The request is marked as used in the transaction that ends the sessions, so it can
+    be used again after a crash.
     """
     is_everywhere, now = True, context.now()
     used = hash_of(f"logout {facts.app} {request.id}")

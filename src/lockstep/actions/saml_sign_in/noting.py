@@ -70,7 +70,7 @@ async def refuse(
     *,
     caller: PersonCaller | None = None,
 ) -> LockstepError:
-    """Write *wrong* to the sign-in log, and return the error for the person, which does not tell the cause."""
+    """Write *wrong* to the sign-in log. Returns the error that the person sees, which does not tell the cause."""
     more = f"Expected {wrong.expected}; received {wrong.received}" if isinstance(wrong, SamlFault) else wrong.why
     await note_saml(context, visitor, facts, caller=caller, code=code_of(wrong), detail=f"{wrong.detail}. {more}")
     return did_not_work()

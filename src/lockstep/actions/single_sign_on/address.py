@@ -1,7 +1,7 @@
 """The public address of Lockstep, and the addresses that an administrator enters in an application.
 
-Once they have been entered in applications, these addresses must not change. They are therefore built from a stored address and not from
-the address of a request. Until a public address is stored, the address at which the pages are served is used.
+These addresses must not change after an administrator has entered them in an application. They are therefore built from a stored address
+and not from the address of a request. Until a public address is stored, the address at which the pages are served is used.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Determine the effect of a change of single sign-on before it is made: how many people it would interrupt, and what would no longer work.
 
-The sign-in log shows how many people signed in lately, but not through which redirect URI, so there is no number for a single address.
+The sign-in log shows how many people signed in lately, but not through which redirect URI. The number of people who use a particular
+redirect URI is therefore unknown.
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ async def openid_parts(
 async def openid_answers(
     connection: Connection, app: ApplicationRow, rows: Sequence[SignInRow], *, now: datetime
 ) -> dict[str, str]:
-    """Describe Lockstep's response to each of these attempts, by the id of the record. For a code, the text also says whether the
-    application has exchanged it for tokens; an application that rejects the response does not exchange the code.
+    """Describe Lockstep's response to each of these attempts. The keys of the result are the ids of the records. If the response was a
+    code, the text also says whether the application has exchanged the code for tokens, which an application that rejects the response does
+    not do.
     """
     codes = await openid_grants.codes_of_sign_ins(connection, app.id, [row.id for row in rows])
     return {row.id: _answer(row, app.display_name, codes.get(row.id), now) for row in rows}
@@ -108,7 +109,7 @@ def _request(view: SignOnView, issuer: str) -> str:
 
 
 def _id_token(view: SignOnView, issuer: str, claims: AssertionClaims, now: datetime) -> str:
-    """Return the payload of the ID token with all scopes as JSON, or "" if none can be made. It is not signed."""
+    """Return the payload of the ID token with all scopes as unsigned JSON, or "" if no payload can be made."""
     if not claims.name_id or claims.problems:
         return ""
     payload = {

@@ -100,8 +100,9 @@ _OPENID: Fixes = {
 
 
 def fixes_of(mode: SignOnMode) -> Fixes:
-    """Return the setting and the next step, by the code of the refusal. In these texts, {name} and {app} stand for the application.
+    """Return, for each code of a refusal, the setting that it concerns and the next step. In these texts, {name} and {app} stand for the
+    application.
 
-    Codes of the method that is not selected are included, because the application may have used it before.
+    Codes of the method that is not selected are included, because the application may have used that method before.
     """
     return {**_SHARED, **_SAML, **_OPENID} if mode is SignOnMode.OIDC else {**_SHARED, **_OPENID, **_SAML}

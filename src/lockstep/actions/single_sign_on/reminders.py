@@ -1,8 +1,8 @@
 """Remind administrators that a signing certificate expires: 60, 30 and 7 days before the expiry, each reminder once for the whole
 installation.
 
-The database stores the last reminder. Of several processes, only the one that stores a reminder gives it. A reminder that was missed while
-no worker was running is replaced by the next one.
+The database stores the last reminder. If several processes try to give the same reminder, only the process that stores it gives it. A
+reminder that was missed while no worker was running is replaced by the next one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = structlog.get_logger("lockstep.actions.reminders")
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """A reminder of the certificate *ending*, given *days* days before it expires: 60, 30 or 7."""
+    """A reminder that the certificate *ending* expires. *days* says which reminder: 60, 30 or 7 days before the expiry."""
 
     ending: Expiry
     days: int
@@ -35,7 +35,7 @@ class Reminder:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def remind_of_certificates(context: Context) -> list[Reminder]:
-    """Give the reminders that are due for active certificates. Returns the reminders that this call gave."""
+    """Give the reminders that are due for active certificates, and return them. Reminders that were given before are left out."""
     given = []
     for ending in await expiring_certificates(context):
         reminder = Reminder(ending, _due(ending, context.now()))
@@ -63,7 +63,9 @@ def _due(ending: Expiry, now: datetime) -> int:
 
 
 async def _remind(context: Context, connection: Connection, reminder: Reminder) -> None:
-    """Record the reminder and write its mail in one transaction, so that both happen only once."""
+    """Write the notification and the audit entry of the reminder, in the transaction in which the caller recorded it. None of these is
+    therefore written twice.
+    """
     ending = reminder.ending
     app = await find_application(connection, ending.app_name)
     recipient = (await read_settings(context, connection, app)).notification_email

@@ -61,8 +61,8 @@ class SignOnView:
 
     @property
     def version(self) -> str:
-        """A string that is different after each change. A form sends it back, so that a change of another administrator is not
-        overwritten.
+        """Return a string that changes with every change of the settings. A form sends the string back, so that it does not overwrite a
+        change of another administrator.
         """
         return _version(self.changed_at)
 
@@ -98,8 +98,8 @@ async def change_sign_on(
 async def set_claim(
     context: Context, app: str, name: str, changes: Mapping[str, Any] | None, *, seen: str = ""
 ) -> SignOnView:
-    """Add or change the claim *name* of the selected method. *changes* has one of source, expression and constant, and may have a new
-    name in `name`; None removes the claim.
+    """Add or change the claim *name* of the selected method. *changes* has one of source, expression and constant, and may have a new name
+    in `name`. If *changes* is None, remove the claim.
 
     For *seen*, see `change_sign_on`.
     """
@@ -147,7 +147,9 @@ async def read_settings(context: Context, connection: Connection, app: Applicati
 async def settings_in(
     context: Context, connection: Connection, app: ApplicationRow, row: SignOnRow | None
 ) -> SignOnSettings:
-    """Return the settings that *row* contains, or those of the gallery entry if it is None."""
+    """Return the settings that *row* contains. If *row* is None, return those of the gallery entry, adapted to the address of this
+    application. If the gallery no longer has the entry, return settings without any values.
+    """
     if row is not None:
         return sign_on_from_json(Part(row.config, PLACE))
     if app.template not in context.gallery.names():
