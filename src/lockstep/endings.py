@@ -1,6 +1,6 @@
 """Run a command to its end: show errors on stderr, always in the same form, and set the exit code. Both command lines use this.
 
-Usage errors end with exit code 64, not with click's 2, because 2 means "changes present". It is not an error if the reader closes the pipe.
+Usage errors end with exit code 64, not with click's 2, because 2 means "changes present". A reader that closes the pipe is not an error.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
 
 @contextmanager
 def ends_with_reader() -> Iterator[None]:
-    """End a command that waits for new output as soon as the reader has closed the pipe, as `| head -1` does.
+    """End a command that waits for new output as soon as the reader closes the pipe, as `| head -1` does.
 
-    Otherwise the command would notice the closed pipe only when it prints the next line, and a script would wait for that.
+    Otherwise the command would notice the closed pipe only when it prints the next line, and a script would have to wait for that line.
     """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     pipe = _pipe_of_stdout()
@@ -118,7 +118,7 @@ def show_error(detail: str, *, why: str = "", next_step: str = "") -> None:
 
 
 def _out_of_range(wrong: click.UsageError) -> str:
-    """Return the error for a number outside its range, or for text that is not a number; "" for other errors."""
+    """Return the message for a number outside its range, or for text where a number is required. Returns "" for all other errors."""
     if not isinstance(wrong, click.BadParameter) or wrong.param is None:
         return ""
     kind = wrong.param.type

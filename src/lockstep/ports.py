@@ -209,7 +209,7 @@ class Target(TargetReader, Protocol):
         etag: str,
         operation_id: str,
     ) -> Answer:
-        """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). For filtered paths, *current* shows whether to use replace or add."""
+        """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). *current* decides whether a filtered path is replaced or added."""
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer: ...
 
@@ -262,7 +262,7 @@ class Turns(Protocol):
     """A rate limit. The target asks it before every request, at the moment of sending."""
 
     async def spend(self) -> float:
-        """Count a request that is sent now, and return 0. If it must not be sent yet, return the seconds to wait and count nothing."""
+        """Count a request that is sent now, and return 0. If no request may be sent yet, return the seconds to wait and count nothing."""
 
 
 class Observer(Protocol):
@@ -283,7 +283,7 @@ class TargetOpener(Protocol):
 
     def allow(self, more: Iterable[str]) -> None:
         """Allow connections to the origins and networks in *more*, in addition to those that are always allowed. Each call replaces the
-        additions of the call before.
+        *more* of the previous call.
         """
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target: ...
@@ -291,7 +291,7 @@ class TargetOpener(Protocol):
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]: ...
 
     async def test_deeply(self, settings: TargetSettings) -> Sequence[Probe]:
-        """Send every kind of request of provisioning, with test accounts that are deleted again. Call only on explicit request."""
+        """Send every kind of request that provisioning uses, with test accounts that are deleted again. Call only on explicit request."""
 
     async def discover(self, settings: TargetSettings, kind: ObjectKind) -> Sequence[TargetAttribute]:
         """Return the attributes that the application declares. Raises LockstepError if it declares none."""

@@ -78,7 +78,7 @@ def _from(variable: str, meaning: str, read: Callable[[str], Any], otherwise: st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of this process. *origins* says for each setting whether it came from a flag, a variable or the default."""
+    """The settings of this process. *origins* says for each setting where its value came from: a flag, a variable or the default."""
 
     data: Path = field(default=Path("lockstep-data"), metadata=_from("LOCKSTEP_DATA", "The data folder", _folder))
     sources: Path | None = field(

@@ -84,7 +84,7 @@ class Vault:
 
     @property
     def key_id(self) -> bytes:
-        """The id of the key that seals."""
+        """The id of the current key, which seals new secrets."""
         return self._key.id
 
     def seal(self, secret: Secret, *, purpose: str, name: str) -> bytes:
@@ -94,9 +94,9 @@ class Vault:
         return head + cipher.encrypt(head[-NONCE_BYTES:], secret.reveal().encode(), _bound(head, purpose, name))
 
     def open(self, envelope: bytes, *, purpose: str, name: str, shown: str = "") -> Secret:
-        """Return the secret in *envelope*. Raises LockstepError if it was sealed with an unknown key, moved or modified.
+        """Return the secret in *envelope*. Raises LockstepError if the secret was sealed with an unknown key, moved or modified.
 
-        Errors show the application by its display name *shown*; *name* is its id.
+        Errors show *shown* instead of *name*, if given: the display name of an application whose id is *name*.
         """
         envelope = bytes(envelope)
         head, sealed = envelope[: 1 + KEY_ID_BYTES + NONCE_BYTES], envelope[1 + KEY_ID_BYTES + NONCE_BYTES :]
@@ -118,7 +118,9 @@ class Vault:
         return Secret(text.decode())
 
     def sealed_again(self, envelope: bytes, *, purpose: str, name: str) -> bytes | None:
-        """Return *envelope* sealed with the current key, or None if it already is. Raises LockstepError if it cannot be opened."""
+        """Return *envelope* sealed with the current key, or None if the current key already seals it. Raises LockstepError if it cannot be
+        opened.
+        """
         if _key_id_in(envelope) == self._key.id:
             return None
         return self.seal(self.open(envelope, purpose=purpose, name=name), purpose=purpose, name=name)
@@ -153,10 +155,11 @@ def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | Non
 
 
 def open_vault_for_new_key(data: Path, *, older_key: Secret | None = None) -> Vault:
-    """Open the vault to replace the key in `<data>/key`: it seals with the new key in `<data>/key.next`, which is created if missing.
+    """Open the vault in order to replace the key in `<data>/key`. It seals with the new key in `<data>/key.next`, which is created if
+    missing.
 
-    The new key is on disk before anything is sealed with it. If replacing it is interrupted, the next call goes on with the same key.
-    Raises LockstepError for a missing or malformed key.
+    The new key is on disk before anything is sealed with it. If the replacement is interrupted, the next call continues with the same new
+    key. Raises LockstepError for a missing or malformed key.
     """
     current = _read_key(data / "key")
     make_key_file(data / NEXT_KEY)
@@ -202,7 +205,7 @@ def throwaway_vault() -> Vault:
 
 
 def make_key_file(path: Path) -> None:
-    """Create a file with a random key at *path* unless it exists. If several processes start together, exactly one creates it."""
+    """Create a file with a random key at *path* unless the file exists. If several processes start together, exactly one creates it."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

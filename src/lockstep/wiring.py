@@ -169,9 +169,9 @@ class House:
                 await allow_outbound(self.pool, self.targets)
 
     async def _repeat(self, work: Callable[[Context], Awaitable[object]], *, pause_seconds: float) -> None:
-        """Call *work* until cancelled. After a call that found nothing due or failed, wait *pause_seconds*.
+        """Call *work* until cancelled. After a call that failed or found nothing due, wait *pause_seconds*.
 
-        Due work stays in the database.
+        A failed call loses nothing, because due work stays in the database.
         """
         system = self.context(Actor("system"))
         while True:
@@ -200,10 +200,13 @@ async def open_house(
     """Connect to the database (starting our own PostgreSQL if no other is configured), migrate it, and open everything else.
 
     *main* means that this process is `up` or `serve`; a data folder can have only one such process. Unless *upgrades* is true, a database
-    of an older version is refused. If *needs_key* is false, no secret will be opened, so a missing key is neither an error nor created.
-    *observer* receives every request to an application. After an interrupted restore, applications may still be switched on, so only a
-    caller with *restores* may open the folder. Until a replacement of the key is finished, only a caller with *replaces_key* may open it;
-    its vault seals with the new key and opens with both. Raises LockstepError.
+    of an older version is refused. *observer* receives every request to an application. Raises LockstepError.
+
+    If *needs_key* is false and secrets are stored, the vault cannot open them, so a missing key is neither an error nor created. If no
+    secrets are stored, a missing key is always created.
+
+    After an interrupted restore, applications may still be switched on, so only a caller with *restores* may open the folder. Until a
+    replacement of the key is finished, only a caller with *replaces_key* may open it; its vault seals with the new key and opens with both.
     """
     if not restores:
         _refuse_unfinished_restore(settings.data)
@@ -282,8 +285,8 @@ def _refuse_unfinished_key(settings: Settings) -> None:
 
 
 def own_application(data: Path) -> tuple[str, ...]:
-    """Return the origin of the Documo that `up` runs on this data folder; commands may connect to it too. Empty for a copy of the
-    folder.
+    """Return the origin of the Documo that `up` runs on this data folder, because commands may connect to it too. Empty if there is none,
+    or if the folder is a copy.
     """
     try:
         content = json.loads((data / OWN_APPLICATION).read_text())
@@ -293,5 +296,5 @@ def own_application(data: Path) -> tuple[str, ...]:
 
 
 def noted_application(data: Path, origin: str) -> str:
-    """Return the content of the file that `own_application` reads: the *origin*, and the folder for which it is valid."""
+    """Return the content of the file that `own_application` reads: the *origin*, and the folder to which it belongs."""
     return json.dumps({"origin": origin, "dataFolder": os.path.realpath(data)})

@@ -18,7 +18,7 @@ _LENGTH = re.compile(r"([0-9]{1,6})\s*([smhdw])")
 
 
 def counted(number: int, noun: str) -> str:
-    """Return *number* with the singular *noun*, in the plural if needed: `counted(2, "bad row")` is "2 bad rows"."""
+    """Return *number* with *noun*, which is given in the singular: `counted(2, "bad row")` is "2 bad rows"."""
     if number == 1:
         return f"1 {noun}"
     *before, last = noun.split(" ")
@@ -59,12 +59,12 @@ def duration(length: timedelta | float) -> str:
 
 
 def spreadsheet_text(value: object) -> str:
-    """Return *value* as a cell of a CSV file. Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """Return *value* as a cell of a CSV file. An apostrophe is put before text that a spreadsheet would take for a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def in_markdown(text: str) -> str:
-    """Return *text* on one line, so that Markdown and HTML show it as it is."""
+    """Return *text* on one line, escaped so that Markdown and HTML show it unchanged."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     return "".join(f"\\{letter}" if letter in "\\`*_[]|~#" else letter for letter in html.escape(shown, quote=False))

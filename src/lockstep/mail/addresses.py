@@ -15,9 +15,7 @@ _LONGEST_HOST = 253
 
 
 def mail_address(text: str) -> str:
-    """Return *text* in the form used in messages and sent to servers, with the domain in ASCII. Returns "" if mail cannot be sent to
-    *text*.
-    """
+    """Return *text* in the form that messages and servers use, with the domain in ASCII. Returns "" if mail cannot be sent to *text*."""
     local, _, domain = text.strip().rpartition("@")
     try:
         plain = domain.encode("idna").decode("ascii") if not domain.isascii() else domain

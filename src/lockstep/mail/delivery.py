@@ -55,7 +55,7 @@ def _unwatched(step: MailStep, sentence: str, seconds: float) -> None:
 
 
 async def deliver(server: MailServer, message: OutgoingMessage, *, on_step: OnStep = _unwatched) -> None:
-    """Hand over *message*. If this returns, the server has accepted the message; otherwise it raises MailFailure.
+    """Hand over *message*. Returns once the server has accepted the message; raises MailFailure otherwise.
 
     If the server's last response was lost, the server may have accepted the message although MailFailure is raised.
     """
@@ -96,8 +96,8 @@ class _Dialogue:
             client.close()
 
     async def _opened(self) -> socket.socket:
-        """Connect to the server. If one address of the name is not admitted, the whole name is refused, because it may resolve differently
-        later.
+        """Connect to the server. If one of the addresses of its name is not admitted, the name is refused altogether, because it may
+        resolve differently later.
         """
         server, loop = self._server, asyncio.get_running_loop()
         known = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)

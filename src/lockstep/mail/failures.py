@@ -50,8 +50,8 @@ class MailFailure(Exception):
 def failure_of(
     failed: BaseException, step: MailStep, host: str, port: int, *, hidden: tuple[str, str] = ("", "")
 ) -> MailFailure:
-    """Explain *failed*, which happened at *step*. *hidden* are the user name and the password. Neither the password nor the encoded
-    credentials appear in the result.
+    """Explain *failed*, which happened at *step*. *hidden* are the user name and the password. The result contains neither the password nor
+    the encoded credentials.
     """
     place = f"{host}:{port}"
     causes = list(_causes(failed))
@@ -112,7 +112,7 @@ def _refused(failed: SMTPResponseException, step: MailStep, host: str, hidden: t
 
 
 def _without_secrets(reply: str, user: str, password: str) -> str:
-    """Remove the password from *reply*, even if the server repeats the encoded credentials completely or in part (RFC 4616, RFC 2195)."""
+    """Remove the password from *reply*, even if the server repeats the encoded credentials, completely or in part (RFC 4616, RFC 2195)."""
     if not password:
         return reply
 

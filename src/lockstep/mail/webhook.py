@@ -1,7 +1,7 @@
 """Send a notification to a webhook: one POST with JSON, signed as Standard Webhooks describes (HMAC-SHA256 over id, time and body).
 
-The text is under `text`, which Slack and compatible services show. Where the request may go is decided by the outbound rules of the
-client, and redirects are not followed. The response is discarded: only its status counts.
+The text is under `text`, which Slack and compatible services show. The outbound rules of the client decide where the request may go, and
+redirects are not followed. Only the status of the response counts; the rest is discarded.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class WebhookStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where notifications go. Without *secret*, requests are not signed."""
+    """The address to which notifications are sent. Without *secret*, requests are not signed."""
 
     url: str = field(repr=False)
     secret: str = field(default="", repr=False)
@@ -97,13 +97,16 @@ def body_of(message: WebhookMessage) -> bytes:
 
 
 def signature_of(secret: str, message_id: str, stamp: str, body: bytes) -> str:
-    """Return the value of `webhook-signature`. A secret that begins with `whsec_` is base64 after that, any other one is used as text."""
+    """Return the value of `webhook-signature`. The key for HMAC is `key_of(secret)`."""
     signed = f"{message_id}.{stamp}.".encode() + body
     return "v1," + b64encode(hmac.digest(key_of(secret), signed, "sha256")).decode()
 
 
 def key_of(secret: str) -> bytes:
-    """Return the key for HMAC. Raises ValueError if *secret* begins with `whsec_` and the rest is not base64."""
+    """Return the key for HMAC: the decoded base64 after the prefix `whsec_`, or, without that prefix, *secret* as text.
+
+    Raises ValueError if the part after the prefix is not base64.
+    """
     if not secret.startswith(SECRET_PREFIX):
         return secret.encode()
     try:

@@ -1,8 +1,8 @@
 """Stop the embedded PostgreSQL if its last user died without stopping it (kill -9, out of memory).
 
 Every user of the server holds a shared lock on `postgres.users`, which the kernel releases when the process dies. The caretaker waits for
-an exclusive lock on that file. It then takes the start lock before it decides whether to stop the server, so that a command which starts at
-that moment keeps the server.
+an exclusive lock on that file. It then takes the start lock before it decides whether to stop the server. A command that starts at that
+moment therefore keeps its server.
 """
 
 from __future__ import annotations

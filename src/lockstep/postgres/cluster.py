@@ -64,7 +64,7 @@ class Postmaster:
     port: int
 
     def is_reachable(self) -> bool:
-        """Whether its socket exists. If the socket is deleted, PostgreSQL keeps running but does not create it again."""
+        """Whether the server's socket exists. If the socket is deleted, PostgreSQL keeps running but does not create it again."""
         return (self.socket_folder / f".s.PGSQL.{self.port}").exists()
 
 
@@ -91,7 +91,7 @@ def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
 
 
 def sweep_halves(folder: Path) -> None:
-    """Remove the remains of interrupted starts beside *folder*, even if an orphaned process of such a start still writes there."""
+    """Remove the unfinished clusters that interrupted starts left beside *folder*, even if an orphaned process still writes to one."""
     for half in folder.parent.glob(f".{folder.name}-new-*"):
         shutil.rmtree(half, ignore_errors=True)
 
@@ -256,8 +256,8 @@ def _is_named_running(folder: Path) -> bool:
 
 
 def _forget_unburied(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose process is a zombie, provided that no orphan is left. PostgreSQL believes that the process is
-    still running.
+    """Remove a `postmaster.pid` whose process is a zombie, because PostgreSQL believes that the process is still running. Does nothing
+    while an orphan of that process is left.
     """
     if PROC.exists() and not _is_named_running(folder) and not working_in(folder):
         (folder / "postmaster.pid").unlink(missing_ok=True)
@@ -279,7 +279,7 @@ def _pid_file(folder: Path) -> list[str]:
 
 
 def _trim(log: Path) -> int:
-    """Keep the log small. Returns the position of the next entry."""
+    """Begin a new log file if the log has become large. Returns the size of the log, which is the position of the next entry."""
     log.touch(mode=0o600)
     if log.stat().st_size > LARGEST_LOG_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))

@@ -69,7 +69,9 @@ def clear(database: Database) -> None:
 
 
 def load(database: Database, file: Path) -> None:
-    """Load *file* into the empty *database*, completely or not at all. Blocking. Raises LockstepError."""
+    """Load *file* into the empty *database*, completely or not at all. Blocking. Raises LockstepError if *file* is not a dump or cannot be
+    restored.
+    """
     check_dump(file)
     arguments = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", "-d", database.conninfo]
     _run("pg_restore", [*arguments, str(file)], stdout=subprocess.DEVNULL, what=f"{file} could not be restored")

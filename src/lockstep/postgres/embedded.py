@@ -109,7 +109,9 @@ class EmbeddedServer:
                 self._share.close()
 
     def database(self, name: str, *, role: str | None = None) -> Database:
-        """Return the database *name*, with the role of the same name unless *role* is given. Raises LockstepError if it does not exist."""
+        """Return the database *name*, with the role of the same name unless *role* is given. Without *role*, raises LockstepError if *name*
+        is not one of our databases.
+        """
         if role is None and name not in ROLES:
             raise not_found(
                 f"PostgreSQL in {self.data} has no database {name}", next_step=f"Use one of: {', '.join(ROLES)}"
@@ -148,7 +150,9 @@ class EmbeddedServer:
         return True
 
     def _make(self, record: places.Record | None, programs: Programs, user: ServerUser) -> places.Record:
-        """Choose and record the place of the cluster before creating it. After an interruption, the next start therefore finds it."""
+        """Choose and record the place of the cluster, then create the cluster. In this order, the next start after an interruption finds
+        it.
+        """
         if record is None:
             cluster = self.data / "postgres"
             record = places.Record(cluster if cluster.is_dir() else places.choose_cluster(self.data, user, self._say))
@@ -226,7 +230,8 @@ def attach(data: Path, *, options: Options | None = None, say: Say = quietly) ->
 def remove(data: Path, *, patience_seconds: float = 20.0) -> None:
     """Delete the data folder of a temporary server and everything stored outside it. Stops a server that still runs.
 
-    A process that was interrupted while starting or stopping may still write, so this repeats until nothing reappears.
+    A process that was interrupted while starting or stopping may still write files. Deleting is therefore repeated until no files reappear,
+    or for at most *patience_seconds*.
     """
     give_up_at = time.monotonic() + patience_seconds
     while True:

@@ -40,7 +40,9 @@ class FileLock:
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
     def try_alone(self) -> bool:
-        """Take the exclusive lock if no other process holds the lock. If the result is False, a shared lock of this process may be lost."""
+        """Take the exclusive lock if no other process holds the lock. A shared lock of this process may be lost even if the result is
+        False.
+        """
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -75,7 +77,7 @@ def give_to_owner_of_folder(path: Path) -> None:
 
 @contextmanager
 def held_alone(path: Path, *, timeout_seconds: float = 120.0) -> Iterator[None]:
-    """Hold the lock file at *path* exclusively during the block. Raises LockstepError if others hold it for too long."""
+    """Hold the lock file at *path* exclusively during the block. Raises LockstepError if others hold it for *timeout_seconds*."""
     lock = FileLock(path)
     try:
         give_up_at = time.monotonic() + timeout_seconds
@@ -92,7 +94,7 @@ def held_alone(path: Path, *, timeout_seconds: float = 120.0) -> Iterator[None]:
 
 
 def claim_main(data: Path, product: str) -> FileLock:
-    """Register this process as the only main process of *product* in *data*. Raises LockstepError if there is one."""
+    """Register this process as the only main process of *product* in *data*. Raises LockstepError if another process is registered."""
     lock = FileLock(data / f"{product}.lock")
     if not lock.try_alone():
         pid = lock.read_note()

@@ -1,4 +1,4 @@
-"""Bring a database to the version that the code expects, only once even if several processes start together.
+"""Bring a database to the version that the code expects. If several processes start together, only one migrates.
 
 If there is nothing to migrate, Alembic is not imported: one SELECT is sufficient.
 """
@@ -47,9 +47,10 @@ async def migrate(
 ) -> bool:
     """Apply the revisions of *package* that *database* lacks. Returns True if there were any.
 
-    Processes that start together wait for the one that migrates. *upgrade_with* is the upgrade command to recommend. If it is given, only
-    an empty database is set up, because a server of an older version may be using a database that is not empty. Raises LockstepError for a
-    database that the code cannot use.
+    Processes that start together wait for the one that migrates. Raises LockstepError for a database that the code cannot use.
+
+    *upgrade_with* is the upgrade command to recommend. If it is given, an older database is refused with that recommendation, because a
+    server of an older version may be using the database; only an empty one is set up.
     """
     revisions = revisions_of(package)
     options = connection_options(database, name="lockstep migrate")

@@ -157,7 +157,10 @@ def is_own_socket_folder(folder: Path, data: Path) -> bool:
 
 
 def refuse_shared_cluster(record: Record, data: Path) -> None:
-    """Raise LockstepError if *data* is a copy of another data folder, and the cluster is outside *data* and belongs to that folder."""
+    """Raise LockstepError if *data* is a copy of another data folder and still uses the cluster of the original.
+
+    That can only happen if the cluster is outside the data folder.
+    """
     if not is_own_cluster(record, data):
         raise conflict(
             f"{data} is a copy of {record.owner}, and both name the same database: {record.cluster}",
@@ -166,8 +169,9 @@ def refuse_shared_cluster(record: Record, data: Path) -> None:
 
 
 def is_own_cluster(record: Record, data: Path) -> bool:
-    """Whether the cluster belongs to *data*. It does if it is inside *data*, or if the folder in the record no longer exists or records
-    another cluster.
+    """Whether the cluster belongs to *data*: it is inside *data*, or no other data folder owns it.
+
+    Another data folder owns the cluster if *data* is a copy, and the record of the original still names the same cluster.
     """
     if record.cluster.is_relative_to(data) or record.owner in (None, data):
         return True
@@ -184,7 +188,9 @@ def _socket_prefix(data: Path) -> str:
 
 
 def _is_private_or_made(folder: Path, user: ServerUser) -> bool:
-    """Whether *folder* can be used again. If it was removed, it is created again under the same path, because clients know that path."""
+    """Whether *folder* is private, so that it can be used again. If it was removed, creates it again under the same path, because clients
+    know that path.
+    """
     with suppress(OSError):
         folder.mkdir(mode=0o700)
         user.own(folder)

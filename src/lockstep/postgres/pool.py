@@ -27,7 +27,7 @@ class Pool(AsyncConnectionPool[Connection]):
     """A pool that does not lose cancellations.
 
     The driver waits with `asyncio.wait_for`. Before Python 3.12, that function returns normally if its result arrives at the moment of the
-    cancellation. The task would then continue with its connection, and the code that cancelled it would wait forever.
+    cancellation. The cancelled task would then continue with its connection, and the code that cancelled the task would wait forever.
     """
 
     async def getconn(self, timeout: float | None = None) -> Connection:

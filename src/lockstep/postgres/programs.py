@@ -25,7 +25,7 @@ SHELVES = (Path("/var/lib/lockstep"), Path("/var/tmp/lockstep"), Path("/run/lock
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """A folder with `postgres` and `initdb`. *root* contains everything they need, and the tree can be moved as a whole."""
+    """A folder with `postgres` and `initdb`. *root* contains everything that these programs need, so *root* can be moved as a whole."""
 
     bin: Path
     root: Path
@@ -82,7 +82,7 @@ def reachable_programs(programs: Programs, user: ServerUser, say: Callable[[str]
 
 
 def _copy_on(shelf: Path, programs: Programs) -> Programs | None:
-    """Return the copy of *programs* on *shelf*, created if needed; None if the shelf is missing, full or unsafe."""
+    """Return the copy of *programs* in the folder *shelf*, created if needed; None if the folder is missing, full or unsafe."""
     inside = programs.bin.parent.relative_to(programs.root)
     target = shelf / f"programs-{_mark(programs)}"
     try:

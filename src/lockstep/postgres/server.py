@@ -102,7 +102,9 @@ async def start_or_attach(
 
 @asynccontextmanager
 async def running(starting: Awaitable[Server]) -> AsyncIterator[Server]:
-    """Return the server of *starting* (`start_or_attach`) for the duration of the block, and supervise it."""
+    """Await *starting*, a call of `start_or_attach`, and yield its server. Supervises the server during the block, and leaves it at the
+    end.
+    """
     server = await starting
     watch = asyncio.create_task(server.supervise(), name="postgres-supervision")
     try:
@@ -126,8 +128,8 @@ async def _attached(data: Path, options: Options | None, say: Say) -> EmbeddedSe
 
 
 async def _to_the_end(work: Callable[[], None]) -> None:
-    """Run blocking *work* in a thread and finish it even if this call is cancelled, because half a shutdown would leave a server
-    running.
+    """Run blocking *work* in a thread. Wait until it has finished even if this call is cancelled, because half a shutdown would leave a
+    server running.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:

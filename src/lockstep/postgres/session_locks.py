@@ -25,9 +25,7 @@ async def session_lock(pool: Pool, name: str) -> AsyncIterator[Connection | None
 
 
 async def lock_for_transaction(connection: Connection, name: str) -> bool:
-    """Take the lock *name*, as `session_lock` does, until the transaction of *connection* ends. Returns False if another session holds
-    the lock.
-    """
+    """Take the lock *name* of `session_lock` until the transaction of *connection* ends. Returns False if another session has it."""
     cursor = await connection.execute("select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
     row = await cursor.fetchone()
     return bool(row and row[0])

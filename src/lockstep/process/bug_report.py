@@ -23,7 +23,7 @@ _TO_CHECK = {"Lockstep": "run: lockstep doctor"}  # by product; Documo has no su
 
 
 def as_error(fault: Exception, *, product: str = "Lockstep") -> LockstepError:
-    """Convert *fault* to a LockstepError. If it is a bug, write its stack trace to a file that only the current user can read."""
+    """Convert *fault* to a LockstepError. If *fault* is a bug, write its stack trace to a file that only the current user can read."""
     if is_lost_database(fault):
         return unreachable(
             "The connection to the database was lost while the command was running",
@@ -55,7 +55,7 @@ def as_error(fault: Exception, *, product: str = "Lockstep") -> LockstepError:
 
 
 def is_lost_database(fault: BaseException) -> bool:
-    """Whether *fault* only reports lost or refused connections to PostgreSQL."""
+    """Whether *fault* reports nothing but lost or refused connections to PostgreSQL."""
     if isinstance(fault, BaseExceptionGroup):
         return all(is_lost_database(one) for one in fault.exceptions)
     if isinstance(fault, PoolTimeout):
@@ -70,7 +70,7 @@ def is_lost_database(fault: BaseException) -> bool:
 
 
 def forget_output() -> None:
-    """Redirect the rest of stdout's buffer to the null device, so that flushing it at exit does not fail again."""
+    """Discard what is left in stdout's buffer by connecting stdout to the null device. Flushing it at exit then does not fail again."""
     with contextlib.suppress(OSError, ValueError):
         null_device = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null_device, sys.stdout.fileno())

@@ -1,7 +1,7 @@
 """Keep the memory of a long-running process small without frequent garbage collection. Both products use this.
 
 Requests, plans and rows leave no reference cycles, so Python's default collection would find nothing and use a fifth of the CPU time of a
-provisioning cycle. Errors do leave reference cycles: code that handles one calls `lockstep.errors.release_frames`.
+provisioning cycle. Errors do leave reference cycles, so code that handles an error calls `lockstep.errors.release_frames`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
 def collect_seldom() -> None:
-    """Collect less often from now on. Call at the start of a program: loading it creates many objects, and no garbage."""
+    """Collect less often from now on. Call at the start of a program, because loading the program creates many objects and no garbage."""
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)
 
 
 def settle_garbage() -> None:
-    """Exempt all present objects from collection and collect less often. Call once, after everything permanent is loaded."""
+    """Collect once, exempt all remaining objects from collection, and collect less often from now on. Also calls `return_large_blocks`.
+
+    Call once, after everything permanent is loaded.
+    """
     gc.collect()
     gc.freeze()
     collect_seldom()

@@ -49,7 +49,10 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Connection) -> str:
-        """Admit *connection* and return "". If there is no room even after closing an idle connection, return the reason instead."""
+        """Admit *connection* and return "". If it is refused, return the reason: its address has too many connections, or the server has.
+
+        A server at its limit first closes the connection that has been idle longest, and refuses only if none is idle.
+        """
         address = connection.address
         mine = self._by_address.get(address, 0)
         if mine >= self.limits.connections_per_address and not self.is_trusted(address):
@@ -113,7 +116,7 @@ class Connections:
                     self._unlogged = 0
 
     def note(self, refusal: Refusal, address: str) -> None:
-        """Log a refusal. Above a certain number per second, refusals are only counted."""
+        """Log a refusal. Above `LINES_PER_SECOND`, refusals are only counted."""
         if self._lines >= LINES_PER_SECOND:
             self._unlogged += 1
             return

@@ -1,5 +1,5 @@
-"""Endpoints for load balancers and supervisors: whether this process is alive, and whether it can work. They reveal nothing about
-people.
+"""Endpoints for load balancers and supervisors: whether this process is alive, and whether it is ready to work. The responses contain
+nothing about people.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int, *, excluded: int = 0) -> int:
-    """Return the first free port among the 100 ports from *wanted* on, except those in *excluded*. Returns *wanted* if none is free.
+    """Return the first free port among the 100 ports from *wanted* on, except *excluded*. Returns *wanted* if none is free.
 
     If *wanted* is 0, return any free port.
     """

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 
 class LastAnswer(asyncio.Transport):
-    """The transport for the last response of a connection. Its `close` calls *close*, which waits until the client has read the
-    response.
+    """The transport for the last response of a connection. Its method `close` only calls the given function, which closes the connection
+    after the client has read the response.
     """
 
     __slots__ = ("_close", "_transport")

@@ -36,7 +36,8 @@ Measure = Callable[[], Awaitable[Sequence[Metric]]]
 class Metrics:
     """The metrics page of one process. Register the process's own counters with *registry*.
 
-    *measure* queries the database once per scrape. If that fails, all other metrics are shown and `<product>_database_up` is 0.
+    *measure* queries the database, at most once per scrape. If the query fails, all other metrics are shown and `<product>_database_up` is
+    0.
     """
 
     def __init__(self, product: str, *, token: str, pool: Pool | None = None, measure: Measure | None = None) -> None:
@@ -69,7 +70,7 @@ class Metrics:
         return Response(encode(self.registry), headers={"content-type": media_type, "cache-control": "no-store"})
 
     async def _look(self) -> None:
-        """Measure unless there is a recent measurement, so that several scrapers load the database no more than a single one would."""
+        """Measure, unless the last measurement is recent. Several scrapers therefore cause no more load than one scraper."""
         if self._measure is None:
             return
         async with self._turn:

@@ -87,7 +87,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._deadline = self.loop.time() + limits.head_seconds
 
     def _feed(self, data: bytes) -> None:
-        """Parse *data*. Raises Refused for data that is not HTTP and for anything that one of our callbacks refuses."""
+        """Parse *data*. Raises Refused if *data* is not HTTP, or if one of our callbacks refuses the request."""
         while data:
             try:
                 self.parser.feed_data(data)
@@ -193,7 +193,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self.registry.quiet(self)
 
     def close_after_answer(self) -> None:
-        """Close after the last response. A body that is still arriving is discarded, so that the client can read the response."""
+        """Close the connection after the last response. A body that is still arriving is discarded first, so that the client can read the
+        response.
+        """
         if not self._in_body:
             self.transport.close()
         elif not self.transport.is_closing():
@@ -271,7 +273,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def make_room(self) -> None:
-        """Close to make room for another client."""
+        """Close the connection to make room for another client."""
         self.transport.abort()
 
     def shutdown(self) -> None:
@@ -282,7 +284,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:
-    """Answer 503 to a request whose result is no longer needed, unless its response has begun or the client is not reading."""
+    """Answer 503 to a request whose result is no longer needed. If its response has begun or the client is not reading, abort the
+    connection instead.
+    """
     cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]
     if cycle.response_started or cycle.flow.write_paused:
         cycle.transport.abort()

@@ -1,5 +1,5 @@
-"""Refuse requests before the application sees them: the response that is sent, and the rules of RFC 9112 that httptools does not
-enforce. Pure.
+"""Refuse requests before the application sees them: the response to send, and those rules of RFC 9112 that httptools does not enforce.
+Pure.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def check_head(version: str, headers: Headers) -> None:
 
 
 def without_upgrade(method: bytes, target: bytes, headers: Headers) -> bytes:
-    """Return the head of a request without its headers for changing the protocol."""
+    """Return the head of a request without its offer to change the protocol (the header Upgrade, and the option of that name in
+    Connection).
+    """
     lines = [b"%s %s HTTP/1.1" % (method, target)]
     for name, value in headers:
         if name == b"connection":

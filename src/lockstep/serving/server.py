@@ -20,7 +20,7 @@ BACKLOG = 2048
 
 
 def listen(host: str, port: int, *, next_step: str) -> socket.socket:
-    """Open a listening socket; port 0 gives any free port. Raises LockstepError, with *next_step*, if the port is taken."""
+    """Open a listening socket; port 0 gives any free port. Raises LockstepError, with *next_step*, if it cannot listen on the port."""
     # Name the protocol, because asyncio sets TCP_NODELAY only then. Without it, responses in several parts wait 40 ms for the client.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -92,7 +92,7 @@ def _config(app: App, registry: Connections, render: Render) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to us and stops at once. (uvicorn checks ten times a second whether to stop, and sleeps first.)"""
+    """A server that leaves signals to us and stops at once. (uvicorn only checks every tenth of a second whether to stop.)"""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

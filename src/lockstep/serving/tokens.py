@@ -8,7 +8,9 @@ SHORTEST_TOKEN = 16
 
 
 def checked_token(text: str, *, variable: str) -> str:
-    """Return *text*. Raises LockstepError, without quoting it, if it is easy to guess or not allowed in a header."""
+    """Return *text*. Raises LockstepError, without quoting *text*, if it is shorter than `SHORTEST_TOKEN` or has characters that a header
+    does not allow.
+    """
     if len(text) < SHORTEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
         raise invalid(
             f"{variable} must have at least {SHORTEST_TOKEN} ASCII characters without spaces",

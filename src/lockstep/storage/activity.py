@@ -1,7 +1,7 @@
 """Figures over time for each job: operations, their durations, and the number of waiting objects.
 
-Recording adds one row for each batch. `sum_up` replaces these rows by one for each minute and job, later for each half hour, and for each
-day once no chart shows its half hours.
+Recording adds one row for each batch. `sum_up` replaces these rows with sums for each job: first one row per minute, later one per half
+hour, and finally one per day, for days that no chart shows in half hours any longer.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def _document(numbers: Mapping[str, int] | Mapping[int, int]) -> str | None:
 
 
 async def sum_up(connection: Connection) -> None:
-    """Replace rows by sums: one row per minute for past minutes, one per half hour after two hours, and one per day (in UTC) for all days
-    before yesterday. The next call adds rows that are committed later.
+    """Replace rows with their sums: one row per minute for past minutes, one per half hour after two hours, and one per day (in UTC) for
+    all days before yesterday. Rows that are committed too late for this call are added by the next call.
     """
     await _sum(connection, "minutes = 0 and at < date_trunc('minute', now())", minutes=1)
     await _sum(connection, "minutes < 30 and at < date_trunc('hour', now() - interval '2 hours')", minutes=30)
@@ -85,9 +85,7 @@ async def _sum(connection: Connection, which: LiteralString, *, minutes: int) ->
 
 
 async def note_queues(connection: Connection) -> None:
-    """Record how many objects wait for each job, if the number has changed. Only due objects count, and none that are held or
-    have failed.
-    """
+    """Record how many objects wait for each job, if the number has changed. Counts due objects that have not failed and are not held."""
     await connection.execute(
         """insert into queue_depth (job, waiting)
         select job.id, coalesce(due.waiting, 0) from job
@@ -103,11 +101,11 @@ async def note_queues(connection: Connection) -> None:
 async def figures_of(
     connection: Connection, job: str, *, since: datetime, step: timedelta, recent_since: datetime, days_since: datetime
 ) -> dict[tuple[str, int], dict[str, int]]:
-    """Return the work of *job*, keyed by part and place (the number of a step or day), from one pass over its rows.
+    """Return the work of *job* as sums by name, keyed by part and place. Reads the rows only once.
 
-    The parts are fields of `WorkDone`: `counts`, `failures` and `responses` for each *step* since *since*, `gained` and `lost` for each day
-    since *days_since*. The part `recent` has the counts since *recent_since*, all with place 0. *days_since* must be the earliest of the
-    three times.
+    The parts `counts`, `failures` and `responses` are the sums for each *step* since *since*; the place is the number of the step. The
+    parts `gained` and `lost` are the sums for each day since *days_since*; the place is the number of the day. The part `recent` has the
+    sums of `counts` since *recent_since*, at place 0. *days_since* must be the earliest of the three times.
     """
     cursor = await connection.execute(
         """select part, place, jsonb_object_agg(name, number)
@@ -141,7 +139,9 @@ async def figures_of(
 
 
 async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: datetime) -> list[tuple[int, str, int]]:
-    """Return how long people of *jobs* kept access that had to end, as (day, length, number). Days are numbered from *since*."""
+    """Count by duration how long people of *jobs* kept access that had to end. Returns tuples of the day (numbered from *since*), the
+    duration as in `WorkDone.lost`, and the number.
+    """
     cursor = await connection.execute(
         """with batch as materialized (
             select floor(extract(epoch from at - %(since)s) / 86400)::int as day, lost from activity

@@ -175,7 +175,7 @@ async def grants_of(connection: Connection, administrators: Sequence[str]) -> di
 
 
 async def owners_of(connection: Connection, apps: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return the e-mail addresses of the owners of each application, by application id. Applications without an owner are absent."""
+    """Return the e-mail addresses of the enabled owners of each application, by application id. Applications without one are absent."""
     cursor = await connection.execute(
         """select role_grant.app::text, array_agg(administrator.email order by administrator.email)
         from role_grant join administrator on administrator.id = role_grant.administrator
@@ -188,7 +188,7 @@ async def owners_of(connection: Connection, apps: Sequence[str]) -> dict[str, tu
 async def replace_grants(
     connection: Connection, administrator: str, grants: Sequence[RoleGrant], *, actor: str
 ) -> None:
-    """Replace all roles of the administrator by these."""
+    """Replace all roles of the administrator with *grants*."""
     await connection.execute("delete from role_grant where administrator = %s", (administrator,))
     for grant in grants:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""Count people by the values that a scoping filter reads, instead of reading them one by one."""
+"""Groups of people who are alike for a scoping filter, with their numbers, so that people need not be read one by one."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ async def claim(
 ) -> ApiAnswer | None:
     """Claim *key* for *request*. Returns None if the key is new, otherwise the stored response to the first request with that key.
 
-    Deletes responses older than *kept*, and unanswered claims older than *abandoned*, whose process has died.
+    Deletes responses older than *kept*, and claims that are older than *abandoned* and still unanswered, because their process must have
+    died.
     """
     await connection.execute(
         "delete from api_answer where created_at < now() - %s or (status is null and created_at < now() - %s)",

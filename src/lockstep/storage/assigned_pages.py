@@ -51,7 +51,9 @@ order by position collate "C" limit %(limit)s"""
 
 
 async def read_page(connection: Connection, app: str, *, search: str, after: str, limit: int) -> Sequence[AssignedRow]:
-    """Read one page: groups first, then people, by name. *after* is the `position` of the last row on the previous page."""
+    """Read one page: groups first, then people, by name. *search* is part of a name or user principal name. *after* is the `position` of
+    the last row on the previous page.
+    """
     values = {"app": app, "search": search, "like": part_of(search), "after": after, "limit": limit}
     async with connection.cursor(row_factory=class_row(AssignedRow)) as cursor:
         await cursor.execute(_LIST, values)

@@ -1,4 +1,4 @@
-"""Assignments of people and groups to applications, and the complete objects that a decision reads."""
+"""Assignments of people and groups to applications, and the access that each object gets through them."""
 
 # ruff: noqa: S608  # statements are built from constants of this module only
 from __future__ import annotations
@@ -91,8 +91,8 @@ async def assignments_of_applications(connection: Connection, apps: Sequence[str
 
 
 async def digests_of_applications(connection: Connection, apps: Sequence[str]) -> dict[str, str]:
-    """Return a digest for each application, which changes whenever the result of `assignments_of_applications` for it changes. It takes a
-    fifth of the time, because PostgreSQL neither sorts nor sends rows.
+    """Return a digest for each application, which changes whenever the application's assignments change. Computing digests takes a fifth of
+    the time of `assignments_of_applications`, because PostgreSQL neither sorts nor sends rows.
     """
     cursor = await connection.execute(
         f"""select app, count(*) || ' ' || sum(hashtextextended(concat_ws(E'\x1f', id, kind, principal_id, principal, role_id, role_value,
@@ -134,7 +134,9 @@ order by held.object_id, app_role.position nulls last, held.via_group is not nul
 
 
 async def entitlements(connection: Connection, app: str, ids: Sequence[str]) -> list[EntitlementRow]:
-    """Return every assignment of *ids* to *app*: in the order of the application's roles, direct before inherited, default access last."""
+    """Return every assignment of *ids* to *app*. The assignments of an object are in the order of the application's roles, with default
+    access last; for the same role, direct assignments come before inherited ones.
+    """
     async with connection.cursor(row_factory=class_row(EntitlementRow)) as cursor:
         await cursor.execute(
             _ENTITLEMENTS.format("held.app = %s and held.object_id = any(%s::uuid[])"), (app, list(ids))
@@ -161,8 +163,8 @@ async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
 
 
 async def sample_person(connection: Connection, app: str) -> str:
-    """Return the user principal name of an active person: the first one assigned to *app*, otherwise the first person at all, or "" if
-    there are none.
+    """Return the user principal name of an active person: the first one who is assigned to *app*, otherwise the first one in the directory,
+    or "" if nobody is active.
     """
     for condition in (
         "where id in (select object_id from effective_assignment where app = %s) and",

@@ -84,7 +84,9 @@ async def read_entries(connection: Connection, *, after: int = 0, limit: int = 1
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries to read. A field that is None matches all entries. *actor*, *activity* and *object* match substrings, ignoring case."""
+    """The conditions for the entries to read. A field that is None matches all entries. *actor*, *activity* and *object* match substrings,
+    ignoring case.
+    """
 
     actor: str | None = None
     activity: str | None = None

@@ -10,8 +10,8 @@ from lockstep.storage.batches import only_row
 
 
 async def seconds_until_due(connection: Connection, job: str) -> float | None:
-    """Return the seconds until an object of *job* can be claimed, or 0 if one can be claimed now. Returns None if all objects wait for a
-    change or a decision.
+    """Return the seconds until an object of *job* can be claimed, or 0 if one can be claimed now. Returns None if no object becomes due
+    within two minutes.
     """
     cursor = await connection.execute(
         """select case when min(due) <= now() then 0 else extract(epoch from min(due) - now()) end
@@ -27,9 +27,10 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
 class Backlog:
     """The numbers of a job's waiting objects, by what they wait for.
 
-    *waiting* counts objects that are due or being processed, *escrowed* failed objects that are retried later, *scheduled* people without
-    an account who may get one on a future date, and *slowed* objects that a quarantine postponed. *leavers* counts failed objects whose
-    access should have ended. *leased* counts objects that are being processed now.
+    *waiting* counts objects that are due or being processed. *escrowed* counts failed objects, whether they are retried later or were given
+    up; *leavers* counts those among them whose access should have ended. *scheduled* counts people without an account who may get one on a
+    future date. *slowed* counts objects that a quarantine postponed before they had failed, and *leased* those that are being processed
+    now.
     """
 
     waiting: int
@@ -61,7 +62,11 @@ async def backlogs(connection: Connection, jobs: Sequence[str]) -> dict[str, Bac
 
 
 async def jobs_with_due_work(connection: Connection) -> list[str]:
-    """Return the jobs that are switched on, or apply a preview, and have an object to claim, or a cycle to prepare or end."""
+    """Return the jobs that are switched on or apply a preview, and have an object that can be claimed within 30 seconds, or a running cycle
+    to prepare or end.
+
+    A job in quarantine because of its connection (EncounteredQuarantineException) is left out until its next attempt.
+    """
     cursor = await connection.execute(
         """select id from job
         where started and (status = 'on'

@@ -31,7 +31,7 @@ def as_json(value: object) -> str:
 
 
 def as_id(name: str) -> UUID | None:
-    """Return *name* as a GUID, or None if it is not one. Only a GUID lets PostgreSQL use the index of an id column."""
+    """Return *name* as a GUID, or None if *name* is not one. PostgreSQL uses the index of an id column only for a GUID."""
     try:
         return UUID(name) if len(name) == ID_LENGTH else None
     except ValueError:
@@ -41,7 +41,7 @@ def as_id(name: str) -> UUID | None:
 async def only_row(
     cursor: psycopg.AsyncCursor[tuple[Any, ...]], missing: str = "A statement that must return a row returned none"
 ) -> tuple[Any, ...]:
-    """Return the row of a statement that always returns one. Raises LockstepError with the text *missing* if it returned none."""
+    """Return the row of a statement that must return one. Raises LockstepError with the text *missing* if there is no row."""
     row = await cursor.fetchone()
     if row is None:
         raise LockstepError(Kind.INTERNAL, missing)

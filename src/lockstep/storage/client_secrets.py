@@ -52,7 +52,7 @@ async def delete_secret(connection: Connection, app: str, secret: str) -> None:
 
 
 async def use_secret(connection: Connection, app: str, secret_hash: bytes, now: datetime) -> bool:
-    """Return whether *app* has this secret and the secret has not expired. If so, record the use."""
+    """Record that *app* used this secret, to the hour. Returns False if *app* has no such secret or the secret has expired."""
     cursor = await connection.execute(
         """select id::text, last_used_at from client_secret where app = %s and secret_hash = %s and expires_at > %s""",
         (app, secret_hash, now),

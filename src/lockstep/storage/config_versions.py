@@ -1,4 +1,4 @@
-"""All versions of an application's configuration that were ever in force, with their authors."""
+"""The versions of an application's configuration that have been in force, with their authors."""
 
 from __future__ import annotations
 

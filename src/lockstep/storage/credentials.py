@@ -89,7 +89,7 @@ async def sealed_secret(connection: Connection, app: str) -> bytes | None:
 
 
 async def sealed_secrets(connection: Connection) -> list[tuple[str, str, bytes]]:
-    """Return name, id and secret envelope of every application with a secret token."""
+    """Return name, id and secret envelope of every application that has a secret token."""
     cursor = await connection.execute(
         """select application.name, application.id::text, credential.secret
         from credential join application on application.id = credential.app where secret is not null order by name"""
@@ -104,7 +104,9 @@ async def forget_secret(connection: Connection, app: str) -> None:
 
 
 async def save_tenant_url(connection: Connection, app: str, tenant_url: str, *, keeps_secret: bool) -> None:
-    """Store the tenant URL. Unless *keeps_secret* is true, the same statement deletes the secret."""
+    """Store the tenant URL and clear the result of *Test connection*. Unless *keeps_secret* is true, also delete the secret, in the same
+    statement.
+    """
     await connection.execute(
         """insert into credential (app, tenant_url) values (%(app)s, %(url)s)
         on conflict (app) do update set tenant_url = excluded.tenant_url, tested_at = null, test_result = null,
@@ -118,7 +120,7 @@ async def save_tenant_url(connection: Connection, app: str, tenant_url: str, *, 
 async def save_authentication(
     connection: Connection, app: str, *, method: str, client_id: str, token_url: str, scope: str
 ) -> None:
-    """Store how requests are authenticated. The row of the credentials must exist."""
+    """Store how requests are authenticated, and clear the result of *Test connection*. The row of the credentials must exist."""
     await connection.execute(
         """update credential set authentication = %s, client_id = %s, token_url = %s, scope = %s, tested_at = null, test_result = null
         where app = %s""",

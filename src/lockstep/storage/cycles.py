@@ -93,8 +93,9 @@ async def _read(connection: Connection, condition: str, parameters: tuple[Any, .
 async def open_cycle(
     connection: Connection, job: str, kind: str, *, phase: str = "write", preview: int | None = None
 ) -> tuple[Cycle, bool]:
-    """Return the running cycle of *job* and False. If no cycle is running, open one of *kind*, which applies *preview* if that is given,
-    and return it and True.
+    """Return the running cycle of *job* and False. If no cycle is running, open one of *kind* and return it and True.
+
+    With *preview*, the opened cycle applies that preview.
     """
     cursor = await connection.execute(
         """insert into cycle (job, kind, phase, preview, config_version)
@@ -135,7 +136,7 @@ async def close_on_demand(connection: Connection, cycle: int) -> None:
 
 
 async def end_abandoned(connection: Connection, *, older_than: timedelta) -> int:
-    """End the on-demand runs whose process died. Returns how many."""
+    """End the on-demand runs that are older than *older_than*, because their process must have died. Returns how many."""
     cursor = await connection.execute(
         "select id from cycle where state = 'running' and kind = 'onDemand' and started_at < now() - %s", (older_than,)
     )
@@ -205,7 +206,9 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
 
 
 async def unpin(connection: Connection, job: str) -> None:
-    """Let the running cycle, which applies a preview, continue as an ordinary one. Objects that it has left stay so (`make_left_due`)."""
+    """Turn the running cycle, which applies a preview, into an ordinary one. The objects that it has already left aside stay so until
+    `make_left_due`.
+    """
     await connection.execute("update cycle set preview = null where job = %s and state = 'running'", (job,))
     await notify(connection, Topic.CYCLE, job=job)
 

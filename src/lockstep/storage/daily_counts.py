@@ -39,7 +39,7 @@ async def daily_counts(connection: Connection, jobs: Sequence[str], *, since: da
 async def daily_writes(
     connection: Connection, jobs: Sequence[str], names: Sequence[str], *, since: date
 ) -> list[tuple[str, date, int]]:
-    """Return the sum of the counts *names* for each of *jobs* and each day in UTC, over the cycles that began on *since* or later."""
+    """Return for each of *jobs* and each day in UTC the sum of the counts *names*, over the cycles that began on *since* or later."""
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(
             """select job, (started_at at time zone 'UTC')::date, sum(number::bigint)::bigint

@@ -1,4 +1,4 @@
-"""The people and groups that the deletion of one group, or of all objects of a source, would affect. Also hides groups provisionally, in a
+"""The people and groups that a deletion would affect: of one group, or of all objects of a source. Also hides groups provisionally, in a
 transaction that is rolled back.
 """
 

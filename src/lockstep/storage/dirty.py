@@ -19,7 +19,7 @@ from lockstep.storage.resume import Pin, Resume, ShownError, Stage
 
 
 class AskedBy(StrEnum):
-    """The marks that an object got because a person asked for it."""
+    """The marks of objects that a person has asked for."""
 
     APPROVAL = "approved"  # an administrator approved a write that a guard held
     NAME = "onDemand"  # a person asked for this object by name
@@ -74,7 +74,7 @@ class Claim:
 
     @property
     def is_compared(self) -> bool:
-        """Whether a full cycle has to compare the account, using the list of accounts or by reading the account."""
+        """Whether a full cycle has to compare the account. It uses the list of accounts or reads the account."""
         return FULL_CYCLE_MARK in self.reasons
 
     @property
@@ -91,8 +91,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Postponement:
-    """The decision to process a claimed object later: when, and why it is not done yet. If *keeps_cycle* is true, the running cycle
-    waits for the object.
+    """The decision to process a claimed object later, with the time and the error that is shown until then.
+
+    If *keeps_cycle* is true, the running cycle waits for the object.
     """
 
     claim: Claim
@@ -142,7 +143,10 @@ async def claim(
     up_to_lane: int = Lane.RECONCILE.number,
     oldest_first: bool = False,
 ) -> list[Claim]:
-    """Lease up to *limit* due objects of *job*, leavers first. With *oldest_first*, those that have waited longest come first."""
+    """Lease up to *limit* due objects of *job*, leavers first. With *oldest_first*, lease those that have waited longest.
+
+    The returned claims are ordered by lane, with people before groups.
+    """
     parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "up_to_lane": up_to_lane}
     cursor = await connection.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
     claims = [_claim_from(row) for row in await cursor.fetchall()]
@@ -185,7 +189,10 @@ def _claim_from(row: Sequence[Any]) -> Claim:
 async def renew(
     connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float
 ) -> frozenset[int]:
-    """Extend our leases. Returns the attempts that still have a lease; rows that another transaction is writing now are left out."""
+    """Extend our leases. Returns the attempts whose lease was extended.
+
+    A row that another transaction is writing now is skipped, so its attempt is missing although we may still have the lease.
+    """
     # Skip locked rows: waiting for one while holding others could deadlock with a recording transaction, and our leases would end.
     cursor = await connection.execute(
         """with mine as (
@@ -203,8 +210,8 @@ async def renew(
 async def release(
     connection: Connection, job: str, claims: Iterable[Claim], *, not_before: datetime | None = None
 ) -> None:
-    """End the leases of *claims* and change nothing else. The objects become due at *not_before*; without it, their due times do not
-    change.
+    """End the leases of *claims* and change nothing else. The objects become due at *not_before*; if that is None, they keep their due
+    times.
     """
     rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     await connection.execute(
@@ -261,7 +268,8 @@ async def postpone(connection: Connection, job: str, postponed: Sequence[Postpon
     """Postpone objects. An object that was marked again since it was claimed is due at once.
 
     An object that waited for an account is also due at once if the account was released after the claim. The write that released it could
-    not make a claimed object due.
+    not make a claimed object due. An object that waits for the end of a cycle which applies a preview is due at once if the cycle has ended
+    or no longer applies the preview.
     """
     await connection.execute(
         """update dirty set

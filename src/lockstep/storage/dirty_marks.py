@@ -37,8 +37,9 @@ async def mark_all(
 ) -> int:
     """Mark the objects of *kind* that are linked or assigned; with *everybody*, mark all of them. Returns how many were marked.
 
-    With *cycle*, objects whose account is missing are marked too, so that it is searched for. Without *cycle*, the configuration has
-    changed, which is no reason to search for missing accounts. Groups become due after people, so that their members have accounts by then.
+    With *cycle*, objects whose account is missing are marked too, so that the account is searched for. Omit *cycle* if the configuration
+    has changed, which is no reason to search for missing accounts. Groups become due after people, so that their members have accounts by
+    then.
     """
     cursor = await connection.execute(
         sql.SQL(
@@ -90,11 +91,11 @@ async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *
 
 
 async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] | None = None) -> None:
-    """Prevent the present claims of the objects *ids*, or of all objects if *ids* is None, from recording an outcome, because this
-    transaction changes the links that their plans were made from.
+    """Prevent workers that have claimed the objects *ids*, or any object if *ids* is None, from recording an outcome. Their plans were made
+    from links that this transaction changes.
 
-    The leases stay, because a request may be under way. When they end, Lockstep checks the application for the effect of that request.
-    Call this before changing the links, because code that records outcomes locks dirty rows first.
+    The leases stay, because a request may be under way. When they end, Lockstep checks the application for the effect of that request. Call
+    this before changing the links, because code that records outcomes locks dirty rows first.
     """
     await connection.execute(
         _IN_ORDER.format(
@@ -140,8 +141,8 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
 async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
     """Make failed objects due now: those in *ids*, those with error *code*, or all if neither is given. Returns how many.
 
-    A parked object (given up, or held for approval) becomes due only if *ids* contains it, so that a general retry does not send a held
-    write.
+    An object that was given up becomes due only if *ids* contains it. An object with a held write never does, so that a retry does not send
+    the write.
     """
     cursor = await connection.execute(
         """update dirty set not_before = '-infinity'
@@ -177,7 +178,7 @@ async def make_some_failed_due(connection: Connection, job: str, *, limit: int |
 
 
 async def make_slowed_due(connection: Connection, job: str) -> int:
-    """Make due all objects that a quarantine postponed and that have not failed. Returns how many."""
+    """Make due all objects that a quarantine postponed, whether or not they failed before. Returns how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and resume -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",
@@ -189,7 +190,9 @@ async def make_slowed_due(connection: Connection, job: str) -> int:
 
 
 async def make_left_due(connection: Connection, job: str) -> int:
-    """Make due all objects that wait for the end of a cycle which applied a preview. Returns how many. Call this when it has ended."""
+    """Make due all objects that wait for the end of a cycle which applied a preview. Call this when the cycle has ended. Returns how many
+    became due.
+    """
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and resume -> 'isLeft' = 'true'",
@@ -204,8 +207,8 @@ async def forget_escrow(connection: Connection, job: str) -> int:
     """Remove failed objects without an account from the dirty set, so that they are not retried. Returns how many. Objects that changed
     since their failure stay.
 
-    If a failed object has an account, the account may have to be disabled, and that is never given up. Such objects become due now, as if
-    they had not failed.
+    A failed object with an account is not removed, because its access may have to end, and Lockstep never gives that up. It becomes due
+    now, as if it had not failed.
     """
     failed = "dirty.job = %(job)s and failures > 0 and lease_until is null and not_before > now()"
     has_account = """exists (select from link where link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id
@@ -231,7 +234,8 @@ async def forget_escrow(connection: Connection, job: str) -> int:
 
 
 async def wake_for_accounts(connection: Connection, job: str, accounts: Sequence[str]) -> int:
-    """Find the objects that failed because one of *accounts* belonged to another object, and make them due now. Returns how many.
+    """Record that *accounts* were released, and make due the objects that failed because one of them belonged to another object. Returns
+    how many became due.
 
     A claimed object cannot be made due. `dirty.postpone` makes it due later, because the link shows that the account was released.
     """

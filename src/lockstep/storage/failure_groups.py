@@ -13,7 +13,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Objects of one job with the same error. *reason* and *next_step* come from one of the objects; *names* lists some of them as
+    """Objects of one job with the same error. *reason* and *next_step* each come from one of the objects; *names* lists some objects as
     examples.
     """
 

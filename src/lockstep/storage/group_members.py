@@ -35,8 +35,8 @@ _NAMED = """select member_id::text as id, member_kind as kind,
 
 
 async def read_members(connection: Connection, group: str, *, search: str, after: str, limit: int) -> list[MemberRow]:
-    """Read one page: groups first, then people. *search* is part of a name. *after* is the `position` of the last row on the previous
-    page.
+    """Read one page of the direct members: groups first, then people. *search* is part of a name or user principal name. *after* is the
+    `position` of the last row on the previous page.
     """
     async with connection.cursor(row_factory=class_row(MemberRow)) as cursor:
         await cursor.execute(

@@ -53,7 +53,7 @@ async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, G
 
 
 async def names_that_find_one(connection: Connection, names: Sequence[str]) -> frozenset[str]:
-    """Return the display names, in lower case, for which `find_groups` finds exactly one group outside the recycle bin."""
+    """Return those of *names*, in lower case, for which `find_groups` finds exactly one group outside the recycle bin, by display name."""
     wanted = sorted({name.lower() for name in names if as_id(name) is None})
     cursor = await connection.execute(
         """select lower(display_name) from grp where deleted_at is null and lower(display_name) = any(%s)
@@ -211,7 +211,7 @@ async def groups_of_people(connection: Connection, app: str, people: Sequence[st
 
 
 async def nested_ways(connection: Connection, app: str, person: str, *, limit: int) -> list[tuple[str, str]]:
-    """Return the assigned groups that contain the person only through a nested group, each with the name of that nested group."""
+    """Return the assigned groups that contain the person through a nested group, each with the name of one such nested group."""
     cursor = await connection.execute(
         """select top.display_name, min(inner_group.display_name)
         from member
@@ -265,8 +265,8 @@ async def await_members(connection: Connection, source: str, pairs: Iterable[tup
 
 
 async def take_awaited(connection: Connection, source: str, ids_by_key: Mapping[str, tuple[str, str]]) -> list[Edge]:
-    """Remove the stored memberships that wait for the keys in *ids_by_key* (key to id and kind), and return them so that they can be
-    added.
+    """Remove the stored memberships whose member has one of the keys in *ids_by_key* (key to id and kind), and return them with these ids
+    so that they can be added.
     """
     cursor = await connection.execute(
         "delete from awaited_member where source = %s and member_anchor = any(%s) returning group_id::text, member_anchor",

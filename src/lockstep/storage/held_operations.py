@@ -54,7 +54,7 @@ class HeldOperation:
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """The number of writes that one guard holds for the same reason and with the same effect. *details* come from the newest of these
+    """The number of writes that one guard holds for the same reason and with the same effect. *details* belong to the newest of these
     writes whose details state the limit.
     """
 
@@ -67,8 +67,10 @@ class HeldCount:
 
 @dataclass(frozen=True, slots=True)
 class HeldFilter:
-    """Which held writes to read. A field that is None or empty matches all. *rejected* selects writes whose rejection is in force;
-    *is_decided* selects the writes in *ids*, even those that are no longer held.
+    """The conditions for the held writes to read. A field that is None or empty matches all.
+
+    *rejected* selects writes whose rejection is in force instead of held ones. *is_decided* selects exactly the writes in *ids*, whether or
+    not they are still held.
     """
 
     objects: Sequence[str] | None = None
@@ -159,7 +161,7 @@ async def held_ids(connection: Connection, job: str, wanted: HeldFilter) -> list
 
 
 async def count_held(connection: Connection, job: str, wanted: HeldFilter) -> list[HeldCount]:
-    """Count held writes by guard, reason and effect, ordered by the time at which they were planned."""
+    """Count held writes by guard, reason and effect. The counts are ordered by the time at which their newest write was planned."""
     cursor = await connection.execute(
         _held(wanted)
         + f"""select guard, reason, case when guard in ({_WHATS}) then coalesce(error->'details'->>'what', action) else '' end as what,

@@ -81,7 +81,7 @@ async def save_provider(
 
 
 async def delete_provider(connection: Connection) -> None:
-    """Delete the provider with its secret and roles."""
+    """Delete the provider with its secret, and the rules for roles."""
     await connection.execute("delete from single_sign_on_role")
     await connection.execute("delete from single_sign_on")
 

@@ -156,7 +156,7 @@ async def set_status(connection: Connection, job: str, status: str, *, actor: st
 
 
 async def distrust_target_index(connection: Connection, job: str) -> None:
-    """Mark all data read from the application as untrusted. It is then read again before it is used."""
+    """Mark the listed accounts of the application as untrusted, so that they are listed again before they are used."""
     await connection.execute("update target_index_state set complete = false where job = %s", (job,))
 
 
@@ -185,7 +185,9 @@ async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[s
 
 
 async def end_connection_wait(connection: Connection, job: str) -> bool:
-    """Record that the connection works. Returns whether the job was in quarantine because of its connection. If so, it is due at once."""
+    """Record that the connection works. If the job was in quarantine because of its connection, make its next attempt due at once and
+    return True.
+    """
     cursor = await connection.execute(
         """update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))
         where id = %s and quarantine ->> 'reason' = 'EncounteredQuarantineException'""",
@@ -209,7 +211,7 @@ async def jobs_with_due_cycle(connection: Connection) -> list[str]:
 
 
 async def applications_with_work(connection: Connection, among: Collection[str]) -> list[str]:
-    """Return the names of applications that have due work. Their jobs are in *among* and switched on."""
+    """Return the names of the applications whose job is in *among*, is switched on, and has due objects or a running cycle."""
     cursor = await connection.execute(
         """select application.name from job join application on application.id = job.app
         where job.id = any(%s) and status = 'on' and started and (

@@ -18,10 +18,11 @@ from lockstep.storage.batches import Row, as_rows, only_row
 
 @dataclass(frozen=True, slots=True)
 class HoldReason:
-    """Why a write waits for approval. *guard* and *reason* belong to the guard; *why* and *cause* are the plan's own reason and cause.
+    """The reason why a write waits for approval. *guard* and *reason* come from the guard; *why* and *cause* are the plan's own reason and
+    cause.
 
-    *effects* are the effects that are limited by guards, as pairs of code and value. A later plan with the same effects counts as
-    the same write.
+    *effects* are the effects that are limited by guards, as pairs of code and value. A later plan with the same effects counts as the same
+    write.
     """
 
     guard: GuardCode
@@ -90,11 +91,10 @@ class SettledOperation:
 
 
 async def write_entries(connection: Connection, job: str, entries: Sequence[JournalEntry], *, owner: str) -> set[str]:
-    """Write operations with the status "planned". Returns the ids of the written operations, which may be sent. The other operations have
-    lost their lease.
+    """Write operations with the status "planned". Returns the ids of the written operations, which may be sent. An operation is not written
+    if its object's lease was lost.
 
-    The LIMIT makes PostgreSQL look up leases row by row. With a join, a planner with outdated statistics would read everything that is
-    due.
+    The LIMIT makes PostgreSQL look up leases row by row. With a join, a planner with outdated statistics would read everything that is due.
     """
     cursor = await connection.execute(
         """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after,

@@ -24,8 +24,8 @@ class KnownRow:
 async def known_rows(
     connection: Connection, table: Literal["person", "grp"], source: str, hashes: Mapping[str, bytes]
 ) -> dict[str, KnownRow]:
-    """Return the known objects of *source* by anchor, including those in the recycle bin. The keys of *hashes* are the anchors to find, its
-    values the hashes of their rows.
+    """Return the known objects of *source* by anchor, including those in the recycle bin. *hashes* maps each anchor to find to the hash of
+    its row.
     """
     statement = sql.SQL(
         """select known.anchor, known.id::text, coalesce(known.row_hash = wanted.hash, false) as is_same

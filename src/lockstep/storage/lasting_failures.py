@@ -1,4 +1,4 @@
-"""The data that a notification reports about a job: why objects have been failing for some time, and which writes are held."""
+"""The data about a job that its notifications report: why objects have been failing for some time, and how many writes are held."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lockstep.storage.batches import only_row
 
 @dataclass(frozen=True, slots=True)
 class LastingReason:
-    """Objects of one job that have been failing for some time with the same error. *reason* and *next_step* come from one of the objects,
-    and *names* are its names and identifiers.
+    """Objects of one job that have been failing for some time with the same error. *reason* and *next_step* come from one of the objects.
+    *names* are the names and identifiers of that object.
     """
 
     code: str
@@ -37,7 +37,9 @@ class HeldTotal:
 
 
 async def read_reasons(connection: Connection, job: str, *, lasting: timedelta) -> list[LastingReason]:
-    """Return the reasons of all objects that have failed for longer than *lasting*, the most frequent one first."""
+    """Return the reasons of all objects that have failed for longer than *lasting*, most frequent first. Objects with a held write do not
+    count.
+    """
     async with connection.cursor(row_factory=class_row(LastingReason)) as cursor:
         await cursor.execute(
             """select coalesce(last_error ->> 'code', '') as code, count(*)::int as count,

@@ -31,8 +31,8 @@ class LdapDirectory:
 
     @property
     def version(self) -> str:
-        """A string that is different after each change. If a caller sends it back with a change, that change is refused if another one was
-        made in the meantime.
+        """A string that is different after each change. A caller sends the string back with a change, which is refused if another change
+        was made in the meantime.
         """
         return self.changed_at.isoformat() if self.changed_at is not None else ""
 

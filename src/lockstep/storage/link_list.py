@@ -41,7 +41,7 @@ class LinkRow:
 
     @property
     def next_search_at(self) -> datetime | None:
-        """When a sought account is looked for again; None for other accounts."""
+        """The time at which a sought account is searched for again; None for other accounts."""
         return self.review_at if self.state == SOUGHT else None
 
 

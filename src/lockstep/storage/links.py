@@ -46,8 +46,8 @@ from link where {} and not ((is_forgotten or gone_at is not null) and exists (se
 
 
 async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Link]:
-    """Return the links of *ids* by directory id. Objects without a link are absent, as are forgotten links whose account now belongs to
-    another object.
+    """Return the links of *ids* by directory id. Objects without a link are absent, as are forgotten or ended links whose account now
+    belongs to another object.
     """
     cursor = await connection.execute(
         _COUNTED.format("job = %s and kind = %s and source_id = any(%s::uuid[])"), (job, kind, list(ids))
@@ -58,7 +58,7 @@ async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[
 async def links_in_jobs(
     connection: Connection, jobs: Sequence[str], kind: ObjectKind, source_id: str
 ) -> dict[str, Link]:
-    """Return the links of one object in *jobs*, by job. Forgotten links are left out as in `read_links`."""
+    """Return the links of one object in *jobs*, by job. The same links as in `read_links` are left out."""
     cursor = await connection.execute(
         _COUNTED.format("job = any(%s) and kind = %s and source_id = %s"), (list(jobs), kind, source_id)
     )
@@ -75,7 +75,9 @@ def link_from(row: Sequence[Any]) -> Link:
 
 
 async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> dict[str, str]:
-    """Return the account id of each of *ids*, by directory id, for use in references: live and disabled accounts of people and groups."""
+    """Return the account id of each of *ids*, by directory id, for use in references. Includes live and disabled accounts, of people and of
+    groups.
+    """
     cursor = await connection.execute(
         "select source_id::text, target_id from link "
         "where job = %s and source_id = any(%s::uuid[]) and state in ('live', 'disabled')",
@@ -98,7 +100,7 @@ async def holders(connection: Connection, job: str, kind: str, accounts: Iterabl
 
 
 async def bury_links(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, str]:
-    """Release the accounts in *accounts* whose owner has left. Returns the former owner of each released account."""
+    """Release those of *accounts* whose owner has left. Returns the former owner of each released account."""
     cursor = await connection.execute(
         f"""update link set state = 'tombstone', review_at = null, cause = 'takenOver', updated_at = now()
         where job = %s and kind = %s and target_id = any(%s) and not is_forgotten and {_HAS_LEFT}
@@ -109,8 +111,8 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
 
 
 async def former_owner(connection: Connection, job: str, kind: str, source_id: str) -> tuple[str, datetime] | None:
-    """Find the last account that *source_id* took over from a deleted object. Return that object's name and the time of the takeover, or
-    None if there was no takeover.
+    """Return the name of the deleted object from which *source_id* took over its account, and the time of the takeover, or None if there
+    was no takeover.
     """
     cursor = await connection.execute(
         """select coalesce(owner.user_principal_name, former.display), former.updated_at
@@ -130,8 +132,8 @@ async def save_links(
 ) -> list[str]:
     """Insert or replace links. Raises UniqueViolation if another object already has one of the accounts.
 
-    Returns the accounts that other objects may now take, because their object has left or has another account, or because the value of a
-    matching attribute (*matching*) has changed.
+    Returns the accounts that other objects may now take: those whose object has left or now has another account, and those in which the
+    value of an attribute in *matching* has changed.
     """
     cursor = await connection.execute(
         """with given as materialized (
@@ -200,6 +202,7 @@ async def forget_links(connection: Connection, job: str) -> int:
     """Mark every link of *job* as forgotten, so that its object is matched again (restart with ConnectorDataStore). Returns how many.
 
     Until the object is matched, the forgotten link still identifies the account of a leaver, but another object may take the account.
+    Deletes ended links whose account is no longer searched for, all recorded members of groups, and all waiting references.
     """
     await connection.execute("delete from link where job = %s and state = 'tombstone' and gone_at is null", (job,))
     cursor = await connection.execute("update link set is_forgotten = true where job = %s", (job,))

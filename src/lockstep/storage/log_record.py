@@ -17,7 +17,7 @@ from lockstep.storage.batches import Row
 
 @dataclass(frozen=True, slots=True)
 class LoggedError:
-    """Why a record is not a success. *category* is `failure`, or `nonServiceFailure` if nothing went wrong."""
+    """The error of a record that is not a success. *category* is `failure`, or `nonServiceFailure` if nothing went wrong."""
 
     code: str
     reason: str
@@ -65,10 +65,10 @@ class LoggedContent:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One entry of the provisioning log: the action, its object, its outcome and the reasons. *change_id* is the id of the operation if one
-    was sent.
+    """One entry of the provisioning log: the action, its object, its outcome and the reasons.
 
-    If there is an error, *reason* is its reason. *source_id* is None for an event that concerns the whole application.
+    *change_id* is the id of the operation, if one was sent. *reason* is the reason of the error, if there is one. *source_id* is None for
+    an event that concerns the whole application.
     """
 
     id: str
@@ -131,8 +131,8 @@ _EXCHANGE = LoggedExchange("", None, 0.0, "", LoggedContent("", "", "")).as_json
 
 
 def complete_details(stored: object) -> dict[str, Any]:
-    """Return the details of a stored record, completed to have every member of `LogRecord.details`. An older version or another program may
-    have left some out.
+    """Return the details of a stored record with every member of `LogRecord.details`, because an older version or another program may have
+    omitted some.
     """
     given = stored if isinstance(stored, Mapping) else {}
     return {

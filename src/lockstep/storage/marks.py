@@ -140,7 +140,9 @@ async def touched_by_group_names(connection: Connection, edges: Sequence[Edge]) 
 
 
 async def touched_by_assignment(connection: Connection, app: str, kind: str, principal: str) -> list[Hit]:
-    """Find the people who get access if *principal* is assigned. If it is a group and the job provisions groups, find it too."""
+    """Find the people who get access if *principal* is assigned. If *principal* is a group and the job provisions groups, find the group
+    too.
+    """
     return await _hits(
         connection,
         f"""with reached as (
@@ -157,7 +159,9 @@ async def touched_by_assignment(connection: Connection, app: str, kind: str, pri
 
 
 async def touched_by_roles(connection: Connection, app: str, roles: Sequence[str]) -> list[Hit]:
-    """Find all people with one of *roles*, assigned directly or through a group."""
+    """Find all people with one of *roles*, assigned directly or through a group. If the job provisions groups, find groups with these roles
+    too.
+    """
     return await _hits(
         connection,
         f"""select distinct job.id as job, held.kind, held.object_id::text as id,
@@ -190,8 +194,8 @@ async def write_member_marks(connection: Connection, edges: Sequence[Edge]) -> l
 
 
 async def write_marks(connection: Connection, marks: Iterable[Mapping[str, Any]]) -> None:
-    """Mark objects dirty. *marks* have job, kind, id, lane and reasons. Has the effect of the SQL function mark_dirty, for several jobs
-    and lanes at once.
+    """Mark objects dirty. *marks* have job, kind, id, lane and reasons. Works like the SQL function mark_dirty, but for several jobs and
+    lanes at once.
     """
     await connection.execute(
         """insert into dirty (job, kind, source_id, lane, reasons)

@@ -20,10 +20,11 @@ _SETTLED_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class WaitingCounts:
-    """The numbers of objects of one job that wait to be evaluated. *failing* counts objects that have never succeeded, *leavers* objects
-    that must lose access.
+    """The numbers of objects of one job that wait to be evaluated. *changes* counts objects that have not failed, *failing* those that
+    have, and *leavers* those that must lose access.
 
-    Ages are in seconds, and 0 if nothing waits.
+    *changes* and *leavers* include neither held objects nor people whose access begins on a future date. Ages are in seconds, and 0 if
+    nothing waits.
     """
 
     job: str
@@ -40,7 +41,7 @@ async def limit_statements(connection: Connection, *, seconds: float) -> None:
 
 
 async def waiting(connection: Connection) -> list[WaitingCounts]:
-    """Count the due objects of each job, without held objects and those with a future date. Jobs without dirty objects are left out."""
+    """Count the waiting objects of each job. Jobs without dirty objects are left out."""
     async with connection.cursor(row_factory=class_row(WaitingCounts)) as cursor:
         await cursor.execute(
             """select job, count(*) filter (where is_new) as changes,

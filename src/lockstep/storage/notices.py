@@ -1,7 +1,7 @@
 """Notices: short messages to every listening process that something has changed. PostgreSQL delivers them on commit.
 
-A notice says what to read again and never contains the change itself. PostgreSQL drops notices without a listener, and merges equal
-notices of one transaction.
+A notice identifies what must be read again, but never contains the change itself. PostgreSQL drops notices without a listener, and merges
+equal notices of one transaction.
 """
 
 from __future__ import annotations

@@ -92,9 +92,10 @@ async def codes_of_sign_ins(connection: Connection, app: str, sign_ins: Sequence
 
 
 async def lock_code(connection: Connection, code_hash: bytes) -> CodeRow | None:
-    """Return the code and lock it until the transaction ends. Its session is locked too, so that it cannot end before that.
+    """Return the code and lock it until the transaction ends. Its session is locked too, so that it cannot end during the transaction.
 
-    The session is locked first, in the same order as when a session ends and its codes are deleted, to avoid a deadlock.
+    The session is locked first, because a transaction that ends a session locks in the same order: the session, then its codes. Another
+    order could deadlock.
     """
     await connection.execute(
         """select from person_session where id = (select session from openid_code where code_hash = %s) for key share""",

@@ -59,7 +59,7 @@ async def open_operations(
 
 
 async def mark_forgotten(connection: Connection) -> list[str]:
-    """Mark dirty the objects that have an open operation but no dirty row. Returns the affected jobs."""
+    """Mark dirty the objects that have an operation open for more than a minute, but no dirty row. Returns the affected jobs."""
     cursor = await connection.execute(
         """with forgotten as (
             select job, kind, source_id from operation

@@ -1,5 +1,5 @@
-"""Possible owners of an account without a link: people without an account whose name, address or employee id equals one of the account's
-words.
+"""Possible owners of an account without a link: people without an account who have one of the account's words as a name, address or
+employee id.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ MOST_PEOPLE = 2_000
 
 
 async def people_without_account(connection: Connection, job: str, words: Iterable[str]) -> list[str]:
-    """Return the ids of people without an account who have one of *words* (in lower case) as their address, local part of the address,
-    display name, last name or employee id.
+    """Return the ids of people without an account who have one of *words* (in lower case) as a name or identifier.
+
+    Compares user principal name and mail, the local parts of both, display name, surname, employee id and mail nickname.
     """
     cursor = await connection.execute(
         """select id::text from person

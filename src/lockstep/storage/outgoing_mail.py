@@ -59,8 +59,8 @@ class NewMail:
 
 @dataclass(frozen=True, slots=True)
 class MailRow:
-    """A message in the outbox. *recipient* is an address, or the origin of the webhook. While it waits, *due_at* is the time of the next
-    attempt. *problem* is what went wrong in the last attempt, or "".
+    """A message in the outbox. *recipient* is an address, or the origin of the webhook. While the message waits, *due_at* is the time of
+    the next attempt. *problem* says what went wrong in the last attempt, or is "" if nothing did.
     """
 
     id: str
@@ -108,8 +108,8 @@ class MailCounts:
 
 @dataclass(frozen=True, slots=True)
 class LastMail:
-    """The newest message of one kind about one job. *sent_at* is when it was sent or given up, or else the time of its next attempt. *age*
-    is the time since it was written, by the database's clock.
+    """The newest message of one kind about one job. *sent_at* is the time at which the message was sent or given up, or else the time of
+    the next attempt. *age* is the time since the message was written, by the database's clock.
     """
 
     written_at: datetime
@@ -119,7 +119,7 @@ class LastMail:
 
 
 async def write(connection: Connection, mail: NewMail) -> bool:
-    """Write the message. Returns False if the event was reported before."""
+    """Write the message. Returns False, and writes nothing, if a message already reports the event."""
     cursor = await connection.execute(
         """insert into outgoing_mail (kind, job, audience, event, recipient, subject, body_text, body_html, facts, due_at)
         values (%s, %s, %s, %s, %s, %s, %s, %s, %s, greatest(now(), %s::timestamptz)) on conflict (event) do nothing""",
@@ -161,8 +161,8 @@ async def withdraw(connection: Connection, job: str, kind: str, audience: Audien
 
 
 async def add_unreported(connection: Connection, job: str, kind: str, audience: Audience, number: int) -> None:
-    """Add *number* to the count of events that got no separate message. The newest message of *kind* about *job* for *audience* stores
-    the count.
+    """Add *number* to the count of events that got no separate message. The count is stored in the newest message of *kind* about *job* for
+    *audience*.
     """
     await connection.execute(
         """update outgoing_mail set facts = facts || jsonb_build_object('unreported',
@@ -201,7 +201,7 @@ async def note_sent(connection: Connection, mail: str, *, attempt: int) -> None:
 async def note_failure(
     connection: Connection, mail: str, *, attempt: int, problem: str, remedy: str, again_after: timedelta | None
 ) -> None:
-    """Record a failed attempt, unless another process has claimed the message since. None for *again_after* gives it up."""
+    """Record a failed attempt, unless another process has claimed the message since. If *again_after* is None, give the message up."""
     await connection.execute(
         """update outgoing_mail set problem = %(problem)s, remedy = %(remedy)s,
             state = case when %(again)s::interval is null then 'failed' else state end,
@@ -213,8 +213,8 @@ async def note_failure(
 
 
 async def make_waiting_due(connection: Connection, *, lease: timedelta) -> None:
-    """Shorten the pauses after failed attempts, because the settings of the server or webhook were changed. All messages become due after
-    *lease* at the latest, when no process can still be sending one of them.
+    """Shorten the pauses after failed attempts, because the settings of the server or webhook were changed. Messages that have failed
+    become due after *lease* at the latest. By then, no process can still be sending one of them.
     """
     await connection.execute(
         """update outgoing_mail set due_at = least(due_at, clock_timestamp() + %s)

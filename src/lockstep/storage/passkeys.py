@@ -62,7 +62,7 @@ async def insert_passkey(
     sign_count: int,
     now: datetime,
 ) -> bool:
-    """Store a passkey. Returns False if it is already stored."""
+    """Store a passkey. Returns False, and changes nothing, if any owner has already stored it."""
     cursor = await connection.execute(
         _of(
             owner,

@@ -45,7 +45,7 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonFilter:
-    """Which people to list. An empty field matches all people."""
+    """The conditions for the people to list. An empty field matches all people."""
 
     search: str = ""
     source: str = ""
@@ -76,7 +76,7 @@ async def read_people(connection: Connection, ids: Sequence[str]) -> dict[str, P
 
 
 async def find_person(connection: Connection, name: str, *, is_deleted: bool = False) -> PersonRow | None:
-    """Find the person whose id or user principal name (ignoring case) is *name*. With *is_deleted*, find the one that was deleted last."""
+    """Find the person whose id or user principal name (ignoring case) is *name*. With *is_deleted*, find the most recently deleted one."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person
@@ -114,8 +114,8 @@ async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) 
 
 
 async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> list[PersonRow]:
-    """Find people outside the recycle bin whose employee id, mail, display name, or given name and surname equals *name*, ignoring case
-    and accents.
+    """Find people outside the recycle bin by one of their names, ignoring case and accents: user principal name, mail, display name, given
+    name and surname (in either order), or employee id. *name* must be the whole name.
     """
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
@@ -248,7 +248,7 @@ async def count_people(connection: Connection, wanted: PersonFilter) -> int:
 
 
 async def near_names(connection: Connection, name: str, *, limit: int = 2000) -> list[str]:
-    """Suggest user principal names that begin like *name* or contain it."""
+    """Suggest user principal names that begin with the first two letters of *name*, or contain the part of *name* before the @."""
     cursor = await connection.execute(
         """select user_principal_name from person
         where deleted_at is null and (lower(user_principal_name) like %(prefix)s or lower(user_principal_name) like %(part)s)

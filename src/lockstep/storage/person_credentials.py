@@ -1,5 +1,5 @@
-"""Credentials of people in the directory: password, second factor, identity at a provider, one-time link. Also the setting of how people
-may sign in.
+"""Credentials of people in the directory: password, second factor, identity at a provider, one-time link. Also stores which ways of signing
+in are allowed.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ async def _one(connection: Connection, condition: str, *given: object) -> Person
 
 
 async def has_password(connection: Connection, person: str, digest: str | None) -> bool:
-    """Whether *digest* is still the hash of the person's password. The password cannot change until this transaction ends.
+    """Whether *digest* is still the hash of the person's password. If so, the password cannot change until this transaction ends.
 
     A concurrent password change waits for this transaction. It then also ends the session that this transaction begins.
     """
@@ -139,7 +139,7 @@ async def sealed_seed(connection: Connection, person: str) -> bytes | None:
 
 
 async def add_seed(connection: Connection, person: str, sealed: bytes) -> bool:
-    """Store a seed, which takes effect when it is confirmed. Returns False, and changes nothing, if a confirmed one exists."""
+    """Store a seed, which takes effect when it is confirmed. Returns False, and changes nothing, if the person has a confirmed seed."""
     cursor = await connection.execute(
         """insert into person_credential as present (person, second_factor) values (%s, %s) on conflict (person) do update
         set second_factor = excluded.second_factor, last_step = 0 where not present.second_factor_confirmed""",

@@ -28,8 +28,9 @@ async def holders_of_employee_ids(
 
 
 async def give_new_keys(connection: Connection, source: str, keys: Mapping[str, str]) -> int:
-    """Set new keys for people of *source*, by their ids. Returns how many were set. The next import treats the rows of these people as
-    changed.
+    """Set the new *keys* (person id to key) of people of *source*, except keys that another person already has. Returns how many were set.
+
+    The next import treats the rows of these people as changed.
     """
     cursor = await connection.execute(
         """update person set anchor = given.key, row_hash = null, version = nextval('object_version'), updated_at = now()
@@ -42,7 +43,7 @@ async def give_new_keys(connection: Connection, source: str, keys: Mapping[str, 
 
 
 async def replace_keys(connection: Connection, source: str, keys: Mapping[str, str]) -> int:
-    """Replace old keys by new ones for people of *source*. Returns how many were replaced. Two people may exchange keys.
+    """Replace the *keys* (old to new) of people of *source*. Returns how many were replaced. Two people may exchange keys.
 
     Raises LockstepError if another person of the source has one of the new keys.
     """

@@ -33,7 +33,7 @@ async def count(connection: Connection, preview: int, kind: ObjectKind) -> int:
 
 
 async def finish(connection: Connection) -> None:
-    """Tell the database that the list is complete, so that it plans the queries for it well."""
+    """Tell the database that the list is complete, so that it plans queries on the list well."""
     await connection.execute("analyze preview_account")
 
 

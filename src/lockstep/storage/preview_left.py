@@ -1,4 +1,4 @@
-"""The objects that a cycle left because they were planned differently than in the preview that it applied, with both plans."""
+"""The objects that a cycle left aside because their plan differs from the preview that the cycle applied, with both plans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from lockstep.storage.preview_objects import PreviewedObject
 
 @dataclass(frozen=True, slots=True)
 class LeftObject:
-    """One object that was left: *planned* is its new plan, *previewed* the one in the preview, or None if the preview lacks the object."""
+    """One object that the cycle did not write. *planned* is its new plan, *previewed* its plan in the preview, or None if the preview does
+    not contain the object.
+    """
 
     planned: PreviewedObject
     previewed: PreviewedObject | None
@@ -26,12 +28,12 @@ class LeftObject:
 
 
 async def begin(connection: Connection, preview: int) -> None:
-    """Forget what an earlier cycle left."""
+    """Delete the records that an earlier cycle made for this preview."""
     await connection.execute("delete from preview_left where preview = %s", (preview,))
 
 
 async def add(connection: Connection, left: Sequence[tuple[int, PreviewedObject]]) -> None:
-    """Record the objects that are left, each with the number of the preview. Nothing is recorded for a preview that was removed."""
+    """Record objects that were left aside, given as pairs of preview number and object. Objects of a removed preview are skipped."""
     rows = as_rows(
         {"preview": preview, "kind": one.kind, "id": one.id, "planned": asdict(one)} for preview, one in left
     )
@@ -46,7 +48,7 @@ async def add(connection: Connection, left: Sequence[tuple[int, PreviewedObject]
 
 
 async def forget(connection: Connection, preview: int, done: Sequence[Claim]) -> None:
-    """Remove objects that the cycle has done after all."""
+    """Remove objects that the cycle has processed after all."""
     await connection.execute(
         """delete from preview_left using jsonb_to_recordset(%s::jsonb) as given (kind text, id uuid)
         where preview = %s and preview_left.kind = given.kind and preview_left.id = given.id""",

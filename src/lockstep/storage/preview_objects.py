@@ -22,8 +22,8 @@ class PreviewedObject:
     """The action that is planned for one person or group, and its reason.
 
     *name* is the user principal name of a person; *display_name* is "" if it is the same. *action* is the value of an `Action`. *is_held*
-    is true if Lockstep would hold the write, *is_due* if the next incremental cycle evaluates the object. *effects* are the effects that
-    guards limit. *changes* have the same form as in the provisioning log.
+    is true if Lockstep would hold the write. *is_due* is true if the next incremental cycle evaluates the object. *effects* are the effects
+    that guards limit. *changes* have the same form as in the provisioning log.
     """
 
     kind: str
@@ -65,14 +65,14 @@ class PreviewedObject:
 
 @dataclass(frozen=True, slots=True)
 class PreviewFilter:
-    """Which objects of a preview to read. An empty field matches all objects.
+    """The conditions for the objects of a preview to read. An empty field matches all objects.
 
     *action* is an action, `held` for objects whose write would be held, or `writes` for objects to which something would be written.
-    *search* is a part of the name, or the beginning of the account's id. *effect* is an effect that are limited by guards.
+    *search* is a part of the name, or the beginning of the account's id. *effect* is one of the effects that guards limit.
 
-    *differs_from* is the number of an earlier preview of the same application. It selects objects that are missing there, or that have a
-    different action, reason code, account, changes or `is_held` there; a changed name does not count. The caller checks that the earlier
-    preview still exists.
+    *differs_from* is the number of an earlier preview of the same application. It selects objects that the earlier preview does not
+    contain, or contains with a different action, reason code, account, changes or `is_held`; a changed name does not count. The caller
+    checks that the earlier preview still exists.
     """
 
     action: str = ""
@@ -183,7 +183,7 @@ async def difference(connection: Connection, preview: int, earlier: int) -> Mapp
 
 
 async def due_among(connection: Connection, job: str, kind: ObjectKind, ids: Collection[str]) -> frozenset[str]:
-    """Return the objects in *ids* that are marked for the next cycle."""
+    """Return the objects in *ids* that are in the dirty set, so that the next incremental cycle evaluates them."""
     cursor = await connection.execute(
         "select source_id::text from dirty where job = %s and kind = %s and source_id = any(%s::uuid[])",
         (job, kind.value, list(ids)),

@@ -59,10 +59,10 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which records to read. A field that is None matches all records.
+    """The conditions for the records to read. A field that is None matches all records.
 
-    *person* is a present or former name or id; all records of that object match. *text* is part of a name, an account's id, an error code
-    or a reason, ignoring case.
+    *person* is a present or former name, or an id; all records of that object match. *text* is part of a name, an account's id, an error
+    code or a reason, ignoring case.
     """
 
     job: str | None = None
@@ -135,9 +135,9 @@ def _conditions(wanted: LogFilter) -> tuple[list[str], dict[str, Any]]:
 
 
 def _contains(name: str, text: str, table: str = "") -> str:
-    """Return the condition that a record contains the parameter *name*.
+    """Return the SQL condition that a record contains *text*, which is the value of the parameter *name*.
 
-    The index is used only for parameters of three or more letters. With fewer, PostgreSQL would read the whole index and all records.
+    The index is used only for texts with three or more letters. For shorter ones, PostgreSQL would read the whole index and all records.
     """
     searched = _SEARCHED.format(table)
     if _TRIGRAM.search(text):
@@ -148,8 +148,10 @@ def _contains(name: str, text: str, table: str = "") -> str:
 async def read_log(
     connection: Connection, wanted: LogFilter, *, limit: int = 100, by_time: bool = False
 ) -> list[LogRow]:
-    """Return the newest *limit* matching records, newest first: in the order in which they were written or, if *by_time* is true, ordered
-    by time. The two orders differ for concurrent writes; pages that end at a given time need the second one.
+    """Return the newest *limit* matching records, newest first, in the order in which they were written. If *by_time* is true, they are
+    ordered by time instead.
+
+    The orders differ for concurrent writes. Use *by_time* for pages that end at a given time.
     """
     order = sql.SQL("at desc, seq desc" if by_time else "seq desc")
     found, given = _conditions(wanted)
@@ -192,7 +194,8 @@ async def count_failures(connection: Connection, jobs: Sequence[str], *, since: 
 
 
 async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
-    """Return the reason of the newest record of each object whose newest record is a skip, so that the same skip is not logged again.
+    """Return the error code and reason, separated by a space, of each object whose newest record is a skip. The same skip is then not
+    logged again.
 
     OFFSET 0 makes PostgreSQL choose the index by the object alone. Otherwise it may read the whole log of the job for each object.
     """

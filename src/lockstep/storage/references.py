@@ -1,4 +1,6 @@
-"""Waiting references: attributes that refer to an object without an account, and the objects to evaluate again when it gets one."""
+"""Waiting references: attributes that refer to an object which has no account yet. Their holders are evaluated again when that object gets
+an account.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ class WaitingReference:
 async def replace_waiting(
     connection: Connection, job: str, holders: Iterable[str], waiting: Sequence[WaitingReference]
 ) -> None:
-    """Replace the waiting references of *holders* by *waiting*."""
+    """Replace the waiting references of *holders* with *waiting*."""
     await connection.execute(
         "delete from waiting_reference where job = %s and holder = any(%s::uuid[])", (job, list(holders))
     )
@@ -42,15 +44,15 @@ async def replace_waiting(
 async def lock_references(connection: Connection, job: str) -> None:
     """Wait until no other transaction records waiting references or new links of *job*. The lock is held until the transaction ends.
 
-    Without the lock, one transaction could record that A waits for B while another one links B, and neither would see the other. In the
-    same way, a member could join a group while another transaction links that member. Code that reads the notes about members therefore
-    takes this lock too.
+    Without the lock, one transaction could record that A waits for B while another one links B, and neither would see the other's change.
+    In the same way, a member could join a group while another transaction links that member. Code that reads dirty_member therefore takes
+    this lock too.
     """
     await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 7))", (f"references {job}",))
 
 
 async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -> None:
-    """Mark *holders* dirty if an object that they wait for has been linked in the meantime."""
+    """Mark those of *holders* dirty that wait for an object which has been linked in the meantime."""
     await connection.execute(
         """select mark_dirty(%(job)s, waiting.kind, array_agg(waiting.holder), 5::smallint, 'reference')
         from waiting_reference as waiting

@@ -1,7 +1,7 @@
 """Rejections in force: writes that an administrator decided not to send. Guards read them. A rejection can be ended, and the rejected write
 can be approved.
 
-Only the newest rejection of an object counts. Ending that one also ends the earlier ones.
+Only the newest rejection of an object counts. Ending it also ends the earlier ones.
 """
 
 from __future__ import annotations

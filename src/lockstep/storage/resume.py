@@ -29,12 +29,13 @@ UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
 class Resume:
     """The resume state of one dirty object.
 
-    *looks* counts consecutive failed requests. *rereads* counts those whose response was clear but requires a fresh read, such as a
-    conflict. *did* names the action that settling found to have taken effect, as the counts of a cycle name it. *members_due* is true if
-    the group's own account was processed and counted. *refused_members* are directory ids of members to send last. *refused_in* is the
-    cycle that counted them. *is_about_references* is true if the object failed although its own account is in step. *account* is the
-    account of another object that caused the failure. *is_slowed* is true if the object waits for the end of a quarantine, *is_left* if it
-    waits for the end of a cycle that applies a preview.
+    *looks* counts consecutive attempts without a result. *rereads* counts those among them that got a clear response but need a fresh read,
+    such as a conflict. *did* is the action that settling found to have taken effect, under its name in the counts of a cycle. *members_due*
+    is true if the group's own account was processed and counted. *refused_members* are directory ids of members to send last; *refused_in*
+    is the cycle that counted these members. *is_about_references* is true if the object failed although its own account is in step.
+
+    *account* is the account of another object that caused the failure. *is_slowed* is true if the object waits for the end of a quarantine.
+    *is_left* is true if the object waits for the end of a cycle that applies a preview.
     """
 
     stage: Stage = Stage.FRESH
@@ -94,7 +95,9 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """The only plan that a cycle which applies *preview* may carry out for an object; none if the fingerprint is ""."""
+    """The only plan that a cycle may carry out for an object while the cycle applies *preview*. If the fingerprint is "", no plan is
+    allowed.
+    """
 
     preview: int
     fingerprint: str = ""
@@ -102,7 +105,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class ShownError:
-    """The text that tells people why an object is not done. No code decides anything by reading it."""
+    """The explanation that people see while an object is not done. No code decides anything by reading this text."""
 
     code: str
     reason: str

@@ -76,7 +76,10 @@ async def count_old(connection: Connection, what: ExpiringRecords, before: datet
 
 
 async def remove_old(connection: Connection, what: ExpiringRecords, before: datetime, *, most: int) -> int:
-    """Remove up to *most* old rows. Returns how many. Rows that another transaction has locked are left for the next call."""
+    """Remove up to *most* records of the kind *what* that count as old at the time *before*. Returns how many.
+
+    Rows that another transaction has locked are left for the next call.
+    """
     table, condition = _OLD[what]
     query = sql.SQL(
         "delete from {table} where ctid in (select ctid from {table} where {condition} limit %(most)s for update skip locked)"

@@ -42,7 +42,9 @@ SEALED_COLUMNS = (
 async def replace_envelopes(
     connection: Connection, one: SealedColumn, replaced: Callable[[bytes, str], bytes | None]
 ) -> int:
-    """Write *replaced(envelope, name)* over each envelope of the column; None keeps the envelope. Returns how many were written."""
+    """Replace each envelope of the column with the result of *replaced(envelope, name)*, unless that is None. Returns how many were
+    replaced.
+    """
     table, column = sql.Identifier(one.table), sql.Identifier(one.column)
     name = sql.SQL(one.bound_to)
     cursor = await connection.execute(
@@ -60,7 +62,7 @@ async def replace_envelopes(
 
 
 async def is_key_used(connection: Connection, key_id: bytes) -> bool:
-    """Whether any stored envelope was sealed with the key of this id. The id follows the first byte of an envelope."""
+    """Whether any stored envelope was sealed with the key that has this id. An envelope contains the id after its first byte."""
     for one in SEALED_COLUMNS:
         statement = sql.SQL("select exists (select from {} where substr({}, 2, %s) = %s)")
         cursor = await connection.execute(
@@ -72,7 +74,9 @@ async def is_key_used(connection: Connection, key_id: bytes) -> bool:
 
 
 async def other_clients(connection: Connection) -> int:
-    """Return how many connections other programs have to the database. Those with the application name of *connection* are not counted."""
+    """Return how many connections to the database other Lockstep programs have. Their application names begin with `lockstep` and differ
+    from that of *connection*.
+    """
     cursor = await connection.execute(
         """select count(*) from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
         and application_name <> current_setting('application_name') and application_name like 'lockstep%'"""

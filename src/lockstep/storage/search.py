@@ -39,7 +39,8 @@ class GroupHit:
 async def find_people(connection: Connection, words: Sequence[str], *, limit: int) -> list[PersonHit]:
     """Find people whose names contain all *words*. Names that begin with the first word come first, people in the recycle bin last.
 
-    An object id finds its person. If very many people match, only some of them are returned, because sorting all of them would take long.
+    If the first word is the id of a person, that person is found. If very many people match, only some of them are returned, because
+    sorting all of them would take long.
     """
     contained, given = _all_words("search_text", words)
     statement = sql.SQL(
@@ -62,8 +63,8 @@ async def find_people(connection: Connection, words: Sequence[str], *, limit: in
 
 
 async def find_groups(connection: Connection, words: Sequence[str], *, limit: int) -> list[GroupHit]:
-    """Find groups outside the recycle bin whose names contain all *words*. Names that begin with the first word come first. An object id
-    finds its group.
+    """Find groups outside the recycle bin whose names contain all *words*. Names that begin with the first word come first. If the first
+    word is the id of a group, that group is found.
     """
     contained, given = _all_words("folded(display_name)", words)
     statement = sql.SQL(

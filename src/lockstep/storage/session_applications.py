@@ -1,5 +1,6 @@
-"""The applications to which a person's session has signed in, with the name under which each one knows the person. Single logout needs
-both.
+"""The applications to which a person's session has signed in, each with the name under which it knows the person.
+
+Single logout needs both.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ async def applications_of(connection: Connection, session: str) -> list[SessionA
 async def sessions_named(
     connection: Connection, app: str, name_id: str, session_indexes: tuple[str, ...]
 ) -> list[SessionApplication]:
-    """Return the sessions that signed in to *app* as *name_id*: those in *session_indexes*, or all if it is empty."""
+    """Return the sessions that signed in to *app* as *name_id*: those in *session_indexes*, or all if *session_indexes* is empty."""
     async with connection.cursor(row_factory=class_row(SessionApplication)) as cursor:
         await cursor.execute(
             _SELECT + "where app = %s and name_id = %s and (%s or session_index = any(%s))",

@@ -66,7 +66,7 @@ async def hold_leavers(
     reason: str,
     only_group: str | None = None,
 ) -> None:
-    """Open a hold with the objects that this pass has not seen, or update the open one."""
+    """Open a hold with the objects that this pass has not seen. If the source already has an open hold of this *kind*, update it."""
     cursor = await connection.execute(
         """insert into source_hold (source, kind, generation, missing, present, reason) values (%s, %s, %s, %s, %s, %s)
         on conflict (source, kind) where decided_at is null do update set generation = excluded.generation,
@@ -119,7 +119,7 @@ async def held_renamings(connection: Connection, hold: str) -> dict[str, str]:
 
 
 async def refused_renamings(connection: Connection, source: str) -> set[tuple[str, str]]:
-    """Return the pairs of person and new key for which an administrator decided that the key belongs to a different person."""
+    """Return the refused renamings as pairs of person and new key: an administrator decided that the key belongs to a different person."""
     cursor = await connection.execute(
         """select object_id::text, new_key from source_hold_object join source_hold on source_hold.id = hold
         where source = %s and kind = %s and decision = 'rejected'""",
@@ -129,7 +129,9 @@ async def refused_renamings(connection: Connection, source: str) -> set[tuple[st
 
 
 async def names_held(connection: Connection, hold: str, *, limit: int) -> list[str]:
-    """Return display names of up to *limit* objects of a hold."""
+    """Describe up to *limit* objects of a hold by user principal name or group name. A held membership also names its group, a renaming its
+    new key.
+    """
     cursor = await connection.execute(
         """select coalesce(person.user_principal_name, nested.display_name, grp.display_name, object_id::text)
             || case when member_id is not null then ' in ' || coalesce(grp.display_name, '') else '' end
@@ -145,7 +147,7 @@ async def names_held(connection: Connection, hold: str, *, limit: int) -> list[s
 
 
 async def held_objects(connection: Connection, hold: str, *, limit: int) -> list[tuple[str, str | None]]:
-    """Take up to *limit* objects out of a hold. Each is a pair of object id and, if a membership is held, member id."""
+    """Remove up to *limit* objects from a hold and return them. Each is a pair of object id and, if a membership is held, member id."""
     cursor = await connection.execute(
         """with taken as (select ctid from source_hold_object where hold = %s limit %s)
         delete from source_hold_object using taken where source_hold_object.ctid = taken.ctid
@@ -165,7 +167,7 @@ async def decide_hold(connection: Connection, hold: str, decision: str, *, actor
 async def lift_hold(connection: Connection, source: str, kind: str, group: str | None = None) -> None:
     """Remove an open hold whose cause is gone: a later pass was complete, and too few objects are missing for a hold.
 
-    A pass over the members of one *group* does not affect held memberships of other groups.
+    After a pass over the members of one *group*, only held memberships of that group are removed.
     """
     given = {"source": source, "kind": kind, "group": group}
     await connection.execute(

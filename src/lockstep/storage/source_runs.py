@@ -54,7 +54,7 @@ async def append(
 
 
 async def list_runs(connection: Connection, source: str, *, before: int = 0, limit: int = 20) -> list[RunRow]:
-    """Return runs, newest first. *before* restricts them to smaller numbers; 0 means no restriction."""
+    """Return runs, newest first. If *before* is not 0, only runs with smaller numbers are returned."""
     async with connection.cursor(row_factory=class_row(RunRow)) as cursor:
         await cursor.execute(
             """select id, source, at, actor, file_name, passes, failure from source_run

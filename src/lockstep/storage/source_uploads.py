@@ -16,8 +16,8 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class UploadRow:
-    """One uploaded file. *rehearsal* says what an import with this *config* would change, or is None before a dry run. *imported* says
-    what the import changed.
+    """One uploaded file. *rehearsal* is the result of a dry run with this *config*, or None before one. *imported* is the result of the
+    import.
     """
 
     id: str
@@ -56,8 +56,8 @@ async def add_part(connection: Connection, upload: str, place: int, content: byt
 
 
 async def read(connection: Connection, upload: str, *, locks: bool = False) -> UploadRow | None:
-    """Return one upload. If *locks* is true, it is locked until the transaction ends, so that no other transaction imports or changes
-    it.
+    """Return one upload. If *locks* is true, the upload is locked until the transaction ends, so that no other transaction imports or
+    changes it.
     """
     query = sql.SQL("select {} from source_upload where id = %s").format(_FIELDS)
     if locks:

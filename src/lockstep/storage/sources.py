@@ -1,7 +1,7 @@
 """Sources of people and groups, and the passes over them.
 
-A pass records the rows that it has seen in temporary tables of its connection, so it does not write to a row of the directory only to
-mark it as seen.
+A pass records the rows that it has seen in temporary tables of its connection. It therefore does not write to a row of the directory only
+to mark the row as seen.
 """
 
 # ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
@@ -88,8 +88,8 @@ async def due_for_reading(connection: Connection) -> list[str]:
 async def rename_source(connection: Connection, name: str, new_name: str, *, is_taken_over: bool) -> None:
     """Rename a source and move its objects to the new name.
 
-    *is_taken_over* is true if a source with the new name already exists. That source then gets the objects and keeps its own
-    configuration.
+    *is_taken_over* is true if a source with the new name already exists. That source then gets the objects and holds, loses its own holds,
+    and keeps its own configuration.
     """
     if is_taken_over:
         await connection.execute(
@@ -133,7 +133,7 @@ async def live_objects(connection: Connection, name: str, kind: str, *, limit: i
 
 
 async def count_objects(connection: Connection, name: str) -> dict[str, int]:
-    """Count the source's people and groups outside the recycle bin, and all its objects in the recycle bin."""
+    """Count the people and groups of a source outside the recycle bin (`people`, `groups`) and in it (`deletedPeople`, `deletedGroups`)."""
     return (await count_all_objects(connection, [name]))[name]
 
 
@@ -199,15 +199,13 @@ async def note_seen_edges(connection: Connection, edges: Iterable[tuple[str, str
 
 
 async def refresh_statistics(connection: Connection, kind: str) -> None:
-    """Refresh the planner's statistics now, because autovacuum may run too late."""
+    """Refresh the planner's statistics of the tables of *kind* now, because autovacuum may run too late."""
     for table in {"User": ("person",), "Group": ("grp",), "Member": ("member", "awaited_member")}[kind]:
         await connection.execute(f"analyze {table}")
 
 
 async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[int, int]:
-    """Return the number of objects of *source* that this pass did not see, and the number of all its objects, both outside the recycle
-    bin.
-    """
+    """Count the objects of *source* that this pass did not see, and all objects of *source*. Objects in the recycle bin do not count."""
     cursor = await connection.execute(
         f"""select count(*) filter (where seen.key is null), count(*)
         from {TABLES[kind]} as object left join seen on seen.kind = %(kind)s and seen.key = object.anchor
@@ -236,7 +234,7 @@ IN_GROUP = "(%(group)s::uuid is null or member.group_id = %(group)s)"
 
 
 async def count_unseen_edges(connection: Connection, source: str, group: str | None) -> tuple[int, int]:
-    """Count the memberships in the groups of *source*, or only in *group*, that this pass did not see, and all such memberships.
+    """Count the memberships in the groups of *source*, or only in *group*: first those that this pass did not see, then all.
 
     Memberships of deleted people do not count: they ended when the people were deleted, and a separate guard checks those deletions.
     """

@@ -17,8 +17,9 @@ from lockstep.storage.sealed import SEALED_COLUMNS
 class StoredSecretRow:
     """A secret that somebody entered or created. *kind* is one of the words in `_LIST`.
 
-    *app* and *owner* are the name and the display name of the application, or "". *hint* is the shown part of the secret. *key_id* is the
-    id of the key that encrypted it, or None if only its hash is stored.
+    *app* is the name of the secret's application, or "". *owner* is the display name of that application, or the name, URL, host or origin
+    of the server that the secret is for, or "" for Lockstep's own keys. *hint* is the shown part of the secret. *key_id* is the id of the
+    key that encrypted it, or None if only its hash is stored.
     """
 
     kind: str

@@ -1,5 +1,5 @@
-"""Reserve an account for an object that will create the account, or link one that was found. If several objects want the same account, the
-first object gets it.
+"""Reserve an account for an object: a new account that the object will create, or an existing account that was found for it. If several
+objects want the same account, the first object gets it.
 
 A plan is made from data that was read earlier, and another sender, push or worker may have taken the account since. The account is
 therefore taken in a transaction that locks it, and only if no other object has taken it since the plan began to read. The plan already saw
@@ -34,9 +34,9 @@ class Taking:
 
 async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, lag_seconds: float = 0.0) -> set[str]:
     """Lock the accounts of *takings* until this transaction ends. Returns the ids of the requests that come too late, because another
-    object has the account, has taken or deleted it since, or is about to get it.
+    object has the account, is about to get it, or has taken or deleted it since.
 
-    *lag_seconds* is how long a search in the application may miss an account after its creation.
+    *lag_seconds* is the time for which a search in the application may miss an account after its creation.
     """
     things = sorted({thing for one in takings for thing in _things(job, one)})
     # Lock in a fixed order, so that two workers cannot deadlock. The lock is a separate statement, so that the next one sees

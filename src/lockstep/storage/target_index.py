@@ -1,4 +1,4 @@
-"""The accounts of the application, listed page by page at the start of an initial cycle, so that Lockstep need not search for each
+"""The accounts of the application, listed page by page at the start of an initial cycle. With this index, Lockstep need not search for each
 object.
 
 The index is used only during the cycle that read it, and only if the listing was proved complete.
@@ -15,7 +15,7 @@ from lockstep.storage.batches import as_rows
 
 
 async def begin(connection: Connection, job: str, kind: str, *, cycle: int) -> None:
-    """Clear the index. A listing that was interrupted starts again at the first page."""
+    """Clear the index and begin a listing for *cycle* at the first page, even if an earlier listing was interrupted."""
     await connection.execute("delete from target_index where job = %s and kind = %s", (job, kind))
     await connection.execute(
         """insert into target_index_state (job, kind, cycle) values (%s, %s, %s)
@@ -61,7 +61,7 @@ async def give_up(connection: Connection, job: str, kind: str, *, cycle: int, is
 
 
 async def was_unusable(connection: Connection, job: str, kind: str) -> bool:
-    """Whether the last finished listing was given up because the application did not list its accounts."""
+    """Whether the last listing that ended was given up because the application did not list its accounts."""
     cursor = await connection.execute(
         "select true from target_index_state where job = %s and kind = %s and is_unusable", (job, kind)
     )

@@ -17,8 +17,7 @@ from lockstep.storage.batches import as_rows, only_row
 class MemberChange:
     """One member to add to, or remove from, the application's group.
 
-    A removal without *former_id* is not sent, because the account now belongs to another member. It is only deleted from Lockstep's
-    records.
+    A removal without *former_id* is not sent, because the account now belongs to another member. Only Lockstep's record of it is deleted.
     """
 
     member_id: str
@@ -114,8 +113,8 @@ async def forget_notes(connection: Connection, job: str, group: str, *, up_to: i
 
 
 async def forget_members(connection: Connection, job: str, groups: Sequence[str]) -> None:
-    """Delete the recorded members of *groups*, whose accounts have changed. The members of the former account say nothing about the new
-    one.
+    """Delete the recorded members of *groups*, whose accounts have changed. The members of a former account say nothing about the members
+    of the new one.
     """
     await connection.execute(
         "delete from target_member where job = %s and group_id = any(%s::uuid[])", (job, list(groups))
@@ -189,8 +188,8 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
 
 
 async def hold_accounts(connection: Connection, job: str, changes: Sequence[MemberChange]) -> list[str]:
-    """Return the added members of *changes* whose account no longer belongs to them. The accounts of the other members are locked until the
-    transaction ends.
+    """Lock the accounts of the members that *changes* adds, until the transaction ends. Returns the members whose account no longer belongs
+    to them; those accounts are not locked.
 
     Call this before locking any other row: transactions that record links lock the rows of links first and those of groups afterwards.
     """
@@ -216,9 +215,9 @@ async def compare_again(connection: Connection, job: str, group: str, members: S
 
 
 async def mark_unsure(connection: Connection, job: str, unsure: Sequence[UnsureMember]) -> None:
-    """Record that it is unknown whether the application has these members. Members who belong to the group are sent again.
+    """Record that it is unknown whether the application has these members. Those who belong to the group are sent again.
 
-    A member who no longer belongs to the group is removed, even if it is unknown whether the application ever added that member.
+    Those who no longer belong to the group are removed, even though it is unknown whether the application ever added them.
     """
     await connection.execute(
         """with given as (

@@ -69,7 +69,7 @@ def _state_from(row: Sequence[Any]) -> TargetState:
 
 
 async def commit_without_waiting(connection: Connection) -> None:
-    """Let the transaction end before it is on the disk. A crash may lose it; the next failure records the pause again."""
+    """Let the transaction end before it is on the disk. If a crash loses it, the next failure records the pause again."""
     await connection.execute("set local synchronous_commit = off")
 
 
@@ -86,7 +86,7 @@ async def count_failure(
     """Count a failed request, and begin a pause if `after_failure` decides so. Returns the new state.
 
     A request that fails during a pause was sent before the pause began and is not counted. It extends the pause only if the application
-    asked for a longer wait (*wanted*).
+    asked for a wait (*wanted*) that ends later.
     """
     before = await _locked(connection, job)
     if before.seconds_to_wait:
@@ -127,7 +127,9 @@ async def note_answered(connection: Connection, job: str, asked: RequestKind) ->
 
 
 async def forget_streaks(connection: Connection, job: str) -> None:
-    """Clear all waits caused by failed requests. The wait that the application asked for, and the failure count of probes, are kept."""
+    """Clear the failure counts of all kinds of requests except probes, so that the next pauses are short again. A pause that has begun is
+    kept.
+    """
     before = await _state(connection, _SELECT + " for update", job)
     rest = {kind: streak for kind, streak in before.streaks.items() if kind in KEPT}
     if rest != before.streaks or (before.trouble and not rest):
@@ -159,10 +161,10 @@ async def forget(connection: Connection, job: str) -> None:
 
 
 async def lease_tokens(connection: Connection, job: str, *, rate: float, wanted: int) -> tuple[int, float]:
-    """Take up to *wanted* requests from the application's budget, which refills at *rate* per second and never exceeds the requests of one
-    second.
+    """Take up to *wanted* requests from the application's budget. The budget refills at *rate* requests per second, and never exceeds the
+    requests of one second.
 
-    Returns how many were granted, and after how many seconds to ask again.
+    Returns how many requests were granted, and after how many seconds to ask again.
     """
     await connection.execute("insert into target_state (job, tokens) values (%s, 1) on conflict do nothing", (job,))
     cursor = await connection.execute(

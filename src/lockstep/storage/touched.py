@@ -46,9 +46,10 @@ async def linked(connection: Connection, job: str, kind: str) -> set[str]:
 
 
 def concerning(kind: str, *, everybody: bool, includes_gone: bool = False) -> sql.Composed:
-    """Return a query for the ids of the objects of *kind* that are assigned or linked. With *everybody*, it finds unassigned objects too.
-    With *includes_gone*, it also finds objects whose account is missing and is still searched for. The query has the parameters app, job
-    and kind.
+    """Return a query for the ids of the objects of *kind* that are assigned or linked. The query has the parameters app, job and kind.
+
+    With *everybody*, the query finds unassigned objects too. With *includes_gone*, it also finds objects whose account is missing and is
+    still searched for.
     """
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (

@@ -1,4 +1,4 @@
-"""The attributes that the application does not keep, with the number of consecutive responses that left out what was sent.
+"""The attributes that the application does not keep, with the number of consecutive responses that did not contain the sent value.
 
 A response that contains the value resets the count; objects whose difference was withheld are then evaluated again.
 """
@@ -61,7 +61,7 @@ async def note_kept(connection: Connection, job: str, kept: Sequence[KeptAttribu
 
 
 async def note_missing(connection: Connection, job: str, missing: Sequence[MissingAttribute]) -> None:
-    """Record how many consecutive responses left out these attributes."""
+    """Add to the number of consecutive responses that left out these attributes. The count begins again if the mapping has changed."""
     await connection.execute(
         """insert into unkept_attribute (job, kind, path, mapping, answers, source_id, display)
         select %(job)s, kind, path, mapping, answers, source_id, display
@@ -93,8 +93,8 @@ async def forget_other_mappings(connection: Connection, job: str, config: str) -
 
 
 async def forget(connection: Connection, job: str) -> None:
-    """Forget which attributes the application does not keep, so that new responses decide it again. Marks objects whose difference was
-    withheld.
+    """Forget which attributes the application does not keep or returns differently, and which groups cannot be verified. New responses then
+    decide this again. Marks objects whose difference was withheld.
     """
     await connection.execute("delete from unkept_attribute where job = %s", (job,))
     await connection.execute("delete from unverified_group where job = %s", (job,))

@@ -33,7 +33,7 @@ async def count_groups(connection: Connection, jobs: Sequence[str]) -> dict[str,
 
 
 async def groups_of(connection: Connection, job: str, member: str, *, limit: int) -> list[str]:
-    """Return the names of up to *limit* such groups that contain *member*."""
+    """Return the names of up to *limit* groups that cannot be verified and contain *member*."""
     cursor = await connection.execute(
         "select link.display "  # noqa: S608
         + _LIVE

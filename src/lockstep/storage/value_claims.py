@@ -29,8 +29,8 @@ class ValueClaim:
 
 
 async def claim_values(connection: Connection, job: str, kind: str, claims: Iterable[ValueClaim]) -> set[ValueClaim]:
-    """Claim values, at most one per attribute and object; return the claims that succeeded. A new claim replaces the
-    object's previous one.
+    """Claim values, at most one per attribute and object. Returns the claims that succeeded. A new claim replaces the object's previous
+    one.
     """
     # Claim in one order, so that two workers cannot deadlock.
     cursor = await connection.execute(
@@ -71,7 +71,7 @@ async def claimed_by_others(
 async def refused_lately(
     connection: Connection, job: str, kind: str, ids: Sequence[str]
 ) -> dict[str, list[dict[str, object]]]:
-    """Return, by object, the values of creates that the application refused within the last day because a value was taken."""
+    """Return, by object, the values of its creates of the last day that the application refused because a value was taken."""
     cursor = await connection.execute(
         """select source_id::text, after from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and action = 'create' and state = 'refused'

@@ -1,4 +1,4 @@
-"""Why no requests are sent to an application, and since when."""
+"""The reason why no requests are sent to an application, and since when."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""When a preview ends, it is compared with the one before it, to show what has changed before anything is written."""
+"""The comparison of a preview with the one before it, made when the preview ends, to show what has changed before anything is written."""
 
 from __future__ import annotations
 

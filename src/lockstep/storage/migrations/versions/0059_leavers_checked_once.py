@@ -1,4 +1,4 @@
-"""A flag on the job: the check of all leavers has begun, so further active leavers in the same cycle do not begin it again."""
+"""A flag on the job: once the check of all leavers has begun, further active leavers in the same cycle do not begin another one."""
 
 from __future__ import annotations
 
