@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class AuthenticationMethod(StrEnum):
-    """The ways to authenticate requests to an application. The values are stored, and configuration files use the same ones."""
+    """The ways to authenticate requests to an application. The values are stored, and configuration files use the same values."""
 
     BEARER = "bearer"
     CLIENT_CREDENTIALS = "oauth2ClientCredentials"

@@ -53,8 +53,8 @@ def _constant(value: Value, place: str) -> Finding:
 
 
 def _value(switch: AttributeMapping, *, has_left: bool) -> str | None:
-    """Return the value of *switch* for a leaver if *has_left* is true, otherwise for an active person. None if the value depends on
-    anything else.
+    """Return the value of *switch* for a leaver if *has_left* is true, otherwise for an active person. None if the value depends on other
+    attributes or cannot be evaluated.
     """
     if not isinstance(switch.source, Expression) or not switch.dependencies <= DISABLING:
         return None

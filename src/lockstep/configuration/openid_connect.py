@@ -1,6 +1,6 @@
 """The OpenID Connect settings of an application, as a value and as JSON. Pure.
 
-They contain no client secrets: Lockstep generates these, shows each one once, and stores only its hash.
+The settings contain no client secrets: Lockstep generates the secrets, shows each one once, and stores only its hash.
 """
 
 from __future__ import annotations

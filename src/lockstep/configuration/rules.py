@@ -1,4 +1,5 @@
-"""A single place to import a job's configuration and the functions that read and write it. Also finds the attributes that it depends on.
+"""The single place from which to import a job's configuration and the functions that read and write it. Also finds the attributes on which
+a configuration depends.
 
 `dependencies` saves work: if no rule reads a changed attribute, no object is marked for re-evaluation.
 """

@@ -72,7 +72,7 @@ class NameIdKind(StrEnum):
 
 
 class SignedPart(StrEnum):
-    """Which element of a SAML response is signed."""
+    """The element of a SAML response that is signed."""
 
     ASSERTION = "assertion"
     RESPONSE = "response"

@@ -1,7 +1,7 @@
 """Find source attributes in mappings and filters that do not exist, and correct the letter case of known ones. Pure.
 
-An unknown name is not a syntax error: it evaluates as empty for every object, so accounts may be disabled or values lost. A change that
-introduces an unknown name is therefore refused, with a suggestion.
+An unknown name is not a syntax error. It evaluates as empty for every object, so accounts may be disabled and values may be lost. A change
+that introduces an unknown name is therefore refused, with a suggestion.
 """
 
 from __future__ import annotations

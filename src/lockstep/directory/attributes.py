@@ -26,7 +26,7 @@ class DirectoryType(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a value was refused. Refusals with the same cause can be reported and fixed together."""
+    """The cause of a refused value. Refusals with the same cause can be reported and fixed together."""
 
     BYTES = "bytes"  # bytes of a file that are not text in its encoding
     CONTROL = "control"

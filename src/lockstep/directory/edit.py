@@ -69,7 +69,9 @@ class Edit:
                 self._mark(await marks.touched_by_managers(self.connection, rows), reason="manager")
 
     async def mark_edges(self, edges: Sequence[Edge], *, reason: str, is_leaving: bool = False) -> None:
-        """Mark the people who gain or lose assignments through memberships that began or ended, and mark the groups concerned."""
+        """Mark the people who gain or lose assignments because of memberships that began or ended, and mark the groups of these
+        memberships.
+        """
         if not (self.jobs_started and edges):
             return
         self._mark(await marks.touched_by_edges(self.connection, edges), reason=reason, is_leaving=is_leaving)

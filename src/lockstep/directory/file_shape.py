@@ -20,8 +20,8 @@ class FileColumn:
 
 @dataclass(frozen=True, slots=True)
 class FileShape:
-    """The way in which a file would be read. *problem* says why it cannot be imported this way. *stable* names a column that would be a
-    better key, or is "".
+    """The way in which a file would be read. *problem* says why the file cannot be imported this way. *stable* names a column that would be
+    a better key, or is "".
     """
 
     kind: PassKind | None = None

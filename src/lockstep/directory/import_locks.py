@@ -1,4 +1,4 @@
-"""Connections for one pass of a source: one that excludes other passes of that source, and one for a rehearsal."""
+"""Connections for one pass of a source: one with a lock that excludes other passes of that source, and one for a rehearsal."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:
 
 
 def renamings_reason(found: Sequence[Renaming]) -> str:
-    """Explain why people with a possible new key are held. Names the first five."""
+    """Explain why people who may have a new key are held. Names the first five of them."""
     if not found:
         return ""
     some = "; ".join(f"{one.old_name} as {one.new_name} (employee id {one.employee_id})" for one in found[:5])

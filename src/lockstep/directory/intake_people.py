@@ -48,8 +48,10 @@ class PersonIntake:
         await self._store(edit, first, is_last_try=False, asks_for_renamings=True)
 
     async def settle_renamings(self, edit: Edit) -> None:
-        """Decide about new people whose employee id belongs to an existing person. If that person is missing from the source, the new
-        person is held; otherwise the new person is created.
+        """Decide about new people whose employee id belongs to an existing person.
+
+        Such a person is held if the existing person is missing from the source, no other new person has the same employee id, and no
+        administrator has decided that the two are different people. Otherwise the new person is created.
 
         Both the held person and the existing person, who may be the same under a new key, count as seen.
         """
@@ -116,7 +118,7 @@ class PersonIntake:
     async def _set_aside(self, edit: Edit, new: Sequence[PersonLine]) -> set[str]:
         """Set aside new people whose employee id belongs to exactly one person of this source. Returns their keys.
 
-        At the end of the pass it is known whether the existing person is missing from the source.
+        `settle_renamings` decides about them at the end of the pass, when it is known whether that person is missing from the source.
         """
         numbers = {str(line.values["employeeId"]) for line in new if line.values.get("employeeId")}
         if not numbers or len(self.suspects) >= _MOST_POSTPONED:
@@ -163,7 +165,9 @@ class PersonIntake:
     async def _with_free_names(
         self, edit: Edit, writes: list[tuple[PersonLine, PersonWrite]], *, is_last_try: bool
     ) -> list[PersonWrite]:
-        """Return the people whose user principal name is free or is being given up in the same batch."""
+        """Return the people whose user principal name is free or is being given up in the same batch. The others are postponed; they are
+        rejected if this is the last try or too many are postponed already.
+        """
         holders = await store.holders_of(edit.connection, [write.after.user_principal_name for _, write in writes])
         while True:
             leaves = {

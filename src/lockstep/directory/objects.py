@@ -72,7 +72,7 @@ async def read_objects_and_roles(
 
 
 def as_deleted(obj: SourceObject, at: datetime) -> SourceObject:
-    """Return *obj* as `read_objects` returns it, except its version, once it is in the recycle bin since *at*."""
+    """Return *obj* as `read_objects` would return it, apart from its version, if it had been in the recycle bin since *at*."""
     return replace(obj, lifecycle=Lifecycle.SOFT_DELETED, deleted_at=at)
 
 
@@ -131,8 +131,8 @@ async def _with_managers(
 def user_principal_names(row: PersonRow) -> dict[str, str]:
     """Return `userPrincipalName` and `originalUserPrincipalName` with the values that Entra gives them in expressions and filters.
 
-    For the guest ola_partner.test#EXT#@fjord.onmicrosoft.test, `userPrincipalName` is ola@partner.test, and the original is the full name
-    (Entra, How application provisioning works, B2B users).
+    For the guest ola_partner.test#EXT#@fjord.onmicrosoft.test, `userPrincipalName` is ola@partner.test, and `originalUserPrincipalName` is
+    the full name (Entra, How application provisioning works, B2B users).
     """
     raw = str(row.attributes.get("userPrincipalName") or row.user_principal_name)
     home, mark, _ = raw.partition(_GUEST)

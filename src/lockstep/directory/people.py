@@ -110,7 +110,9 @@ async def set_manager(edit: Edit, person: PersonRow, manager: PersonRow | None) 
 
 
 async def delete_people(edit: Edit, people: Iterable[PersonRow], *, at: datetime, by_source: bool = False) -> int:
-    """Move people to the recycle bin. *by_source* also clears the stored hash of their row, so that a row which reappears restores them."""
+    """Move people to the recycle bin. *by_source* also clears the stored hash of their rows, so that a row that reappears restores its
+    person.
+    """
     writes = [
         PersonWrite(replace(person, deleted_at=at), person, row_hash="" if by_source else None)
         for person in people
@@ -159,7 +161,9 @@ def _was_enabled(write: PersonWrite) -> bool:
 
 
 async def _free_names(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Release all changing names first. Otherwise the unique index would see a name twice while people exchange names in one statement."""
+    """Release the names that will change before the new ones are written. Otherwise the unique index would see a name twice while people
+    exchange names in one statement.
+    """
     moving = [
         w for w in writes if w.before and w.before.user_principal_name.lower() != w.after.user_principal_name.lower()
     ]

@@ -55,8 +55,8 @@ async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow
 
 
 def find_role(roles: Sequence[RoleRow], wanted: str) -> RoleRow | None:
-    """Return the role with the id or value *wanted*, otherwise the role with that display name, in any letter case; None if no role
-    matches.
+    """Return the role that *wanted* names in any letter case: by its id or value or, if no role has that id or value, by its display name.
+    None if no role matches.
 
     Raises LockstepError if several roles have that display name.
     """

@@ -201,7 +201,9 @@ class PassResult:
     )  # by other source: how many of its people have a name that this source uses too
 
     def count(self, *, is_new: bool, is_back: bool, is_changed: bool) -> str:
-        """Count one object. Returns the effect on the object, or "" if there was none. *is_back* is true if the object had been deleted."""
+        """Count one object. Returns the effect on the object, or "" if there was none. *is_back* is true if the object was in the recycle
+        bin before.
+        """
         if is_new:
             self.created += 1
             return "created"

@@ -85,7 +85,7 @@ class Step:
 
 
 class BlockedBy(StrEnum):
-    """Why a plan cannot be carried out now. Only obstacles that determine the next step for the object have a value here."""
+    """A reason why a plan cannot be carried out now. Only obstacles that determine the next step for the object have a value here."""
 
     REJECTION = "rejection"  # an administrator decided that it is not sent
     ACCOUNT_UNDER_WAY = "accountUnderWay"  # the account is being given to another object at this moment
@@ -93,7 +93,7 @@ class BlockedBy(StrEnum):
 
 
 class GuardCode(StrEnum):
-    """Why a write is held: an effect whose number a guard limits, or a doubtful match. The value is the code of the reason."""
+    """A reason why a write is held: an effect whose number a guard limits, or a doubtful match. The value is the code of the `Reason`."""
 
     LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
     GRANTS = "TooManyGrants"  # accounts that gain a privileged value
@@ -156,7 +156,7 @@ class Plan(Draft):
     def desired_hash(self) -> str:
         """The digest of the account that both sides agree on after the plan was carried out, or "" if no digest must be stored.
 
-        If values were withheld, no digest is stored. The values are still wanted; with a digest they would count as agreed and would never
+        If values were withheld, no digest is stored: those values are still wanted, and with a digest they would count as agreed and never
         be written.
         """
         return self.mapped.digest if self.mapped is not NOT_MAPPED and not self.withheld else ""

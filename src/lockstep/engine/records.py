@@ -43,7 +43,9 @@ class AppRole:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Why an object is assigned to the application: directly (*via_group* is None) or as a direct member of an assigned group."""
+    """One assignment of an object to the application: direct (*via_group* is None), or through an assigned group of which the object is a
+    direct member.
+    """
 
     role_id: str = DEFAULT_ACCESS
     via_group: str | None = None
@@ -109,7 +111,9 @@ class Link:
 
     @property
     def is_sought(self) -> bool:
-        """Whether Lockstep looks for the account again: it is gone but may come back, and its person should not have it."""
+        """Whether Lockstep looks for the account again. This is the case if the account is gone but may come back, and its person should
+        not have it.
+        """
         return self.state is LinkState.TOMBSTONE and self.gone_at is not None
 
 
@@ -129,7 +133,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something was decided: a plain sentence, a stable code (Entra's if it has one) and details for the log."""
+    """The reason for a decision: a plain sentence, a stable code (Entra's if it has one) and details for the log."""
 
     code: str
     text: str
@@ -139,7 +143,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of one target path. *old* is the value that the target is believed to have; None means absent.
+    """A change of one target path. *old* is the value that the target is believed to have, or None if the value is absent.
 
     If *new* is None, the value is cleared. *redacted* values are written but shown as `[Redact]`. *added* lists the new values of a
     multi-valued attribute: only these are added, because the application may have others that Lockstep does not know.
@@ -200,7 +204,7 @@ WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.ENABLE, Action.DISABLE
 
 
 class Lane(StrEnum):
-    """The order in which objects are processed, leavers first. The database sorts by the number."""
+    """The priority of an object in the queue: leavers are processed first. The database sorts by *number*."""
 
     LEAVERS = "1"
     ON_DEMAND = "2"

@@ -32,7 +32,7 @@ _TEXT: dict[str, Callable[[str, str], bool]] = {
 
 
 def comparison_test(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> Test:
-    """Return a function that tests one value, which must not be null. Raises ScimError("invalidFilter") if the types cannot be
+    """Return a function that tests one value; the value must not be null. Raises ScimError("invalidFilter") if the types cannot be
     compared.
     """
     wanted = operand(comparison, attribute, lenient=lenient)

@@ -69,7 +69,8 @@ def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: A
 
 
 def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
-    """If a value in *written* is marked primary, keep it as the primary value and unmark all others (RFC 7644, section 3.5.2).
+    """Leave at most one value of *elements* primary. If several are, the one in *written* stays primary, and the others are unmarked (RFC
+    7644, section 3.5.2).
 
     Raises ScimError if several values are primary and not exactly one of them is in *written*.
     """

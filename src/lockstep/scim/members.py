@@ -42,7 +42,7 @@ class RemoveMembers:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceMembers:
-    """Replace the whole list of members with this one."""
+    """Replace the whole list of members with *members*."""
 
     members: tuple[Member, ...]
 

@@ -1,4 +1,4 @@
-"""Build the smallest PATCH: from new values by target path in the dialect of a server, or from two states of a resource.
+"""Build the smallest PATCH, either from new values by target path, in the dialect of the server, or from two states of a resource.
 
 Applying `build_patch(before, after)` to *before* always gives *after*. A remove operation never removes more values than intended.
 """
@@ -56,7 +56,7 @@ def patch_operations(
     *,
     definition: ResourceDefinition | None = None,
 ) -> list[dict[str, Any]]:
-    """Build the operations for *changes*. For each target path, they set a value, add values (AddedValues) or remove the value (CLEAR).
+    """Build the operations for *changes*, which maps each target path to its new value, to values to add (AddedValues), or to CLEAR.
 
     *current* is the resource as the server last returned it. Without *current*, the `rfc` dialect sends replace operations; a strict server
     answers them with noTarget if the element does not exist. *definition* defaults to the definition of a User.

@@ -25,8 +25,8 @@ _NAME = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\[[^\]"]*|[^,\["])+|"')
 
 
 class Projection:
-    """A compiled selection of attributes. A store need not read attributes that the selection does not want: for example members, if
-    `wants("members")` is false.
+    """A compiled selection of attributes. A store need not read an attribute that is not selected: for example, it need not read the
+    members of a group if `wants("members")` is false.
     """
 
     def __init__(self, definition: ResourceDefinition, attributes: tuple[str, ...], excluded: tuple[str, ...]) -> None:

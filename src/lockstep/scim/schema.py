@@ -70,7 +70,9 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """A type of resource: its endpoint, its schema, and its extensions. Each extension is a pair: its URN, and whether it is required."""
+    """A type of resource: its endpoint, its schema, and its extensions. Each extension is a pair of its URN and a flag, which is true if
+    the extension is required.
+    """
 
     name: str
     endpoint: str

@@ -108,10 +108,9 @@ def _mark_only_email(resource: Mapping[str, Any]) -> None:
 
 
 def read_path(resource: Mapping[str, Any], text: str) -> Any:
-    """Return the value at a target path, or MISSING. Accepts the resource of any server: names in any letter case, and true or
-    "True".
+    """Return the value at a target path, or MISSING. Accepts the resource of any server: names in any letter case, and true or "True".
 
-    If the path means a whole complex value, such as a manager, the `value` in it is returned, if it has one.
+    If the path means a whole complex value, such as a manager, and that value contains a `value`, the `value` is returned.
     """
     path = parse_path(text, lenient=True)
     if path.is_plain:

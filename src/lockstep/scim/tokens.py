@@ -32,9 +32,7 @@ _ESCAPED = re.compile(rf"\\([\\{_SINGLE}{_DOUBLE}])")
 
 
 class Token(NamedTuple):
-    """A token. *kind* is "word", "string", "end", or the bracket itself. *text* of a string is the decoded value, without
-    quotes.
-    """
+    """A token. *kind* is "word", "string", "end", or the bracket itself. For a string, *text* is the decoded value, without quotes."""
 
     kind: str
     text: str

@@ -35,8 +35,9 @@ TOO_MANY_REQUESTS = 429
 
 
 def most_telling(answers: Sequence[Answer]) -> Answer:
-    """Of the answers to writes that shared one request, return the one that says most about the application as a whole: an answer that
-    requires a person's action or asks for a pause, otherwise a usable answer, otherwise the first.
+    """Return the answer that says most about the application as a whole. *answers* belong to writes that shared one request.
+
+    An answer that requires a person's action or asks for a pause is preferred, then a usable one, then the first.
     """
     urgent = (one for one in answers if one.verdict in NEEDS_SOMEBODY or one.verdict is Verdict.THROTTLED)
     usable = (one for one in answers if one.verdict not in NO_ANSWER)
@@ -87,8 +88,8 @@ async def notice(services: Services, job: Job, answer: Answer, asked: RequestKin
 
 
 class Reports:
-    """Reports the answers of one drain. The failure count of a kind of request is reset only if it may be above zero, because that costs a
-    transaction.
+    """Reports the answers of one drain. Resetting the failure count of a kind of request costs a transaction, so a count is reset only if
+    it may be above zero.
     """
 
     def __init__(self, services: Services, job: Job) -> None:
@@ -101,8 +102,8 @@ class Reports:
         self._counted |= state.streaks.keys()
 
     async def notice(self, answer: Answer, asked: RequestKind) -> str:
-        """If *answer* shows that the application works, reset the failure count of *asked* and return "". Otherwise call this module's
-        function `notice`.
+        """Report *answer*. If it shows that the application works, reset the failure count of *asked* and return ""; otherwise return the
+        result of `notice` of this module.
         """
         if answer.verdict not in NO_ANSWER | NEEDS_SOMEBODY:
             await self.answered(asked)
@@ -202,7 +203,7 @@ async def end_quarantine(connection: Connection, job: Job) -> None:
 
 
 async def log_listing_given_up(connection: Connection, job: Job, kind: ObjectKind, answer: Answer) -> None:
-    """Log that the list of accounts could not be used, and why. Lockstep now searches for each account, which costs one request per
+    """Log that the list of accounts could not be used, and why. Lockstep then searches for each account, which costs one request per
     account.
     """
     what = "people" if kind is ObjectKind.USER else "groups"

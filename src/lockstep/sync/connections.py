@@ -43,9 +43,7 @@ def target_settings(
     job: JobRow, configuration: JobConfiguration, tenant_url: str, secret: Secret, *, deadline_seconds: float,
     authentication: Authentication,
 ) -> TargetSettings:  # fmt: skip
-    """Build the settings from a given URL and secret, which need not be stored, and in all other respects as
-    `read_target_settings` does.
-    """
+    """Build the same settings as `read_target_settings`, but with the given URL, secret and authentication, which need not be stored."""
     users = configuration.mapping_for(ObjectKind.USER)
     matching = users.matching[0].target if users and users.matching else "userName"
     limits = configuration.limits

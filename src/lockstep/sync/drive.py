@@ -1,8 +1,8 @@
 """Queue Procrastinate tasks in the same database. The dirty set has the state; a task only names the job to work on.
 
-A drain is queued after the commit that marked rows, never inside it, because a worker could otherwise take the task before the rows are
-visible. If the process crashes in between, the sweep finds the rows. A queueing lock allows at most one queued drain per job, so a caller
-that finds one has nothing to do.
+A drain is queued after the transaction that marked rows has committed. If it were queued inside the transaction, a worker could take the
+task before the rows are visible. If the process crashes in between, the sweep finds the rows. A queueing lock allows at most one queued
+drain per job, so a caller that finds one has nothing to do.
 """
 
 from __future__ import annotations

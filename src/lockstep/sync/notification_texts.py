@@ -53,8 +53,8 @@ class FailureReason:
 
 
 def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any], *, unreported: int = 0) -> MailText:
-    """Return the mail about an application that enters quarantine, or whose reason for it changes. *unreported* is how often that has
-    happened since the last mail.
+    """Return the mail about an application that enters quarantine, or whose quarantine has a new reason. *unreported* counts such events
+    since the last mail whose own mail was withdrawn.
     """
     error = quarantine.get("error") or {}
     message = without_names(str(error.get("message", "")))

@@ -2,10 +2,12 @@
 
 A mail is written only if a mail server is set up: to the application's address if *Send an email notification when a failure occurs* is
 turned on, and to the addresses of the organisation. The webhook gets every notification. Each of these audiences has its own series of
-messages. A quarantine is reported when it begins, when its reason changes and when it ends. The beginning is reported at
-most once an hour: an earlier mail is held back for the rest of the hour, and withdrawn if the quarantine ends before that. The next mail
-says how often this happened. Failing objects and held changes are reported after a cycle, at most once a day, and again only if there is
-something new or a week has passed.
+messages.
+
+A quarantine is reported when it begins, when its reason changes and when it ends. Its beginning is reported at most once an hour. A mail
+that is due before the hour is over waits until then, and is withdrawn if the quarantine ends in the meantime; the next mail says how often
+this happened. Failing objects and held changes are reported after a cycle, at most once a day, and again only if there is something new or
+a week has passed.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class Services:
         return await self.compiled(connection, row)
 
     async def compiled(self, connection: Connection, row: jobs.JobRow) -> Job:
-        """Return *row* with its configuration, which is compiled once."""
+        """Return the job of *row* with its configuration. A configuration is compiled only once."""
         roles = await jobs.roles_of_application(connection, row.app)
         configuration = self.configurations.compiled(row, roles, vault=self.vault, template_of=self.template_of)
         return Job(row, with_unkept(configuration, unkept_of(row)) if row.unkept else configuration)

@@ -52,7 +52,7 @@ class SharedTurns:
 
     @property
     def quiet_seconds(self) -> float:
-        """For how many seconds no request may be sent, as far as this process knows."""
+        """The number of seconds during which no request may be sent, as far as this process knows."""
         return max(0.0, self._quiet_until - self._clock.now())
 
     def be_quiet(self, seconds: float) -> None:
@@ -69,7 +69,9 @@ class SharedTurns:
         self._quiet_until = 0.0
 
     async def wait(self) -> None:
-        """Wait until the rate allows one more request. Sends nothing. After the wait, a pause may forbid sending."""
+        """Wait until the rate allows one more request. Sends nothing. A pause may have begun in the meantime, so `spend` still has to
+        permit the request.
+        """
         if self.rate is None:
             return
         async with self._paying:

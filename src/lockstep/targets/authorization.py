@@ -68,7 +68,7 @@ class Authorizer:
         return self._token
 
     async def header(self, deadline: float) -> str:
-        """Return the value of the header; "" if there is no secret. Raises NoToken if an access token cannot be fetched.
+        """Return the value of the header, or "" if there is no secret. Raises NoToken if an access token cannot be fetched.
 
         *deadline* has the same meaning as in `HttpClient.send`.
         """

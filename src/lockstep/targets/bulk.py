@@ -41,7 +41,7 @@ class BulkLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Create:
-    """A create and the id of its operation. *part* is its JSON within a bulk request."""
+    """A create and the id of its operation. *part* is the JSON of this operation in a bulk request."""
 
     request: ScimRequest
     operation_id: str
@@ -75,8 +75,8 @@ class BulkCreates:
         """Return how many creates one request may contain: 1 if the application offers no bulk requests, or if its limits are not known
         yet.
 
-        Only one caller at a time asks the application; the others do not wait for it. If the application does not answer, it is not asked
-        again for `ASK_AGAIN_SECONDS`.
+        Only one caller at a time asks the application; the others do not wait for the response. If there is none, the application is not
+        asked again for `ASK_AGAIN_SECONDS`.
         """
         now = asyncio.get_running_loop().time()
         if self._limits is None and not self._is_asking and now >= self._ask_at:
@@ -193,7 +193,7 @@ def read_limits(configuration: Mapping[str, Any]) -> BulkLimits:
 
 
 def read_results(content: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Return the results in a BulkResponse by bulkId, without those whose bulkId is missing or occurs twice."""
+    """Return the results in a BulkResponse by bulkId. Results whose bulkId is missing or occurs twice are left out."""
     operations = content.get("Operations")
     found = [one for one in operations if isinstance(one, Mapping)] if isinstance(operations, list) else []
     times = Counter(one["bulkId"] for one in found if isinstance(one.get("bulkId"), str))
@@ -216,7 +216,7 @@ def response_of(result: Mapping[str, Any] | None, collection: str, seconds: floa
 
 
 def id_in_location(location: str, collection: str) -> str:
-    """Return the id in the URL of a resource of *collection*, such as `/Users`, or "" if it is the URL of anything else."""
+    """Return the id in *location* if it is the URL of a resource of *collection*, such as `/Users`; otherwise ""."""
     before, _, last = location.rstrip("/").rpartition("/")
     is_resource = f"/{before}".casefold().endswith(collection.casefold()) and not set(last) & {"?", "#"}
     return unquote(last) if is_resource else ""

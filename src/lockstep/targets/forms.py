@@ -1,8 +1,8 @@
 """Find out from an application's responses which forms of a request it understands. Pure.
 
-A manager is written as `{"value": id}` (RFC 7643, 4.3) or as the bare id, which is what Microsoft Entra sends. A member is
-removed by a filter in the path (RFC 7644, 3.5.2.2) or, as Entra does, by a value. Some servers understand only one of the two
-forms but report success for both.
+A manager is written as `{"value": id}` (RFC 7643, 4.3) or as the bare id, which is what Microsoft Entra sends. A member is removed by a
+filter in the path (RFC 7644, 3.5.2.2) or, as Entra does, by a value. Some servers report success for both forms but understand only one of
+them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAY_BE_THE_FORM = frozenset({400, 422, 500})
 
 
 def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
-    """The changes of a manager for which *answer* shows a different value than was sent. Empty if *answer* contains no resource."""
+    """Return the changes of a manager for which *answer* shows another value than the one sent. Empty if *answer* has no resource."""
     if answer.account is None:
         return []
     resource = answer.account.resource
@@ -36,8 +36,8 @@ def may_be_about_managers(changes: Sequence[Change], answer: Answer) -> bool:
 def may_be_repeated(changes: Sequence[Change]) -> bool:
     """Whether *changes* can safely be sent again after a failed PATCH, without reading the account first.
 
-    The server reported a failure, but it may have stored the changes anyway. Repeating them is harmless only if all of them set values: if
-    one adds an element to a multi-valued attribute, the element could then exist twice.
+    The server reported a failure, but it may have stored the changes anyway. It is harmless to repeat changes that set values. A change
+    that adds an element to a multi-valued attribute must not be repeated, because the element could then exist twice.
     """
     return not any(change.added for change in changes) and not needs_current(changes, "rfc")
 

@@ -1,7 +1,7 @@
 """Read lists of accounts and check that they are complete. Pure.
 
-An application may ignore a filter, repeat a page forever, or announce more accounts than it returns. A list that cannot be shown
-to be complete is a failed read, never a result.
+An application may ignore a filter, repeat a page forever, or announce more accounts than it returns. If a list cannot be shown to be
+complete, the read has failed; such a list is never a result.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class Bucket:
         return max(0.0, self.paused_until - now)
 
     def refused(self, now: float, *, retry_after: float | None) -> float:
-        """Halve the rate, because the application asked Lockstep to slow down. Return the seconds during which nothing is sent."""
+        """Note a refusal because of the load: halve the rate and begin a pause. Return the seconds during which nothing is sent."""
         self._refusals += 1
         if now >= self.paused_until:  # count one refusal, even if many concurrent requests were refused
             seen = self._seen_rate or max(1.0, float(self._window_count))
@@ -110,7 +110,9 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, *, longest_wait: float) -> AsyncIterator[None]:
-        """Wait for a turn and keep it while the request is sent. Raises TooSoon if the wait would exceed *longest_wait* seconds."""
+        """Wait for a turn, and keep it while the caller sends the request. Raises TooSoon if the wait would be longer than *longest_wait*
+        seconds.
+        """
         async with self._slots:
             wait = self._bucket.reserve(self._clock(), longest_wait=longest_wait)
             while wait > 0:

@@ -1,7 +1,7 @@
 """Record an HTTP exchange for the log, without its secrets.
 
-Bodies are kept as bytes and rendered only on demand, because most exchanges are never shown. A hostile application may return
-the token that Lockstep sent, possibly encoded, so every string is searched for it before it is shown.
+Bodies are kept as bytes and rendered only on demand, because most exchanges are never shown. A hostile application may return the token
+that Lockstep sent, possibly encoded. Every string is therefore searched for the token before it is shown.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SHORTEST_SECRET = 4
 class Redactor:
     """Removes the application's token, passwords and redacted values from text that is shown.
 
-    *token* is the current access token. It and *secret* are revealed only during a search. *paths* are the target paths whose attributes
-    are always hidden.
+    *token* is the current access token. Both *token* and *secret* are revealed only during a search. *paths* are the target paths whose
+    attributes are always hidden.
     """
 
     __slots__ = ("_attributes", "_hidden", "_secret", "_token")

@@ -129,9 +129,9 @@ def words_of(detail: str) -> frozenset[str]:
 
 
 def _is_too_much(row: AnswerRow, words: str) -> bool:
-    """Whether the application refuses the request because the request changes too much at once.
+    """Whether the application refuses the request because it changes too much at once.
 
-    Not every application sends 413 or a scimType. Some say it only in *words*.
+    Some applications send neither 413 nor a scimType for this, so *words*, the words of their detail, are searched too.
     """
     return row.is_too_much or (row.verdict is Verdict.REFUSED and "too many" in words.lower())
 

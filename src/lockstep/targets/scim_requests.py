@@ -101,25 +101,25 @@ def read_tenant_url(text: str) -> TenantUrlParts:
 
 
 def find_request(kind: ObjectKind, attribute: str, value: str) -> ScimRequest:
-    """Search accounts whose *attribute* equals *value*. Excludes the members of a group."""
+    """Build a search for the accounts whose *attribute* equals *value*. The members of a group are not requested."""
     query = _query(filter=f"{attribute} eq {json_quote(value)}", **_without_members(kind))
     return ScimRequest(RequestPurpose.FIND, kind, "GET", f"{_collection(kind)}?{query}")
 
 
 def get_request(kind: ObjectKind, target_id: str) -> ScimRequest:
-    """Read one account by its id. Excludes the members of a group."""
+    """Build a read of one account by its id. The members of a group are not requested."""
     return ScimRequest(RequestPurpose.GET, kind, "GET", _one(kind, target_id) + _suffix(kind), target_id=target_id)
 
 
 def page_request(kind: ObjectKind, *, start_index: int, count: int = PAGE_SIZE) -> ScimRequest:
-    """Read one page of all accounts, from the 1-based *start_index*."""
+    """Build a read of one page of all accounts, from the 1-based *start_index*."""
     query = _query(startIndex=str(start_index), count=str(count), **_without_members(kind))
     return ScimRequest(RequestPurpose.PAGE, kind, "GET", f"{_collection(kind)}?{query}")
 
 
 def create_request(kind: ObjectKind, values: Values, *, redacted_paths: Collection[str] = frozenset()) -> ScimRequest:
-    """Create an account. *values* are keyed by target path; a value of None leaves its attribute out. The values at *redacted_paths*, and
-    at paths that name a secret, are hidden in records.
+    """Build the request that creates an account. *values* are keyed by target path; a value of None leaves its attribute out. The values at
+    *redacted_paths*, and at paths that name a secret, are hidden in records.
     """
     secret = (path for path in values if path in redacted_paths or names_a_secret(path))
     hidden = [text for path in secret for text in strings_in(values[path])]
@@ -177,7 +177,7 @@ def needs_current(changes: Sequence[Change], mode: Mode) -> bool:
 
 
 def whole_request(kind: ObjectKind, target_id: str) -> ScimRequest:
-    """Read a complete resource, including the members of a group, so that it can be changed and sent back."""
+    """Build a read of a complete resource, including the members of a group, so that it can be changed and sent back."""
     return ScimRequest(RequestPurpose.GET, kind, "GET", _one(kind, target_id), target_id=target_id)
 
 
@@ -190,7 +190,7 @@ def put_request(
     etag: str = "",
     hidden: Sequence[str] = (),
 ) -> ScimRequest:
-    """Send *current* with *changes* applied as a complete resource (RFC 7644, 3.5.1), for an application that does not support
+    """Build a PUT of the complete resource: *current* with *changes* applied (RFC 7644, 3.5.1). It is for applications that do not support
     PATCH.
     """
     wanted = {change.path: _wanted(change) for change in changes}
@@ -201,8 +201,8 @@ def put_request(
 def put_members_request(
     group_id: str, *, add: Sequence[str], remove: Sequence[str], current: Mapping[str, Any], etag: str = ""
 ) -> ScimRequest:
-    """Send the complete group for an application that does not support PATCH. The list of members is always included, even if it
-    is empty.
+    """Build a PUT of the complete group, for applications that do not support PATCH. The list of members is always included, even if it is
+    empty.
     """
     body = orjson.dumps(with_members(current, add=add, remove=remove))
     kind = ObjectKind.GROUP
@@ -210,12 +210,12 @@ def put_members_request(
 
 
 def delete_request(kind: ObjectKind, target_id: str, *, etag: str = "") -> ScimRequest:
-    """Delete one account."""
+    """Build the request that deletes one account."""
     return ScimRequest(RequestPurpose.DELETE, kind, "DELETE", _one(kind, target_id), target_id=target_id, etag=etag)
 
 
 def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc") -> ScimRequest:
-    """Add and remove members of a group in one PATCH.
+    """Build one PATCH that adds and removes members of a group.
 
     Writes have no query string, because some servers apply `excludedAttributes` to the received body before they store it.
     """
@@ -227,7 +227,7 @@ def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str],
 
 
 def read_members_request(group_id: str) -> ScimRequest:
-    """Read the members of one group."""
+    """Build a read of the members of one group."""
     path = f"{_one(ObjectKind.GROUP, group_id)}?attributes=members"
     return ScimRequest(RequestPurpose.GET, ObjectKind.GROUP, "GET", path, target_id=group_id)
 
@@ -238,7 +238,7 @@ def definition_of(kind: ObjectKind) -> ResourceDefinition:
 
 
 def values_at(resource: Mapping[str, Any], attribute: str) -> Iterator[str]:
-    """Yield every value of *attribute* in *resource* as text. A multi-valued attribute yields one string per value."""
+    """Yield every value of *attribute* in *resource* as text. For a multi-valued attribute, each of its values is one string."""
     path = parse_path(attribute, lenient=True)
     found = patch_build.read_path(resource, attribute)
     if found is not patch_build.MISSING:

@@ -1,7 +1,7 @@
 """Send one SCIM request and interpret the response: rate limit, authorization, headers, the record for the log, verdict.
 
-The secret is revealed only while a header is built. A request is sent again only if it used an access token of client credentials and the
-application refused it because that token had expired.
+The secret is revealed only while a header is built. A request is sent again in one case only: the application refused an access token of
+client credentials because the token had expired.
 """
 
 from __future__ import annotations

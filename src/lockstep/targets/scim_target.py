@@ -1,7 +1,7 @@
 """Read and write one application over SCIM 2.0. Implements `ports.Target`.
 
 This module chooses the requests, in the forms that the application understands; `scim_sender` sends them. No request is repeated here: the
-caller first checks its effect, then decides whether to repeat it.
+caller first checks the effect of the request, then decides whether to repeat it.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ class ScimTarget(Target):
         *,
         was_bare: bool,
     ) -> Answer:
-        """If the response shows a different manager than was sent, send the other form once, and remember the form that works."""
+        """If the response shows another manager than the one that was sent, send the other form once, and remember the form that works."""
         if self._bare_manager is not None or not answer.is_done or answer.account is None:
             return answer
         if not any(map(is_manager, changes)) or answer.account.kind in self._without_patch:

@@ -1,7 +1,7 @@
 """Parse and print scoping filters as people type them: `Sales only: department EQUALS "Sales" and country IS NOT NULL`. Pure.
 
 `and` joins the clauses of one filter. Filters are alternatives, so this language has no `or`. The whole input is parsed: text that does not
-fit is an error with a position, and never becomes part of a value.
+fit the syntax is an error with a position, and never becomes part of a value.
 """
 
 from __future__ import annotations

@@ -162,8 +162,8 @@ def _means_several(source: MappingSource, apply: Apply) -> bool:
 
 
 def source_from_json(part: Part) -> MappingSource:
-    """Read the source of a value from *part*: its key source, constant or expression, or return NoSource if it has none of these. Raises
-    ConfigurationError.
+    """Read the source of a value from the key `source`, `constant` or `expression` of *part*. Returns NoSource if *part* has none of these
+    keys. Raises ConfigurationError.
     """
     given = [key for key in SOURCES if key in part]
     if len(given) > 1:

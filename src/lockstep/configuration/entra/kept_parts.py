@@ -10,7 +10,7 @@ from typing import Any
 
 
 def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """For every key that differs, keep the document's value and Lockstep's present value. Keys with equal values are left out."""
+    """Return, for every key that differs, the value in *theirs* and the present value in *ours*. Keys with equal values are left out."""
     kept: dict[str, Any] = {}
     for key in dict.fromkeys((*theirs, *ours)):
         if key in theirs and key in ours and theirs[key] == ours[key]:
@@ -25,8 +25,8 @@ def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def give_back(ours: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *ours* with the document's values put back: the inverse of `keep`. Values that have changed in Lockstep since then are left as
-    they are.
+    """Return *ours* with the document's values put back: the inverse of `keep`. Values that have changed in Lockstep since the import are
+    left as they are.
     """
     result = dict(ours)
     for key, pair in kept.items():

@@ -60,7 +60,7 @@ class ImportedSchema:
 
 
 def import_schema(document: Any, source_names: SourceAttributes | None = None) -> ImportedSchema:
-    """Import an exported schema. Raises ConfigurationError if *document* is not one.
+    """Import an exported schema. Raises ConfigurationError if *document* is not a synchronization schema.
 
     *source_names* are the attributes of the directory. Names that differ only in letter case are corrected; unknown names are reported.
     """
@@ -83,7 +83,7 @@ def import_schema(document: Any, source_names: SourceAttributes | None = None) -
 def _object(
     found: ImportedSchema, theirs: Mapping[str, Any], place: str, known: list[TargetAttribute]
 ) -> dict[str, Any]:
-    """Read one object mapping into *found*. Returns the keys that identify it on export."""
+    """Read one object mapping into *found*. Returns the keys from which an export recognises the mapping."""
     try:
         kind = ObjectKind(str(theirs.get("sourceObjectName")).capitalize())
     except ValueError:

@@ -14,8 +14,8 @@ Anchor = tuple[int, str]  # the index of the document, and the place in the docu
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment. *text* begins with #. *beside* is true if it is on the line of its key, and false if it is before that line. *anchor*
-    is None at the end of the file.
+    """A comment. *text* begins with #. *beside* is true if the comment is on the line of its key, and false if it is before that line.
+    *anchor* is None at the end of the file.
     """
 
     text: str
@@ -87,7 +87,7 @@ def _first_on_line(documents: Sequence[YamlDocument]) -> Mapping[int, Anchor]:
 
 
 def _line_of(documents: Sequence[YamlDocument], anchor: Anchor | None) -> int:
-    """Return the line of *anchor* in the written text, or 0 for the end."""
+    """Return the line of *anchor* in the written text. 0 stands for the end of the text."""
     if anchor is None or anchor[0] >= len(documents):
         return 0
     return documents[anchor[0]].position(anchor[1])[0]

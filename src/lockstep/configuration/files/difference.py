@@ -64,7 +64,7 @@ class DocumentComparison:
         self.changes.append(ConfigChange(Sign.REMOVE, self.document, place, old=old, is_kept=not self.prune))
 
     def fields(self, place: str, declared: Json, current: Json) -> Json:
-        """Compare two objects key by key. *declared* is complete: keys that it lacks are cleared."""
+        """Compare two objects key by key. *declared* is complete: keys that are missing in it are cleared. Returns *declared*."""
         for key in [*declared, *(key for key in current if key not in declared)]:
             if key not in NEVER_STORED and declared.get(key) != current.get(key):
                 self.change(f"{place}.{key}", current.get(key), declared.get(key))

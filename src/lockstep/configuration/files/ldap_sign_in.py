@@ -1,6 +1,7 @@
 """The section `ldapSignIn` of a tenant: the LDAP directory that checks people's passwords.
 
-The password of the bind DN is only a reference. It belongs to the address and the bind DN for which it was entered.
+The file contains only a reference to the password of the bind DN. The password belongs to the address and the bind DN for which it was
+entered.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ KEY_SCHEMAS: dict[str, Any] = {
 
 
 def ldap_sign_in_from_json(part: Part) -> dict[str, Any]:
-    """Return the section in canonical form: keys in their usual order, without those that have the default value."""
+    """Return the section in canonical form: keys in their usual order. Optional keys that are not set are left out, except `enabled` and
+    `attribute`, which get their default values.
+    """
     refuse_secrets(part.whole(), part.place)
     part = Part(part.whole(), part.place)
     found: dict[str, Any] = {

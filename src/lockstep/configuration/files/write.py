@@ -62,7 +62,9 @@ def _write(document: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=128)
 def _kept(document: bytes) -> str:
-    """Return the text of a document in JSON. The text is cached, because few documents change between two exports of an organisation."""
+    """Return the text of *document*, which is one document as JSON. The text is cached, because few documents change between two exports of
+    an organisation.
+    """
     return _written(orjson.loads(document))
 
 
@@ -79,7 +81,7 @@ def laid_out(value: Any) -> yaml.Node:
 
 
 def serialized(node: yaml.Node) -> str:
-    """Return the text as PyYAML writes it. PyYAML's emitter takes twenty times as long as `_block`, which writes the same text."""
+    """Return the text of *node*, written by PyYAML. PyYAML's emitter takes twenty times as long as `_block`, which writes the same text."""
     return str(yaml.serialize(node, Dumper=_Dumper, width=1_000_000, allow_unicode=True))
 
 

@@ -55,7 +55,7 @@ class YamlDocument:
 
 
 def read_yaml(text: str, file: str) -> tuple[YamlDocument, ...]:
-    """Read the documents of *text* without empty ones. Raises LockstepError with *file*, line and column."""
+    """Read the documents of *text*, except empty ones. Raises LockstepError with *file*, line and column."""
     if len(text) > MAX_CHARACTERS:
         raise wrong(file, (1, 1), f"the file has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}")
     try:

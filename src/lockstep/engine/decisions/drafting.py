@@ -80,7 +80,9 @@ def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues |
 
 
 def held_by(prepared: PreparedObject, observed: Observed) -> Values:
-    """Return the current values of the linked account: the values just read, or else the values that both sides last agreed on."""
+    """Return the current values of the linked account. If the account was not read, these are the values that both sides last agreed on;
+    otherwise only the password, which no read shows, comes from the agreed values.
+    """
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link else {}
     if isinstance(observed, Account):
@@ -180,7 +182,7 @@ def differs(changes: tuple[Change, ...]) -> Reason:
 
 
 def flag_is_off(prepared: PreparedObject, action: str, *, outcome: str) -> Reason:
-    """Return the reason for writing nothing because *action* is disabled for this mapping. *outcome* is what would happen otherwise."""
+    """Return the reason why nothing is written: *action* is disabled for this mapping. *outcome* is what would happen otherwise."""
     name = prepared.mapping.name if prepared.mapping else ""
     return Reason(
         "EntrySynchronizationSkipped",
@@ -207,8 +209,8 @@ def _today(prepared: PreparedObject) -> datetime | None:
 
 
 def _next_search(prepared: PreparedObject, draft: Draft) -> datetime | None:
-    """Return when to look again for an account that is gone. Returns None if its person should have an account, because matching then finds
-    it.
+    """Return when to look again for an account that is gone. Returns None if the person should have an account, because matching then finds
+    the account.
     """
     if draft.gone_at is None or prepared.intent.kind is IntentKind.PROVISION:
         return None
@@ -257,7 +259,7 @@ def _claims_privileged(prepared: PreparedObject, draft: Draft) -> bool:
 
 
 def privilege_phrase(path: str, privilege: str) -> str:
-    """Return a phrase for a privileged value, such as "the role Admin"."""
+    """Return a phrase for the value *privilege* of the attribute at *path*, such as "the role Admin"."""
     noun = "role" if path.casefold().startswith("roles") else f"{path} value"
     return f"the {noun} {privilege}"
 

@@ -37,7 +37,9 @@ def predicted_plan(
     moment: Moment,
     account_ids: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Make the plan without asking the application. The last agreed values are used as the current ones, and matching finds no account."""
+    """Make the plan of one object without asking the application: the last agreed values count as the current ones, and matching finds no
+    account.
+    """
     prepared = replace(prepare(obj, link, configuration, moment, account_ids), must_look=False)
     return make_plan(prepared, match=NO_MATCH)
 

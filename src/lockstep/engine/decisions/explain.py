@@ -74,7 +74,9 @@ class Explanation:
 
 
 def explain(plan: Plan, known: Circumstances = NOTHING_ELSE) -> Explanation:
-    """Return the gates of *plan*: found, enabled, assigned, scope, match, export. The last two depend on the application."""
+    """Return the explanation of *plan*, with its gates: found, enabled, assigned, scope, match, export. Match and export depend on the
+    application.
+    """
     reason = plan.reason
     verdict = _verdict(plan, known)
     hint = reason.next_step

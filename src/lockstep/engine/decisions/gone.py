@@ -21,7 +21,9 @@ def next_search(gone_at: datetime, moment: Moment) -> datetime:
 
 
 def ended(link: Link, moment: Moment) -> Link:
-    """Return *link* after its account was deleted and the application answered only "not found", which does not prove the deletion."""
+    """Return *link* in the state after a deletion that only a "not found" response confirmed. Such a response does not prove that the
+    account is gone, so the account is looked for again.
+    """
     return replace(
         link,
         state=LinkState.TOMBSTONE,

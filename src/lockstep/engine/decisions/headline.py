@@ -99,7 +99,7 @@ def headline(facts: Facts) -> Headline:
 
 
 def worst_exit_code(headlines: Iterable[Headline]) -> int:
-    """Return the most urgent exit code. Most urgent is that nothing is sent, then that writes are held, then that objects fail."""
+    """Return the most urgent exit code. The order of urgency is: nothing is sent, writes are held, objects fail, nobody needs to act."""
     by_need = (0, *(EXIT_CODES[kind] for kind in (Kind.PARTIAL, Kind.HELD, Kind.UNREACHABLE)))
     return max((one.exit_code for one in headlines), key=by_need.index, default=0)
 
@@ -116,7 +116,7 @@ def _waits(facts: Facts) -> str:
 
 
 def _also(facts: Facts) -> str:
-    """Return a sentence about the reason for which nothing is sent at present, or "". A pending decision does not count as a reason."""
+    """Return a sentence that says why nothing is sent at present, or "". A pending decision does not count as a reason."""
     if not facts.has_worker:
         return f" No worker is running, so nothing is sent.{_waits(facts)}"
     trouble = facts.trouble or (f"In quarantine: {facts.quarantine}" if facts.quarantine else "")

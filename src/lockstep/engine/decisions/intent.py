@@ -44,7 +44,7 @@ class Person(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The decision about the account. *cause* says why the account gets its new state; it is stored with the link."""
+    """The decision about the account. *cause* says why the account gets its new state; the link stores this cause."""
 
     kind: IntentKind
     cause: str

@@ -1,8 +1,9 @@
 """Remember whether an application kept, changed or dropped the values sent to it, and decide which differences are written.
 
-This is stored with the link, so that the same value is not sent repeatedly. A change in the application or the source is still detected. If
-two consecutive responses lack an attribute, the application does not keep it, and a difference in it is no longer written. This never
-applies to essential attributes: required ones, matching attributes, `active`, and attributes that give privileges, such as roles.
+These observations are stored with the link, so that the same value is not sent repeatedly. A change in the application or the source is
+still detected. If two consecutive responses lack an attribute, the application does not keep the attribute, and a difference in it is no
+longer written. This never applies to essential attributes: required ones, matching attributes, `active`, and attributes that give
+privileges, such as roles.
 """
 
 from __future__ import annotations
@@ -77,9 +78,10 @@ def rule_of(mapping: AttributeMapping) -> str:
 def reasons_to_write(
     changes: Sequence[Change], answers: Answers, unkept: Collection[str], mapping: ObjectMapping
 ) -> ValueDifference:
-    """Select the changes that justify a request.
+    """Return the changes to write: none if all differences are settled or unkept (see `ValueDifference`).
 
-    A request that is justified also sends the changes of unkept attributes, which shows whether the application keeps them now.
+    If another change justifies a request, the changes of unkept attributes are sent with it, which shows whether the application keeps them
+    now.
     """
     settled = {
         one.path

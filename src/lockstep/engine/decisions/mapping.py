@@ -48,7 +48,7 @@ def map_account(
     record: Values | None = None,
     only: frozenset[str] | None = None,
 ) -> MappedAccount:
-    """Map *obj*. *account_ids* maps the directory ids of referenced objects to their accounts. Never raises, whatever the person's data.
+    """Map *obj*. *account_ids* maps the directory ids of referenced objects to their accounts. Never raises, whatever data the person has.
 
     *generated* are values that were generated earlier and are used again. *only* restricts the run to mappings that read one of these
     attributes.
@@ -87,7 +87,9 @@ def map_account(
 
 
 def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | None, *, creating: bool) -> MappedAccount:
-    """Complete a run over all mappings: remove elements that contain only constant values, and report missing required values."""
+    """Return the result of a run over all mappings, without elements that contain only constant values, and with a problem if a required
+    value is missing for a create.
+    """
     for labels, given in mapping.labels:
         # Drop elements filled only by constants: {"type": "work", "primary": true} is not an e-mail address.
         if values.keys().isdisjoint(given):

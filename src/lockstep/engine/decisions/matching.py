@@ -150,7 +150,7 @@ def are_different_people(employee_id: object, other: object) -> bool:
 
 
 def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
-    """Return the key under which an account index stores *resource*: its value of *attribute*, folded. None if it has no such value."""
+    """Return the value of *attribute* in *resource*, folded, which is its key in an account index; None if there is no such value."""
     value = read_path(resource, attribute)
     if value is MISSING or isinstance(value, list | dict) or is_empty(value):
         return None

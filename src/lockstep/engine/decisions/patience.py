@@ -36,7 +36,7 @@ class RequestKind(StrEnum):
 class Streak:
     """Failed requests of one kind since the last success of that kind.
 
-    *pauses* and *stops* count the pauses and quarantines of the whole application that resulted from them.
+    *pauses* and *stops* count the pauses and quarantines of the whole application that these failures caused.
     """
 
     failures: int = 0

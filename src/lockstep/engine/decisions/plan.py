@@ -83,8 +83,8 @@ def _draft(prepared: PreparedObject, match: Match | None, observed: Observed, ta
 
 
 def _found_again(prepared: PreparedObject) -> PreparedObject:
-    """Treat an account that counted as lost or gone, but was found again, as a live account if its owner should not have one. The leaver
-    rules then apply to it.
+    """Return *prepared* with a live account, if the account counted as lost or gone but was found again, and its owner should not have one.
+    The leaver rules then apply to the account.
     """
     link = prepared.link
     if link is None or not (link.is_sought or _is_lost_leaver(prepared, link)):

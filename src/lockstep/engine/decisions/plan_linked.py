@@ -31,7 +31,7 @@ IN_STEP = Reason("RedundantExport", "The account is up to date: nothing is writt
 
 
 def plan_provision(prepared: PreparedObject, link: Link, observed: Observed) -> Draft:
-    """Update a linked account if it differs."""
+    """Plan to update a linked account that differs from the desired one, and to link it again if it was released or lost."""
     mapped = mapped_for(prepared, creating=False)
     if (draft := refused(mapped)) is not None:
         return draft
@@ -61,7 +61,7 @@ def plan_provision(prepared: PreparedObject, link: Link, observed: Observed) -> 
 
 
 def plan_disable(prepared: PreparedObject, link: Link, observed: Observed) -> Draft:
-    """Disable the account through the mappings."""
+    """Plan to disable the account through the mappings."""
     assert prepared.mapping is not None  # noqa: S101
     if observed is None:
         return tombstone(prepared)
@@ -91,7 +91,9 @@ def plan_disable(prepared: PreparedObject, link: Link, observed: Observed) -> Dr
 
 
 def _names_follow(prepared: PreparedObject, draft: Draft, names: tuple[Change, ...]) -> Draft:
-    """Update the matching values of a disabled account. Someone else may receive the old ones and must be able to use them."""
+    """Plan to update the matching values of a disabled account. Another object may receive the old values, and its account must be able to
+    use them.
+    """
     paths = ", ".join(change.path for change in names)
     text = f"The account stays disabled and gets the {paths} that its person has now, because someone else may get the old one."
     mapped = replace(draft.mapped, values={**draft.mapped.values, **{one.path: one.new for one in names}})
@@ -100,7 +102,7 @@ def _names_follow(prepared: PreparedObject, draft: Draft, names: tuple[Change, .
 
 
 def plan_delete(prepared: PreparedObject, link: Link, observed: Observed) -> Draft:
-    """Delete the account, or disable it if deletions are switched off in the mapping."""
+    """Plan to delete the account, or to disable it if deletions are switched off in the mapping."""
     if observed is None:
         return tombstone(prepared)
     if may(prepared, "delete"):
@@ -126,7 +128,7 @@ def plan_lost(prepared: PreparedObject, link: Link) -> Draft:
 
 
 def plan_release(prepared: PreparedObject, link: Link) -> Draft:
-    """Stop managing the account, but keep the link so that the person is recognised on return."""
+    """Plan to stop managing the account. The link is kept, so that the person is recognised on return."""
     if link.state is LinkState.LOST:
         return tombstone(prepared)
     reason = Reason("Released", "By policy the account is left unchanged and no longer managed.")
@@ -135,7 +137,7 @@ def plan_release(prepared: PreparedObject, link: Link) -> Draft:
 
 
 def tombstone(prepared: PreparedObject) -> Draft:
-    """Record that the account no longer exists and that the person should not have one."""
+    """Plan to record that the account no longer exists. The person should not have one."""
     text = (
         "The account is no longer in the application, and the person should not have one. Lockstep looks for it again."
     )

@@ -21,7 +21,7 @@ UNDER_WAY = "AccountUnderWay"
 
 
 def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues | None) -> Draft:
-    """Create or link an account, or refuse with a reason. Raises ValueError if *match* is needed but missing."""
+    """Plan to create or link an account, or refuse with a reason. Raises ValueError if *match* is needed but missing."""
     if prepared.query_problem is not None:
         return Draft(Action.REFUSE, (prepared.query_problem,))
     if not prepared.queries:

@@ -42,8 +42,8 @@ def guarded_effects(plan: Plan) -> Effects:
 def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
     """Apply *rejection* to *plan*. Returns None if the plan has no effect of the rejected kind, because the rejection has then ended.
 
-    If all effects of the plan were rejected, nothing is sent; this includes changes that no guard limits. The plan is held for approval,
-    regardless of the limits, if only some effects were rejected. It is also held if an effect is only of the same kind as a rejected one
+    If all effects of the plan were rejected, nothing is sent, not even changes that no guard limits. If only some of them were rejected,
+    the plan is held for approval, regardless of the limits. The same applies if an effect was not rejected itself but is of a rejected kind
     (another role, a deletion instead of a disable).
     """
     effects = guarded_effects(plan)

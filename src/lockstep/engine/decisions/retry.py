@@ -34,9 +34,9 @@ def retry_at(
     """Return when a failed object is tried again, or None to give up.
 
     Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure. Gives up after 28 days if *may_give_up* is true. After a
-    *transient* failure (the application was down or busy), the first *quick_tries* tries follow after random waits of up to 1, 2, 4, ...
-    60 s. If *tries_before* tries with other pauses already failed, the waits continue to grow from there. *failures* counts from 1. Times
-    are aware UTC.
+    *transient* failure (the application was down or busy), the first *quick_tries* tries follow after random waits of up to 1, 2, 4, ... 60
+    seconds. *tries_before* counts earlier tries with other pauses; if there are any, the quick waits grow from there and are not random.
+    *failures* counts from 1. Times are aware UTC.
     """
     if transient and failures <= quick_tries:
         if tries_before:

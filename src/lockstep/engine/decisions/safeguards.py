@@ -88,17 +88,17 @@ class Counts:
         yield "within 24 hours", self.day
 
     def plus(self, tally: Tally) -> Counts:
-        """Add the effects *tally* of plans that were let through."""
+        """Return the counts with *tally* added, the effects of plans that were let through."""
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def with_creates(self, *, cycle: int, hour: int, day: int) -> Counts:
-        """Raise the number of created accounts in each window to the given number, if it is lower."""
+        """Return the counts with at least the given number of created accounts in each window."""
         windows = zip((self.cycle, self.hour, self.day), (cycle, hour, day), strict=True)
         in_cycle, in_hour, in_day = (window.larger(Tally(creates=creates)) for window, creates in windows)
         return replace(self, cycle=in_cycle, hour=in_hour, day=in_day)
 
     def without(self, tally: Tally) -> Counts:
-        """Subtract *tally*, the effects of an object that was already counted and is being tried again."""
+        """Return the counts without *tally*, the effects of an object that was already counted and is being tried again."""
         windows = (self.cycle, self.hour, self.day)
         cycle, hour, day = ((window - tally).larger(Tally()) for window in windows)
         return replace(self, cycle=cycle, hour=hour, day=day)
@@ -133,7 +133,7 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
 
 
 def held(plan: Plan, guard: GuardCode, reason: Reason) -> Plan:
-    """Hold *plan* for approval under *guard*. Nothing is written. *link_state* becomes None, so that the link keeps its state."""
+    """Return *plan* held for approval under *guard*, so that nothing is written. *link_state* becomes None: the link keeps its state."""
     step = Step("EntrySynchronizationHold", StepType.PROCESSING, StepStatus.WARNING, reason.text, reason.details)
     return replace(
         plan,
@@ -147,10 +147,11 @@ def held(plan: Plan, guard: GuardCode, reason: Reason) -> Plan:
 
 
 def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping[str, str]) -> Plan | None:
-    """Hold *plan* because *guard* already holds an earlier plan of the same object. Returns None if *plan* lacks the effect of *guard*.
+    """Return *plan* held for approval, because *guard* already holds an earlier plan of the same object. Returns None if *plan* lacks the
+    effect of *guard*.
 
-    The administrator decides about the new plan. If the plan also has an effect that a more severe guard limits, that guard holds the plan,
-    and the reason mentions this.
+    The administrator then decides about the new plan. If the plan also has an effect that a more severe guard limits, that guard holds the
+    plan, and the reason mentions this.
     """
     concerned = _concerned(plan)
     if guard not in concerned:
@@ -180,7 +181,9 @@ def tally_of(plan: Plan) -> Tally:
 
 
 def hold_regardless(plan: Plan, because: str) -> Plan:
-    """Hold *plan* regardless of the counts. *because* is the reason, as a clause. A guard must exist for an effect of the plan."""
+    """Return *plan* held for approval, regardless of the counts. *because* is the reason, as a clause. The plan must have an effect that a
+    guard limits.
+    """
     concerned = _concerned(plan)
     now = _joined(concerned)
     sentence = f"Held for approval: {because}, and now the account would {now}."

@@ -60,7 +60,7 @@ def sent(
 def may_be_made_by(operation: SentOperation, account: Account, found_by: MatchQuery) -> bool:
     """Whether the create *operation* may have made *account*, which the query *found_by* returned.
 
-    The create cannot have made an account with a different value in a matching attribute of higher precedence.
+    It cannot have made an account that has a different value in a matching attribute of higher precedence.
     """
     for query in operation.queries:
         if query == found_by:

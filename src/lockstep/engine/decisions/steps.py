@@ -118,7 +118,7 @@ def export_step(plan: Plan, *, succeeded: bool, description: str, details: Mappi
 
 
 def shown_value(change: Change) -> str:
-    """Return the new value for the log. A redacted value is hidden."""
+    """Return the new value for the log, or "" if the value is cleared. A redacted value is hidden."""
     if change.redacted:
         return REDACTED
     return "" if change.new is None else _text(change.new)

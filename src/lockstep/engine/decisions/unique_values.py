@@ -53,7 +53,7 @@ def all_taken(prepared: PreparedObject, taken: Mapping[str, Collection[str]]) ->
 
 
 def unique_steps(prepared: PreparedObject, values: Values, taken: Mapping[str, Collection[str]]) -> tuple[Step, ...]:
-    """Return log steps for values that do not come from the first rule, because the candidate of that rule is in use."""
+    """Return log steps for the values that do not come from the first rule of their expression, because the first candidate is in use."""
     steps = []
     for attribute in unique_mappings(prepared.mapping):
         chosen = values.get(attribute.target)

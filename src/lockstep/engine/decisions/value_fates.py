@@ -105,7 +105,9 @@ def _fate_of_absent(change: Change, resource: Mapping[str, Any], mapping: Attrib
 
 
 def _shows_level(resource: Mapping[str, Any], path: str) -> bool:
-    """Whether *resource* shows other attributes at the level of *path*. Only then does a missing attribute mean that it has no value."""
+    """Whether *resource* shows other attributes at the level of *path*. Only then does the absence of an attribute mean that the attribute
+    has no value.
+    """
     parsed = parse_path(path, lenient=True)
     holder, name = resource, parsed.attribute
     if parsed.schema and isinstance(extension := _named(resource, parsed.schema), Mapping):

@@ -157,7 +157,7 @@ def _pattern(source: str) -> Any:
 
 
 def _comparable(value: Any) -> Any:
-    """Make a number or truth value equal to its text, and an empty list equal to null."""
+    """Convert *value* for a comparison in which a number or truth value equals its text, and an empty list equals null."""
     if isinstance(value, (bool, int, float)):
         return str(value)
     if isinstance(value, list):

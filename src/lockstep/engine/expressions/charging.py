@@ -46,7 +46,9 @@ def charged_one(implementation: Callable[..., Any], read: Sequence[Evaluate], co
 
 
 def charged_roles(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
-    """Charge for the number of role assignments. Their texts are not copied and therefore cost nothing."""
+    """Return a closure that calls *implementation* and charges for the number of role assignments. Their texts are not copied and therefore
+    cost nothing.
+    """
     argument, free = read[0], FREE_UNITS // cost
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
@@ -74,7 +76,7 @@ def charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: 
 
 
 def makes_long_results(function: Function) -> bool:
-    """Whether the result of *function* can be long. False if the charge for its arguments already covers the length."""
+    """Whether the result of *function* can be long. False if the length is limited by the arguments, which are already charged for."""
     if function.chooses or (function.cost and function.returns is ValueKind.TEXT):
         return False
     return function.returns in (ValueKind.TEXT, ValueKind.VALUES, ValueKind.ANY)

@@ -48,7 +48,7 @@ def compile_comparison(sign: str, left: CompiledClosure, right: CompiledClosure)
 
 
 def _number(text: str) -> int | None:
-    """Parse *text* as a whole number of at most `_LONGEST` digits, or return None. Functions accept only smaller numbers."""
+    """Parse *text* as a whole number of at most `_LONGEST` digits, or return None. Everywhere else, numbers are limited to 64 bits."""
     if len(text) <= _SHORT:
         return parse_integer(text)
     digits = text.strip()

@@ -116,7 +116,9 @@ def compile_tree(tree: Expression, text: str) -> CompiledExpression:
 
 
 def _check_patterns(tree: Expression, text: str) -> None:
-    """Limit the number of patterns. Each pattern has a bounded cost, but patterns are the most expensive part of an expression."""
+    """Raise ExpressionError if there are too many patterns. Each pattern has a bounded cost, but patterns are the most expensive part of an
+    expression.
+    """
     calls = [
         node for node in walk(tree) if isinstance(node, CallNode) and node.name == "Replace" and _has_pattern(node)
     ]

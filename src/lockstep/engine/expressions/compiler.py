@@ -65,14 +65,16 @@ class CompiledClosure:
 
     @property
     def attribute(self) -> str | None:
-        """The name of the attribute if the argument is a bare attribute, which can be read directly; otherwise None."""
+        """The name of the attribute if the closure only reads an attribute, so that callers can read it directly; otherwise None."""
         # An observed argument must be evaluated by its own closure; otherwise the observer misses its value.
         return self.node.name if isinstance(self.node, AttributeNode) and not self.is_observed else None
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The argument of a lazy function: its compiled, unevaluated arguments, and methods to report errors in them."""
+    """A call of a function, as a lazy implementation receives it: the compiled arguments, not evaluated yet, and methods to report errors
+    in them.
+    """
 
     call: CallNode
     arguments: tuple[CompiledClosure, ...]

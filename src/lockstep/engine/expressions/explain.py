@@ -1,6 +1,6 @@
 """Explain the value of an expression: the value of every part, and which parts were not evaluated.
 
-Runs the closures of a normal evaluation, each wrapped in an observer. No value is computed twice or in a different order.
+Evaluates the same closures as a normal evaluation, each wrapped in an observer. No value is computed twice or in a different order.
 """
 
 from __future__ import annotations

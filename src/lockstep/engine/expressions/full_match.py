@@ -17,7 +17,9 @@ _LOOKAHEADS = {"(?!": False, "(?=": True}
 
 @dataclass(frozen=True, slots=True)
 class FullMatch:
-    """A compiled pattern for whole texts. The text must begin, or must not begin, with each of the patterns in *beginnings*."""
+    """A compiled pattern for whole texts. Each entry of *beginnings* is a pattern and a flag: true if the text must begin with the pattern,
+    false if it must not. The whole text must match *rest*.
+    """
 
     rest: Pattern
     beginnings: tuple[tuple[Pattern, bool], ...] = ()
@@ -55,7 +57,7 @@ def _closing(source: str, begin: int) -> int | None:
 
 
 def _has_alternatives(source: str) -> bool:
-    """Whether there is a `|` outside all groups. A lookahead at the beginning would then belong only to the first alternative."""
+    """Whether *source* has a `|` outside all groups. A lookahead at the beginning would then belong only to the first alternative."""
     depth = 0
     for _, letter in _letters(source, 0):
         depth += (letter == "(") - (letter == ")")
@@ -69,7 +71,7 @@ def _is_repeated(source: str, at: int) -> bool:
 
 
 def _letters(source: str, begin: int) -> list[tuple[int, str]]:
-    """Yield the characters from *begin* on, with their indexes. Escaped characters and the content of character classes are left out."""
+    """Return the characters from *begin* on, with their indexes. Escaped characters and the content of character classes are left out."""
     found, at, in_class = [], begin, False
     while at < len(source):
         letter = source[at]

@@ -72,7 +72,7 @@ def read_tree(text: str) -> Expression:
 
 
 def _check_characters(text: str) -> None:
-    """Refuse a lone surrogate: it can be neither stored nor sent."""
+    """Raise ExpressionError for a lone surrogate, which can be neither stored nor sent."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -158,8 +158,8 @@ def within_limit(text: str) -> str:
 
 
 def check_size(size: int) -> None:
-    """Raise ExpressionTrouble if a text of *size* characters would be too long. Call this before the text is built, because it might not
-    fit into memory.
+    """Raise ExpressionTrouble if a text of *size* characters would be too long. Call this function before the text is built, because the
+    text might not fit into memory.
     """
     if size > MAX_TEXT:
         raise ExpressionTrouble(

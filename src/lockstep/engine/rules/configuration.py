@@ -27,7 +27,7 @@ MOST_CREATES_PER_REQUEST = 100  # so that other work need not wait long for the 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits on the requests to the application. For a limit of None, the application's own description is used."""
+    """Limits on the requests to the application. None means that the limit from the application's own description is used."""
 
     requests_per_second: float | None = None
     concurrency: int | None = None
@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StartPolicy:
-    """When a person gets an account: *lead* before the date in *attribute*."""
+    """The time at which a person gets an account: *lead* before the date in *attribute*."""
 
     attribute: str
     lead: timedelta = timedelta(0)
@@ -46,7 +46,7 @@ class StartPolicy:
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """Settings that a file may contain beside the rules. None means that the file does not contain the setting."""
+    """Settings that a file may contain in addition to the rules. None means that the file does not contain the setting."""
 
     mode: str | None = None
     status: str | None = None

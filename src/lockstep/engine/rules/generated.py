@@ -31,8 +31,8 @@ def reusable(generated: Values, target: str, compiled: CompiledExpression) -> Va
 
 
 def label_of(target: str, object_id: str) -> str:
-    """Return the label for the random values of one attribute of one object. Because of the label, objects that share a moment get
-    different values.
+    """Return the label for the random values of one attribute of one object. Objects that share a moment get different values because their
+    labels differ.
     """
     return f"{target} {object_id}"
 

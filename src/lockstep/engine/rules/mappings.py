@@ -20,7 +20,7 @@ from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribu
 
 
 class Apply(StrEnum):
-    """When a mapping flows (flowType in Entra)."""
+    """The situations in which a mapping writes its value (flowType in Entra)."""
 
     ALWAYS = "always"
     CREATE_ONLY = "createOnly"  # ObjectAddOnly
@@ -138,7 +138,7 @@ class AttributeMapping:
 
     @cached_property
     def is_unique(self) -> bool:
-        """Whether the value is chosen to be unique in the application, which is done only when an account is created."""
+        """Whether Lockstep chooses a value that is unique in the application. It does so only when an account is created."""
         return isinstance(self.source, Expression) and "SelectUniqueValue" in self.source.compiled.functions
 
     @cached_property
@@ -231,7 +231,7 @@ class ObjectMapping:
 
     @cached_property
     def privileges(self) -> Mapping[str, Mapping[str, str]]:
-        """The privileged values by target path, case-folded. All paths of one attribute have the same privileged values."""
+        """The privileged values, case-folded, by target path. All paths of one attribute have the same privileged values."""
         found: dict[str, dict[str, str]] = {}
         for one in self.attributes:
             found.setdefault(attribute_of(one.target), {}).update(

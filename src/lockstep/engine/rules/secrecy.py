@@ -1,4 +1,4 @@
-"""Decide which values are secret, and replace them by a keyed hash, which reveals only whether a value has changed.
+"""Decide which values are secret, and replace each secret by a keyed hash, which reveals only whether the value has changed.
 
 A value is secret if its mapping is redacted: by `redact`, by the function Redact or by the name of the target attribute. Matching values
 are stored in clear text, because searches for accounts need them.
@@ -44,7 +44,9 @@ def _names_a_secret(name: str) -> bool:
 
 
 def with_fingerprint(configuration: JobConfiguration, fingerprint: Fingerprint) -> JobConfiguration:
-    """Return *configuration* with *fingerprint* as the function that hashes secrets. It returns a keyed hash of 32 bytes in hexadecimal."""
+    """Return *configuration* with *fingerprint* as the function that hashes secrets. The function returns a keyed hash of 32 bytes in
+    hexadecimal.
+    """
     if not any(mapping.secrets for mapping in configuration.objects):
         return configuration
     objects = tuple(

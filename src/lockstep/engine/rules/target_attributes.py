@@ -54,8 +54,8 @@ _REFERENCES = frozenset({"manager", "manager.value", "members"})
 def attribute_named(
     path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = (), *, is_matching: bool = False
 ) -> TargetAttribute:
-    """Return the description of the attribute at *path*. It comes from *known*, else from the SCIM schema; an attribute in neither is plain
-    text.
+    """Return the description of the attribute at *path*: from *known*, otherwise from the SCIM schema. An attribute that is in neither of
+    the two is plain text.
     """
     folded = path.lower()
     for attribute in known:
@@ -65,7 +65,7 @@ def attribute_named(
 
 
 def is_declared(path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = ()) -> bool:
-    """Whether the attribute list or the SCIM schema declares *path*. If not, only its mapping describes it."""
+    """Whether the attribute list or the SCIM schema declares *path*. If neither does, only the mapping of the path describes it."""
     if any(attribute.name.lower() == path.lower() for attribute in known):
         return True
     try:

@@ -61,7 +61,7 @@ async def frame_of(connection: Connection, job: str) -> Frame:
 
 
 async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> list[Claim]:
-    """Count the claimed objects in the running cycle. Opens a cycle if none is running."""
+    """Count the claimed objects in the running cycle, and open a cycle if none is running. Returns the claims, each with its cycle."""
     new = [claim for claim in claims if claim.is_adopted]
     if not new:
         return list(claims)
@@ -79,7 +79,7 @@ async def prepare(services: Services, job: Job, target: Target) -> bool:
     """Mark every object and read the list of accounts, once for all workers. After a crash the interrupted step starts again from its
     beginning.
 
-    Returns False if that is impossible now, because another worker is doing it or the application cannot be read.
+    Returns False if another worker is preparing the cycle, or if the application cannot be read now.
     """
     async with session_lock(services.pool, f"prepare {job.id}") as lock:
         return lock is not None and await _prepare(services, job, target)
@@ -136,8 +136,8 @@ async def _read_list(services: Services, job: Job, mapping: ObjectMapping, targe
 
 
 async def begin_initial(connection: Connection, job_id: str, *, preview: int | None = None) -> cycles.Cycle:
-    """Replace a running cycle by an initial one, which applies *preview* if that is given. Once this is committed, changes in the directory
-    mark this job's objects.
+    """Replace a running cycle by an initial one, which applies *preview* if it is given. After the commit, changes in the directory mark
+    objects of this job.
     """
     await instance.lock_directory(connection)
     await cycles.cancel(connection, job_id, state="cancelled")
@@ -147,7 +147,7 @@ async def begin_initial(connection: Connection, job_id: str, *, preview: int | N
 
 
 async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None, reason: str) -> int:
-    """Mark all objects that the job may provision or has linked."""
+    """Mark all objects that the job may provision or has linked. Returns how many objects were marked."""
     await instance.lock_directory(connection)
     marked = 0
     for mapping in job.configuration.objects:
@@ -193,7 +193,7 @@ async def close(services: Services, job: Job) -> None:
 
 
 def interval_of(services: Services, job: Job) -> timedelta:
-    """Return the time until the next cycle begins. A random part keeps the jobs from all beginning at once."""
+    """Return the time until the next cycle begins. It has a random part, so that not all jobs begin at once."""
     settings = job.configuration.settings
     interval = settings.interval or services.times.cycle_interval
     if not settings.jitter:
@@ -223,7 +223,7 @@ async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
 
 
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
-    """Return the running cycle, or open an incremental one because a person asked for it. All failed objects are then tried."""
+    """Return the running cycle or open an incremental one, because a person asked for it. All failed objects become due in that cycle."""
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
     retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
     fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)

@@ -11,7 +11,7 @@ from lockstep.sync.services import Job, Services
 
 
 def is_lasting(work: Write, answer: Answer) -> bool:
-    """Whether *answer* is one conflict too many in a row."""
+    """Whether *answer* is a conflict that has already been repeated too often for the object of *work*."""
     return answer.verdict is Verdict.CONFLICT and work.claim.resume.rereads >= MOST_LOOKS_AGAIN
 
 

@@ -30,7 +30,7 @@ MOST_NEW_AHEAD = 2_000
 
 @dataclass(slots=True)
 class Burst:
-    """The combined effects of objects that were read from the queue together: the effects of all of them, and of those let
+    """The combined effects of objects that were read from the queue together: *total* of all of them, *passed* of those that were let
     through so far.
     """
 

@@ -132,7 +132,7 @@ class Guard:
                 self._counts = self._counts.without(gone.tally)
 
     def _forget_earlier(self, claim: Claim) -> None:
-        """Make sure that an object which is tried again after an outage is counted only once."""
+        """Stop counting earlier writes of the object, so that an object that is tried again after an outage is counted only once."""
         earlier = [key for key, one in self._let_through.items() if one.object == (claim.kind, claim.source_id)]
         for attempt in earlier:
             self._counts = self._counts.without(self._let_through.pop(attempt).tally)
@@ -192,15 +192,15 @@ class Guard:
         self._cycle, self._read_at, self._read_until = cycle, time.monotonic(), until
 
     def _with_let_through(self, read: Counts, cycle: int | None) -> Counts:
-        """Add the writes that were let through but are not journalled yet."""
+        """Return *read* with the writes added that were let through but are not journalled yet."""
         mine = sum((one.tally for one in self._let_through.values()), Tally())
         in_cycle = sum((one.tally for one in self._let_through.values() if one.cycle == cycle), Tally())
         return replace(read, cycle=read.cycle + in_cycle, hour=read.hour + mine, day=read.day + mine)
 
 
 def still_undecided(held_before: HeldPlan, plan: Plan) -> Plan | None:
-    """If *plan* has the same action as the held write *held_before*, and that write still waits for a decision, return *plan* held by the
-    same guard. Otherwise return None.
+    """Return *plan* held by the guard that holds *held_before*, if both have the same action and *plan* still has an effect that this guard
+    limits; otherwise None.
     """
     if held_before.action is not plan.action:
         return None

@@ -24,7 +24,7 @@ ONE_OF = 16
 
 
 class Unseen(Enum):
-    """Why the members in the application are unknown: the application does not show them, or they were not read this time."""
+    """The reason why the members in the application are unknown: the application does not show them, or they were not read this time."""
 
     NOT_SHOWN = "not shown"
     NOT_READ = "not read"

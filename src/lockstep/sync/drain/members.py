@@ -2,8 +2,8 @@
 
 After each chunk, a large group gives up its sender if more urgent work, such as a leaver, waits for a sender.
 
-Adding and removing members is idempotent. If the outcome of a chunk is unknown, the next comparison therefore includes its members again.
-Members in the application that Lockstep did not add are never touched.
+Adding and removing members is idempotent. If the outcome of a chunk is unknown, the members of that chunk are therefore compared again next
+time. Members in the application that Lockstep did not add are never touched.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class MemberSync:
 
     @property
     def noted_only(self) -> bool:
-        """Whether only members noted as changed are compared. True if the group was claimed only because of members."""
+        """Whether the run compares only the members that were noted as changed. True if the group was claimed only because of members."""
         claim = self.claim
         return claim.is_about_members and not claim.members_due and claim.resume.stage is not Stage.SETTLED
 

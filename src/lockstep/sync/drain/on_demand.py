@@ -55,7 +55,7 @@ class PushResult:
 
 @dataclass(frozen=True, slots=True)
 class PendingObject:
-    """Why one object must be evaluated again, and when it is due. If *due* is None, it is due at once."""
+    """The reason why one object must be evaluated again, and the time when it is due. If *due* is None, it is due at once."""
 
     reason: str
     due: datetime | None
@@ -68,7 +68,7 @@ class PendingObject:
 
 
 def _reason(outcome: Outcome) -> str:
-    """Return why the object is not done, or "" if it is done."""
+    """Return the reason why the object is not done, or "" if it is done."""
     error = outcome.postponed.error if outcome.postponed is not None else None
     return error.reason if error is not None else ""
 
@@ -151,7 +151,7 @@ async def _push_part(
 
 
 def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, PendingObject], now: datetime) -> float:
-    """Return the time until all undecided objects are due. A pause is not shortened because a person is waiting for the result."""
+    """Return the seconds until all undecided objects are due. A pause is not shortened, although a person is waiting for the result."""
     dues = [undecided[one].due for one in ids if one in undecided]
     latest = max((due for due in dues if due is not None), default=None)
     return (latest - now).total_seconds() if latest is not None else 0.0

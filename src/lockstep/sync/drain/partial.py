@@ -71,7 +71,9 @@ class Parts:
                 await self._divide(part, said)
 
     async def _try(self, changes: Sequence[Change]) -> Answer | None:
-        """Send a part. Returns the response if that part was refused too, otherwise None."""
+        """Send a part. Returns the response if an attribute in the part may have caused a refusal. Returns None if the part was accepted,
+        or if sending must stop.
+        """
         answer = await self.send(changes, self.done)
         self.exchanges.append(answer)
         if answer.is_done:

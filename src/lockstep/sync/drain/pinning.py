@@ -1,6 +1,6 @@
-"""Leave what a preview has not shown: while a preview is applied, a plan is carried out only if it equals the previewed one. Pure.
+"""Leave an object as it is if its plan differs from the previewed one. This applies while a preview is carried out. Pure.
 
-An object that is left keeps its dirty row. It becomes due when the cycle has ended, however it ends, and the next cycle writes it.
+An object that is left keeps its dirty row. The object becomes due when the cycle has ended, however it ended, and the next cycle writes it.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class Pipeline:
 
     @property
     def seconds_to_wait(self) -> float:
-        """For how many seconds no request may be sent to the application."""
+        """The number of seconds during which no request may be sent to the application."""
         return self._turns.quiet_seconds
 
     async def _serve(self) -> None:
@@ -252,7 +252,7 @@ class Pipeline:
         self.done(outcomes.refused(claim, None, answers.INTERNAL_ERROR, moment=self.services.moment()))
 
     async def _notice(self, answer: Answer, asked: RequestKind) -> None:
-        """Handle what a response means for the whole application rather than for one object."""
+        """Handle the meaning of a response for the application as a whole."""
         if stop := await self._reports.notice(answer, asked):
             self.stop_claiming = stop
             self.changed.set()
@@ -275,7 +275,9 @@ class Pipeline:
             self.no_more_writes()
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
-        """Plan the object again soon: another object took the account first and will have been recorded by then."""
+        """Postpone the object and plan it again soon, because another object took the account first. By then, that object will have been
+        recorded.
+        """
         requests, moment = planned.requests, self.services.moment()
         self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=requests))
 

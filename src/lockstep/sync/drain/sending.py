@@ -97,7 +97,7 @@ async def _create(target: Target, write: Write) -> Answer:
 
 
 async def _in_parts(target: Target, write: Write, answer: Answer) -> Answer:
-    """If the application refused a create because of some attributes, create the account without them."""
+    """If the application refused a create because of some attributes, create the account without them. Otherwise return *answer*."""
     plan = write.planned.plan
     if not partial.may_be_of_a_part(answer):
         return answer

@@ -61,7 +61,7 @@ def settled(
 
 
 def with_settled_before(outcome: Outcome) -> Outcome:
-    """Return *outcome* with additional counts for the operations that took effect according to settling. A create whose response was lost
+    """Return *outcome* with a count for the operation that settling found to have taken effect before. A create whose response was lost
     thus counts as a create.
     """
     did = outcome.claim.resume.did
@@ -85,8 +85,10 @@ def with_next_steps(outcome: Outcome, planned: PlanResult, moment: Moment, first
 
 
 def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
-    """Return *outcome*, changed if the write was to a second account of the object: the object itself is then planned next. The first time,
-    this happens at once; later, after growing pauses, because an application may report success and still leave the second account active.
+    """Return *outcome*, changed if the write was to a second account of the object: the object itself is then planned next.
+
+    The first time, this happens at once, and later after growing pauses. After too many times, the object fails, because an application may
+    report success and still leave the second account active.
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome
@@ -113,7 +115,7 @@ def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wai
 
 
 def _planned_next(claim: Claim, settlement: Settlement) -> Postponement:
-    """Postpone the object so that it is planned at once. The counter *looks* is kept, so that an object whose operations never succeed is
+    """Return a postponement that plans the object at once. The counter *looks* is kept, so that an object whose operations never succeed is
     not planned in an endless loop.
     """
     actions = [operation.action for operation, _ in settlement.done]

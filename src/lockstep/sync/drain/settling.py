@@ -144,7 +144,8 @@ class _Run:
         """Settle a change to a matched account whose link was not recorded yet. If the change took effect, the account belongs to the
         object.
 
-        If the account was linked before, it no longer belongs to the object, because somebody has forgotten the link.
+        If the operation did not match the account, the account was linked before. Somebody has forgotten that link since, so the account no
+        longer belongs to the object.
         """
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None or not took or not operation.matched_by or _holds_account(self.found.link):
@@ -236,8 +237,8 @@ class _Run:
         return found
 
     async def _not_found(self, operation: OpenOperation, what: SentOperation) -> None:
-        """Handle a search that found no matching account. Its result is accepted only if the request can no longer arrive at the
-        application, and if a second search finds none either.
+        """Drop the create if the search found no account that it may have made. It is dropped only if its request can no longer arrive at
+        the application and a second search, after a pause, finds no account either; otherwise it stays open.
         """
         status = (operation.error or {}).get("status")
         if status in UNANSWERED and operation.age < timedelta(seconds=self.services.times.late_arrival_seconds):

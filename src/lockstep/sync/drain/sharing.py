@@ -1,4 +1,4 @@
-"""Decide which creates share a bulk request, and with how many others (decision 0060)."""
+"""Decide which creates share a bulk request, and how many creates such a request carries (decision 0060)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Sharing:
         self._size = FIRST_SIZE
 
     async def with_others(self, work: Write, queue: WorkQueue, limits: Limits) -> list[Write]:
-        """Return *work* with the creates from *queue* that are sent in the same request. The first call may ask the application."""
+        """Return *work* and the creates from *queue* that are sent in the same request. The first call may ask the application for its
+        limits.
+        """
         allowed = limits.creates_per_request or MOST_CREATES_PER_REQUEST
         plan = work.planned.plan
         if plan.action is not Action.CREATE or allowed == 1 or len(queue) < self._senders:

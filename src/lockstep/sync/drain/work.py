@@ -135,8 +135,8 @@ class Ahead:
 
     @property
     def smallest_slice(self) -> int:
-        """The number of free places that another slice needs: half of the total, so that senders work on the other half while the slice
-        is planned.
+        """The number of free places that must exist before another slice is claimed: half of all places, so that senders work on the other
+        half while the slice is planned.
         """
         return self.most // 2
 
@@ -167,7 +167,7 @@ class Batches(Generic[T]):
             self._full.set()
 
     def hurry(self) -> None:
-        """Return the present items without waiting, because no more will come soon."""
+        """Let `take` return the present items without waiting, because no more will come soon."""
         if self._items:
             self._full.set()
 

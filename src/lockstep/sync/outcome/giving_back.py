@@ -33,7 +33,8 @@ def look_again(
     is_reread: bool = False,
     is_first_at_once: bool = False,
 ) -> Outcome:
-    """Leave the outcome open: after a pause that doubles each time, the account is read and the object is planned again.
+    """Return an outcome that postpones the object: after a pause that doubles each time, the account is read and the object is planned
+    again.
 
     *is_reread* is true if the response was clear and a fresh read will probably solve the problem. *is_first_at_once* leaves out the first
     pause.
@@ -47,8 +48,8 @@ def look_again(
 
 
 def after_rival(claim: Claim, planned: PlanResult | None, reason: str, *, moment: Moment, requests: int) -> Outcome:
-    """Postpone the object because another object took the account first; by the next try, that object will have been recorded. After too
-    many tries, *claim* fails and is retried like any other object.
+    """Return an outcome that postpones the object, because another object took the account first. By the next try, that object will have
+    been recorded. After too many tries, the outcome is a failure, and the object is retried like any other.
     """
     if claim.resume.looks >= MOST_UNCERTAIN_LOOKS:
         failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
@@ -65,7 +66,8 @@ def put_off(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """Postpone the object because the application did not accept the request (busy, unreachable, not allowed), so nothing happened.
+    """Return an outcome that postpones the object, because the application did not accept the request (busy, unreachable, not allowed) and
+    nothing happened.
 
     The pause doubles each consecutive time, and *answer* may ask for a longer one. The object did not cause this, so it never counts as
     failed, but after a while the cycle no longer waits for it.
@@ -82,15 +84,17 @@ def put_off(
 
 
 def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[SettledOperation, ...] = ()) -> Outcome:
-    """Release the object unchanged, due at once or at *due*. No request was sent, because the process stops or the application asked for
-    a pause.
+    """Return an outcome that releases the object unchanged, due at once or at *due*. No request was sent, because the process stops or the
+    application asked for a pause.
     """
     postponed = _given_back(claim, due or Due.AT_ONCE, claim.resume, claim.last_error)
     return Outcome(claim, settled=settled, postponed=postponed)
 
 
 def slowed(claim: Claim, *, due: datetime) -> Outcome:
-    """Postpone the write until *due*, because too many objects of the job fail. An object that failed before keeps its error."""
+    """Return an outcome that postpones the write until *due*, because too many objects of the job fail. An object that failed before keeps
+    its error.
+    """
     error = claim.last_error or ShownError("Quarantine", "Waits for the end of the quarantine")
     postponed = _given_back(claim, due, replace(claim.resume, is_slowed=True), error, keeps_cycle=False)
     return Outcome(claim, counted="postponed", postponed=postponed)
@@ -99,5 +103,5 @@ def slowed(claim: Claim, *, due: datetime) -> Outcome:
 def _given_back(
     claim: Claim, due: datetime | Due, resume: Resume, error: ShownError | None, *, keeps_cycle: bool = True
 ) -> Postponement:
-    """Postpone the object in its present state. Its failure count is kept."""
+    """Return a postponement of the object in its present state. Its failure count is kept."""
     return Postponement(claim, due, resume, error, claim.failures, claim.first_failed_at, keeps_cycle)

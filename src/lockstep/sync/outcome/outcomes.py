@@ -81,7 +81,7 @@ class Outcome:
 
     @property
     def failed_now(self) -> Failure | None:
-        """Why the object goes to the retry list, or None if it does not."""
+        """The reason why the object goes to the retry list, or None if it does not."""
         postponed = self.postponed
         if postponed is None or postponed.error is None or postponed.failures <= self.claim.failures:
             return None
@@ -95,7 +95,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an object failed, as the log and the retry list show it."""
+    """The reason why an object failed, in the form in which the log and the retry list show it."""
 
     code: str
     reason: str
@@ -238,20 +238,22 @@ def _is_about_references(planned: PlanResult) -> bool:
 
 
 def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry, *, log: LogRecord | None = None) -> Outcome:
-    """Park the held object until an administrator approves or rejects the write, or the object changes."""
+    """Return the outcome of a held object. The object is parked until an administrator approves or rejects the write, or until the object
+    changes.
+    """
     error = ShownError(planned.plan.reason.code, planned.plan.reason.text)
     postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD), error)
     return Outcome(claim, counted="held", held=operation, log=log, postponed=postponed, requests=planned.requests)
 
 
 def left_rejected(claim: Claim, planned: PlanResult, *, log: LogRecord | None = None) -> Outcome:
-    """Do nothing, because the write was rejected. This lasts until a different write is planned."""
+    """Return the outcome of an object whose planned write was rejected: nothing is sent until a different write is planned."""
     return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, log=log, requests=planned.requests)
 
 
 def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
-    """Return the operations of an outcome whose link cannot be recorded. A create stays open, because it has made an account that still
-    needs a link.
+    """Return the operations to settle for an outcome whose link cannot be recorded. A create stays open, because it has made an account
+    that still needs a link.
     """
     if outcome.counted != COUNTED[Action.CREATE]:
         return () if outcome.is_newly_linked and outcome.counted == "" else outcome.settled

@@ -160,7 +160,7 @@ async def _write(
 
 
 async def _note_left(connection: Connection, ours: Sequence[Outcome]) -> None:
-    """Record what a cycle that applies a preview leaves. An object that was left before may be done now."""
+    """Record the objects that a cycle leaves while it applies a preview, and remove those that were left before and are done now."""
     pinned = [(one.claim.pin.preview, one) for one in ours if one.claim.pin is not None]
     if left := [(preview, one.left) for preview, one in pinned if one.left is not None]:
         await preview_left.add(connection, left)

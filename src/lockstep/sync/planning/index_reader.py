@@ -29,7 +29,7 @@ Answers = Mapping[Question, Sequence[Account]]
 
 @dataclass(frozen=True, slots=True)
 class IndexReader:
-    """Answers the questions in *asked* from the stored list, and raises NotKnown for all others."""
+    """Answers questions from the stored list: searches that are in *asked*, and reads of *accounts*. Raises NotKnown for all others."""
 
     asked: Collection[Question] = ()
     answers: Answers = field(default_factory=dict)
@@ -83,7 +83,7 @@ class SlicePages:
 async def read_index(
     connection: Connection, job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], cycle: int | None
 ) -> SlicePages:
-    """Answer the questions of many objects from the stored list, with a few queries."""
+    """Return the stored list for many objects, with the answers to all their questions. This takes a few queries."""
     if not known.has_index:
         return SlicePages()
     asking = asking_among(prepared)
@@ -122,7 +122,9 @@ async def with_owners(
 async def choose_values(
     job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], pages: SlicePages, claims: Claims
 ) -> SlicePages:
-    """Choose unique values for all objects of the slice that will get an account. The values are claimed together, in one or two rounds."""
+    """Return *pages* with unique values chosen for all objects of the slice that will get an account. The values are claimed together, in
+    one or two rounds.
+    """
     if not known.has_index or not unique_mappings(job.configuration.mapping_for(known.kind)):
         return pages
     choices: dict[str, list[UniqueChoice]] = {}

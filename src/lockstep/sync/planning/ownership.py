@@ -35,7 +35,7 @@ class StoredOwnership:
         return owners_from(prepared, holders, under_way)
 
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
-        """Try one candidate after the other until one is free. Usually the first one is free."""
+        """Choose for each unique mapping the first candidate that is free, which is usually the first one. Returns the others as taken."""
         kind = prepared.obj.kind
         async with self.pool.connection() as connection:
             choices = choices_of(prepared, await refused_lately(connection, self.job, prepared))
@@ -57,8 +57,8 @@ async def witnesses_beside(prepared: PreparedObject, pool: Pool, job: str) -> Se
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
-    """Sort the accounts into three groups: those that belong to other objects, those whose owner has left, and those whose owner is
-    leaving.
+    """Return the owners of the accounts, other than the object itself: the present and former owners by account, and the accounts whose
+    owner is leaving or was another person.
     """
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
     return Owners(

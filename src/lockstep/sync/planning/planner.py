@@ -61,7 +61,7 @@ class PlanResult:
 
     @property
     def current(self) -> Account | None:
-        """The account for building the request: the matched one, or the linked one as it was read. None if neither was read."""
+        """The account from which a request is built: the matched one, or the linked one as it was read. None if there is neither."""
         return self.plan.link_to or (self.observed if isinstance(self.observed, Account) else None)
 
     @property
@@ -203,8 +203,10 @@ def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOpera
 
 
 def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: bool) -> PreparedObject:
-    """Decide everything that can be decided without asking the application. The linked account is compared as it is now, and not as
-    recorded, if *look* is true, if the list of accounts contains it, or if the running full cycle has still to compare it.
+    """Decide everything that can be decided without asking the application.
+
+    The present state of the linked account is compared, and not the recorded one, if *look* is true, if the list of accounts contains the
+    account, or if the running full cycle has still to compare it.
     """
     must_look = look or id in known.indexed or id in known.unseen
     return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)

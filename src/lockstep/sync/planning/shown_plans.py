@@ -33,6 +33,6 @@ def shown_plan(found: PlanResult, why: Reason, *, effects: Sequence[str] = (), i
 
 
 def display_name(obj: SourceObject) -> str:
-    """Return the display name of the object, or "" if it is shown under that name already."""
+    """Return the display name of the object, or "" if another column already shows that name."""
     name = str(obj.attributes.get("displayName") or "")
     return name if name != obj.display else ""

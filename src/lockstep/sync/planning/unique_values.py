@@ -26,7 +26,7 @@ class Claims(Protocol):
     """Stores which object has claimed which value, so that other objects cannot take it."""
 
     async def take(self, kind: ObjectKind, claims: Sequence[ValueClaim]) -> set[ValueClaim]:
-        """Claim the values; return the claims that are granted."""
+        """Claim the values. Returns the claims that were granted."""
         ...
 
 
@@ -93,7 +93,7 @@ def choices_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]]
 
 
 async def choose(kind: ObjectKind, choices: Sequence[UniqueChoice], claims: Claims, is_in_use: IsInUse) -> None:
-    """Choose for each of *choices* the first value that no account has and no other object has claimed. A choice without such a value
+    """Choose for each of *choices* the first value that no account has and no other object has claimed. If there is no such value, *chosen*
     stays None.
     """
     waiting = list(choices)

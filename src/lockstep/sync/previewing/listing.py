@@ -61,8 +61,8 @@ async def _read(
 
 
 async def _require_owner(connection: Connection, claimed: ClaimedPreview, reader: PacedReader) -> None:
-    """Report progress. Raises PreviewEnded if another process has taken the preview over or it was stopped; until the transaction ends,
-    neither can happen.
+    """Report progress. Raises PreviewEnded if the preview was stopped or another process has taken it over. Neither can happen after this
+    call until the transaction ends.
     """
     if not await previews.save_progress(connection, claimed, requests=reader.requests):
         raise PreviewEnded

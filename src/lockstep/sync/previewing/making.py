@@ -1,7 +1,7 @@
 """Make a preview of a whole application, slice by slice.
 
 Nothing is written except the preview: the application is opened for reading only, and no lock or transaction is kept from one slice to the
-next. A process whose preview was stopped or taken over by another process notices it when it next reports progress, and ends its work.
+next. If a preview is stopped or taken over by another process, its process notices this when it next reports progress, and ends its work.
 """
 
 from __future__ import annotations
@@ -157,7 +157,9 @@ async def _report(services: Services, claimed: ClaimedPreview, *, phase: str, to
 
 @asynccontextmanager
 async def _beating(services: Services, claimed: ClaimedPreview) -> AsyncIterator[None]:
-    """Report regularly during the block that the preview is still being made. Raises PreviewEnded if it was stopped or taken over."""
+    """While the block runs, report regularly that the preview is still being made. Raises PreviewEnded if the preview was stopped or taken
+    over.
+    """
     task = asyncio.current_task()
     is_over = is_made = False
 
@@ -189,7 +191,7 @@ async def _beating(services: Services, claimed: ClaimedPreview) -> AsyncIterator
 
 
 def _is_of_data(fault: Exception) -> bool:
-    """Whether PostgreSQL refused a statement because of the values in it, so that it would refuse the statement again."""
+    """Whether PostgreSQL refused a statement because of the values in it. It would then refuse the same statement again."""
     return isinstance(fault, psycopg.Error) and (fault.sqlstate or "")[:2] in _OF_DATA
 
 

@@ -11,7 +11,9 @@ from lockstep.postgres.pool import Pool
 
 
 def connector_beside(pool: Pool, *, size: int = 4) -> PsycopgConnector:
-    """Return a connector with its own connections to the same database, because a worker occupies one for as long as it listens."""
+    """Return a connector with its own connections to the database of *pool*, because a worker that listens occupies a connection all the
+    time.
+    """
     kwargs = dict(pool.kwargs) if isinstance(pool.kwargs, dict) else {}
     kwargs.pop("autocommit", None)  # Procrastinate sets it on the connection that listens
     return PsycopgConnector(

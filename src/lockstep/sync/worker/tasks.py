@@ -69,7 +69,10 @@ def build_app(
 
 
 async def run_sweep(services: Services, drive: Drive, app: App | None = None) -> list[str]:
-    """Wake every job that has due rows, in case its wake-up was lost, and queue the tasks of dead workers again. Returns the jobs."""
+    """Queue the tasks of dead workers again, and wake every job that has due rows, in case its wake-up was lost. Returns these jobs.
+
+    First marks the objects whose review is due, and those that have an open operation but no dirty row.
+    """
     if app is not None:
         await rescue_stalled(app)
     async with services.pool.connection() as connection:
@@ -93,7 +96,7 @@ async def rescue_stalled(app: App) -> int:
 
 async def run_schedule(services: Services, drive: Drive) -> list[str]:
     """Open a cycle for every job whose interval has passed, queue an import of every source that is due, and sum up the figures of the
-    charts. Returns the jobs.
+    charts. Returns the jobs whose cycle was opened.
     """
     opened = []
     async with services.pool.connection() as connection:

@@ -87,7 +87,7 @@ async def _take(app: App, queue: str, concurrency: int) -> None:
 
 
 async def _until_database_answers(services: Services) -> None:
-    """Return when a statement works again or the process stops."""
+    """Wait until the database executes a statement again or the process stops."""
     while not services.stopping.is_set():
         try:
             async with services.pool.connection(timeout=LOOK_EVERY_SECONDS) as connection:

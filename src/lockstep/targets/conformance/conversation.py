@@ -51,7 +51,7 @@ class Reply:
     is_json: bool
 
     def must_be(self, *statuses: int) -> Reply:
-        """Raise Broken unless the status is one of *statuses*."""
+        """Return this response. Raises Broken unless the status is one of *statuses*."""
         if self.status not in statuses:
             wanted = " or ".join(str(status) for status in statuses)
             raise Broken(f"{self.method} {self.path} answered {self.status} instead of {wanted}{self._words()}")
@@ -66,8 +66,8 @@ class Reply:
     def listed(self, *, names_itself: bool = False) -> list[dict[str, Any]]:
         """Return the resources in the body. Raises Broken if the body is not a ListResponse.
 
-        A body without the schema of a ListResponse is accepted unless *names_itself* is true: check P0 reports it, and the other checks
-        must still find other problems.
+        If *names_itself* is false, the body may lack the schema of a ListResponse: check P0 reports that, and the other checks must still
+        find other problems.
         """
         self.must_be(200)
         total, resources = self.body.get("totalResults"), self.body.get("Resources", [])
@@ -126,9 +126,9 @@ class Conversation:
     async def send(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, token: str | None = None
     ) -> Reply:
-        """Send one request and return the response. If *token* is None, the real token is sent; if it is "", no token is sent.
+        """Send one request and return the response.
 
-        Any other *token* is sent in place of the real one.
+        *token* is sent instead of the real token. If it is None, the real token is sent; if it is "", no token is sent.
         """
         url = self.tenant.at(path)
         content = orjson.dumps(body) if raw is None and body is not None else raw

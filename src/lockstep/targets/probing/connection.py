@@ -70,7 +70,7 @@ class ConnectionTest:
         self._date = ""
 
     async def run(self) -> Sequence[Probe]:
-        """Run all probes in order. If a failure has made a probe pointless, it is reported as "not tried"."""
+        """Run all probes in order. A probe that an earlier failure has made pointless is reported as "not tried"."""
         if await self._reach() and await self._sign_in():
             if ObjectKind.GROUP in self._settings.kinds:
                 await self._find_nobody("Groups", ObjectKind.GROUP, "displayName")
@@ -123,7 +123,7 @@ class ConnectionTest:
     async def _find_nobody(
         self, name: str, kind: ObjectKind, attribute: str, *, tells_authentication: bool = False
     ) -> bool:
-        """Search for a name that does not exist and return whether the response is 200 with an empty list, as it must be."""
+        """Search for a name that does not exist. Returns whether the response is correct: status 200 with an empty list."""
         request = find_request(kind, attribute, str(uuid4()))
         response, failed, exchange = await self._exchange(request)
         answer = failed or self._judged_search(request, response, attribute)

@@ -1,4 +1,4 @@
-"""The function Redact: the value is written to the target but never logged. Code that logs values checks
+"""The function Redact: its value is written to the target but never logged. Code that logs values must check
 `CompiledExpression.is_redacted`.
 """
 
