@@ -49,8 +49,8 @@ remove_old = table.remove_old
 
 @dataclass(frozen=True, slots=True)
 class AccountAuditFilter:
-    """A selection of entries; "" and None match all. *actor* is a part of the actor's name, *text* a part of the name of the changed
-    object.
+    """A selection of entries; "" and None match all. *actor* is a part of the actor's name. *text* is a part of the name of the changed
+    object, or the object's id.
     """
 
     actor: str = ""
@@ -91,7 +91,7 @@ class AuditEntry:
         return DOORS[self.actor_kind]
 
     def differences(self) -> list[tuple[str, Any, Any]]:
-        """The attribute, the old value and the new value of each change. A value that did not exist is None."""
+        """Return the attribute, the old value and the new value of each change. A value that did not exist is None."""
         return [
             (name, self.before.get(name), self.after.get(name)) for name in dict.fromkeys([*self.before, *self.after])
         ]

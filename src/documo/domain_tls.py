@@ -28,7 +28,9 @@ _MOST_NAMES, _MOST_TEXT = 5, 200
 
 @dataclass(frozen=True, slots=True)
 class CertificateState:
-    """The state of a certificate. *problem* is "" if clients accept it. If the server presented none, the other fields are empty."""
+    """The state of a certificate. *problem* is "" if clients accept the certificate; otherwise *remedy* says what to do. If the server
+    presented no certificate, *issuer*, *expires_at* and *names* are empty.
+    """
 
     problem: str = ""
     remedy: str = ""
@@ -37,7 +39,7 @@ class CertificateState:
     names: Sequence[str] = ()
 
     def ends_soon(self, now: datetime) -> bool:
-        """Whether the certificate expires within 14 days."""
+        """Whether the certificate has expired or will expire within 14 days."""
         return self.expires_at is not None and self.expires_at < now + WARNED
 
 

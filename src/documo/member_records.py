@@ -91,7 +91,9 @@ async def change_details(
 
 
 def changed(document: dict[str, Any], wanted: MemberDetails) -> dict[str, Any]:
-    """Return a copy of a SCIM User with the new details. Everything else is unchanged."""
+    """Return a copy of a SCIM User with the new details. The attributes that depend on them (formatted name, display name, emails) change
+    too; everything else is unchanged.
+    """
     before = _details(document)
     after = {**document, "userName": wanted.user_name}
     name = {key: value for key, value in (document.get("name") or {}).items() if key != "formatted"}

@@ -111,7 +111,9 @@ def refuse_bad_email(email: str) -> None:
 async def add_member(
     store: Store, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = "", phone: str = ""
 ) -> str:
-    """Add a member by hand. Returns the id. Raises LockstepError if the name is taken, no seat is free or the role is unknown."""
+    """Add a member by hand. Returns the id. Raises LockstepError if the email is invalid, the name is taken, no seat is free or the role is
+    unknown.
+    """
     try:
         async with store.tenant(tenant_id) as connection:
             known = await known_role(connection, tenant_id, role)
@@ -144,7 +146,8 @@ async def find_members(
 async def list_members(
     store: Store, tenant_id: int, *, default_role: str, deleted: bool, after: str = "", most: int = 1_000
 ) -> list[MemberSummary]:
-    """Return at most *most* members in order of creation, after the member with the id *after*: the current ones, or the soft-deleted ones.
+    """Return the current members or, if *deleted* is true, the soft-deleted members, in order of creation. Return at most *most*, after the
+    member with the id *after*.
 
     Raises LockstepError if *after* is not an id.
     """
@@ -179,7 +182,8 @@ async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = 
 
 
 async def enable(store: Store, tenant: TenantFacts, who: str) -> None:
-    """Enable a member again, even one that a directory deleted and the account kept. Revoked keys stay revoked.
+    """Enable a member again. This includes a member that a directory deleted and the account kept as deactivated. Revoked keys stay
+    revoked.
 
     Raises LockstepError for an unknown member, if no seat is free, and if another member now has the name.
     """
@@ -221,7 +225,9 @@ async def effective_role(store: Store, tenant: TenantFacts, who: str, *, deleted
 
 
 async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) -> None:
-    """Restore a soft-deleted member under the same id. Raises LockstepError if the undelete window has passed or the name is taken."""
+    """Restore a soft-deleted member under the same id. Raises LockstepError if the undelete window has passed, the name is taken or no seat
+    is free.
+    """
     try:
         async with store.tenant(tenant_id) as connection:
             member_id = await table.find_deleted(connection, tenant_id, who, window_days)
@@ -254,7 +260,7 @@ async def known_role(connection: Connection, tenant_id: int, role: str) -> str:
 
 
 def match_role(name: str, roles: Sequence[tuple[str, str]]) -> str | None:
-    """Return the value of the role whose value or display name is *name*, ignoring case, or None."""
+    """Return the value of the role with the value or display name *name*, ignoring case, or None if there is no such role."""
     folded = name.casefold()
     by_value = next((value for value, _ in roles if value.casefold() == folded), None)
     return by_value or next((value for value, display in roles if display.casefold() == folded), None)

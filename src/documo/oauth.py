@@ -117,7 +117,9 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
 
 
 def _failure(error: ScimError) -> JSONResponse:
-    """Return the response for an error that has no code in RFC 6749, section 5.2. The codes of section 4.1.2.1 are used for such errors."""
+    """Return the response for an error that has no code in RFC 6749, section 5.2. Its code is `slow_down` (RFC 8628, section 3.5) for 429,
+    and otherwise a code of RFC 6749, section 4.1.2.1.
+    """
     code = {429: "slow_down", 503: "temporarily_unavailable"}.get(error.status, "server_error")
     headers = {"Retry-After": str(seconds)} if (seconds := retry_after(error)) else {}
     return JSONResponse({"error": code, "error_description": error.detail}, error.status, {**_NO_STORE, **headers})

@@ -37,8 +37,8 @@ UNKNOWN_BASE = "https://replay.invalid" + SCIM_PATH
 
 @dataclass(frozen=True, slots=True)
 class AnswerComparison:
-    """The differences between the response of a replay and the recorded one. *not_compared* says why the bodies cannot be compared, or is
-    "".
+    """The differences between the response of a replay and the recorded response. *not_compared* says why the bodies cannot be compared, or
+    is "" if they were compared.
     """
 
     headers: Sequence[JsonDifference]
@@ -94,7 +94,7 @@ def compare_answers(entry: Mapping[str, Any], answer: Mapping[str, Any]) -> Answ
 
 
 def as_curl(entry: Mapping[str, Any]) -> str:
-    """Return the request as a curl command."""
+    """Return the request as a curl command, which reads the key and the service's address from variables of the shell."""
     parts = ["curl", "-i", "-X", str(entry["method"]), "-H", '"Authorization: Bearer $DOCUMO_KEY"']
     if entry["request_body"]:
         parts += ["-H", shlex.quote(f"Content-Type: {entry['request_type'] or 'application/scim+json'}")]
@@ -115,7 +115,7 @@ def _with_some_password(body: str) -> str:
 
 
 def as_admin(tenant: ScimTenant, key_id: object = None) -> TenantCaller:
-    """Return a caller with the rights of an Admin of the account. Only *key_id* is recorded as the origin of its changes."""
+    """Return a caller with the rights of an Admin of the account. Its changes are recorded as made with the key *key_id*."""
     return TenantCaller(
         KeyPrincipal(str(key_id or NOBODY), tenant.id, NOBODY, frozenset(SCOPES), ADMIN, None, "key"), tenant
     )

@@ -143,7 +143,9 @@ class RequestLog:
         return self._lost
 
     def add(self, entry: LoggedRequest) -> None:
-        """Queue an entry. If the queue is large, its bodies are left out. Never waits, never fails."""
+        """Queue an entry, without its bodies if the queue is large. If there is no room even then, the entry is lost. Never waits, never
+        fails.
+        """
         if self.waiting_bytes + entry.size > MAX_WAITING_BYTES:
             entry = entry.without_bodies()
         if self.waiting_bytes + entry.size > MOST_WAITING_BYTES:
@@ -232,7 +234,7 @@ def _shown_path(path: str) -> str:
 
 
 def _without_key(path: str) -> str:
-    """Return *path* with segments masked that may be keys, because some clients are configured with a key in the URL."""
+    """Return *path* with `***` in place of segments that may be keys, because some clients are configured with a key in the URL."""
     if not _holds_secret_in_url(path):
         return path
     return "/".join("***" if _holds_secret_in_url(part) else part for part in path.split("/"))

@@ -29,7 +29,7 @@ class Rhythm:
     every: timedelta | None
 
     def silence(self, now: datetime) -> timedelta | None:
-        """The time since the directory's last request, if it is unusually long for this directory; otherwise None."""
+        """Return the time since the directory's last request if it is unusually long for this directory, otherwise None."""
         if self.last is None or self.every is None:
             return None
         silent = now - self.last
@@ -37,8 +37,8 @@ class Rhythm:
 
 
 def rhythm_of(moments: Sequence[datetime]) -> timedelta | None:
-    """Return the usual interval between a directory's visits, from the times of its requests, oldest first: the median time between the
-    beginnings of the visits.
+    """Return the usual interval between a directory's visits: the median time between the beginnings of the visits. *moments* are the times
+    of the directory's requests, oldest first.
 
     Returns None if there are fewer than FEWEST_VISITS visits, unless the last visit lasted so long that the directory seems to send
     requests all the time.

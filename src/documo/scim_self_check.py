@@ -27,7 +27,7 @@ PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 @dataclass(frozen=True, slots=True)
 class SelfTestStep:
-    """One request of the test: its purpose, its response, and why it failed, or "" if it passed."""
+    """One request of the test: its purpose, its response, and why it failed ("" if it passed)."""
 
     title: str
     request: str
@@ -44,7 +44,7 @@ class _Stopped(Exception):
 
 
 async def run_self_test(store: Store, tenant_id: int, *, base_url: str) -> list[SelfTestStep]:
-    """Run the test, which stops at the first failed step. Addresses in the responses begin with *base_url*."""
+    """Run the test and return its steps. It stops at the first failed step. Addresses in the responses begin with *base_url*."""
     tenant = await Tenants(store, rate_override=0).tenant(tenant_id)
     async with rehearsing(store) as rehearsal:
         test = _Test(rehearsal, tenant, base_url)

@@ -68,7 +68,7 @@ def read_settings(
 
 
 def search_limits_from(environment: Mapping[str, str]) -> SearchLimits:
-    """The limits of searches. Raises LockstepError for an invalid number.
+    """Return the limits of searches. Raises LockstepError for an invalid number.
 
     DOCUMO_SEARCHES_PER_ACCOUNT (2): searches of one account that run at once.
     DOCUMO_SEARCH_SECONDS (2): time limit for one database statement of a search, at most 60.
@@ -94,9 +94,9 @@ def _metrics_token(environment: Mapping[str, str]) -> str:
 
 
 def limits_from(environment: Mapping[str, str]) -> ServingLimits:
-    """The limits of the HTTP server. Raises LockstepError for an invalid number or address.
+    """Return the limits of the HTTP server. Raises LockstepError for an invalid number or address.
 
-    DOCUMO_MAX_CONNECTIONS (2000): connections at once, fewer where `ulimit -n` is low.
+    DOCUMO_MAX_CONNECTIONS (2000): connections at once; fewer if `ulimit -n` is low.
     DOCUMO_MAX_CONNECTIONS_PER_ADDRESS (256): connections at once from one address.
     DOCUMO_TRUSTED_PROXIES (none): addresses and networks of reverse proxies. Their X-Forwarded-For names the client, and the limit per
     address does not apply to them.

@@ -64,7 +64,7 @@ async def create_key(
 ) -> NewKey:
     """Create a key for *member*, or for the first active member with *role*. *created_by* is the person who requests the key.
 
-    Raises LockstepError if there is no such member, or if the member is not active.
+    Raises LockstepError if there is no such member or the member is not active.
     """
     checked = checked_scopes(scopes)
     expires_at = datetime.now(UTC) + expires_in if expires_in else None
@@ -77,8 +77,10 @@ async def create_key(
 
 
 async def owner_of_key(connection: table.Connection, tenant_id: int, *, member: str, role: str) -> str:
-    """Return the id of *member*, or of the first active member with *role*. Raises LockstepError if there is no such member, or if the
-    member is not active: the key would begin to work unnoticed when the member is activated.
+    """Return the id of *member* or, if *member* is "", of the first active member with *role* ("" means Admin).
+
+    Raises LockstepError if there is no such member, or if the member is not active: the key would begin to work unnoticed when the member
+    is activated.
     """
     if member:
         owner = await members_table.find_member(connection, tenant_id, member)
@@ -121,7 +123,7 @@ async def requests_by_key(store: Store, tenant_id: int) -> dict[str, int]:
 async def rotate_key(
     store: Store, tenant_id: int, which: str, *, overlap: timedelta, created_by: str | None = None
 ) -> NewKey:
-    """Create a new key with the owner and scopes of an old one, which stays valid for *overlap*."""
+    """Create a new key with the owner and scopes of the old key *which*. The old key stays valid for *overlap*."""
     secret = new_key()
     async with store.control() as connection:
         old = await _one_key(connection, tenant_id, which)

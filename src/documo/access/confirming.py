@@ -43,10 +43,10 @@ def require_confirmed(caller: MemberCaller, *, within: timedelta, now: datetime)
 
 
 async def seal_opened_form(store: Store, caller: MemberCaller, now: datetime) -> str:
-    """Return a hidden field's value that proves that the caller opened the form at *now*. Call it only for a confirmed session.
+    """Return the value of a hidden field, which proves that the caller opened the form at *now*. Call this only for a confirmed session.
 
-    It is sealed with a key that never leaves the server. A value derived from the session's secret would not be enough, because the person
-    at the keyboard could compute it.
+    The value is sealed with a key that never leaves the server. A value derived from the session's secret would not be enough, because the
+    person at the keyboard could compute it.
     """
     opened = str(int(now.timestamp()))
     return f"{opened}.{await _seal(store, caller, opened)}"
@@ -69,8 +69,8 @@ async def _seal(store: Store, caller: MemberCaller, opened: str) -> str:
 async def confirm(store: Store, caller: MemberCaller, password: str) -> MemberSession:
     """Confirm the caller's session with the password. The session gets a new secret, which replaces the old one in the cookie.
 
-    Raises LockstepError if the password is wrong, which counts as a failed sign-in. Also raises it if the member may not sign in with a
-    password, or signed in to this session without one.
+    Raises LockstepError if the password is wrong, which counts as a failed sign-in; if the member may not sign in with a password; or if
+    the identity provider began this session.
     """
     if caller.is_federated:
         raise LockstepError(

@@ -22,7 +22,9 @@ _EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES51
 
 
 def read_keys(data: bytes) -> Mapping[str, Any]:
-    """Return the JWKS (RFC 7517) in a file, or one built from the PEM blocks in the file. Raises LockstepError if the file has neither."""
+    """Return the JWKS (RFC 7517) that *data* contains, or a JWKS built from the PEM blocks in *data*. Raises LockstepError if there is
+    neither, or if *data* contains a private key.
+    """
     if b"PRIVATE KEY-----" in data:
         raise invalid(
             "The file contains a private key",
@@ -41,7 +43,7 @@ def read_keys(data: bytes) -> Mapping[str, Any]:
 
 
 def _jwk(kind: str, block: bytes) -> dict[str, Any]:
-    """Convert one key to a JWK. An RSA key is taken as RS256, because PEM does not name the algorithm and issuers use RS256."""
+    """Convert one key to a JWK. An RSA key gets the algorithm RS256, because PEM does not name the algorithm and issuers use RS256."""
     try:
         key = (
             x509.load_pem_x509_certificate(block).public_key() if kind == "CERTIFICATE" else load_pem_public_key(block)

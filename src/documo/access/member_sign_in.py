@@ -193,8 +193,8 @@ async def _members_named(store: Store, name: str, account: str) -> list[tuple[in
 async def _with_password(
     store: Store, named: Sequence[tuple[int, str]], password: str
 ) -> tuple[int, table.SignInMember] | None:
-    """Return the member of *named* with that password. Before a refusal, the same number of members is read and the same number of
-    passwords verified, whatever the size of *named*.
+    """Return the member in *named* who has this password, or None. Before it returns None, it reads a fixed number of members and verifies
+    a fixed number of passwords, whatever the size of *named*, so that the time reveals nothing.
     """
     for tenant_id, member_id in [*named, *[_NOBODY] * (TRIED - len(named))]:
         async with store.tenant(tenant_id) as connection:
@@ -208,8 +208,8 @@ async def _with_password(
 async def forget_failures(connection: Connection, name: str, *, address: str = "") -> bool:
     """Forget the failures of *name* after a success. Returns False, and forgets nothing, if a member of another account has the same name.
 
-    Otherwise an administrator who is guessing the password of a member of another account could give the same user name to a member of
-    their own account, and reset the delays by signing in as that member.
+    Otherwise an administrator could guess the password of a member of another account without delays: they could give the same user name to
+    a member of their own account, and reset the delays by signing in as that member.
     """
     if len(await table.members_named(connection, name, most=2)) > 1:
         return False
@@ -264,7 +264,7 @@ def _refused() -> LockstepError:
 
 
 def inactive() -> LockstepError:
-    """The error for an authenticated member who is inactive."""
+    """Return the error for an authenticated member who is inactive."""
     return LockstepError(
         Kind.FORBIDDEN,
         "Your account is inactive",

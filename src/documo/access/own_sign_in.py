@@ -38,7 +38,7 @@ async def require_password(store: Store, caller: MemberCaller, password: str) ->
 
 
 async def has_password(store: Store, caller: MemberCaller) -> bool:
-    """Whether the caller can sign in with a password."""
+    """Whether the caller has a password."""
     async with store.tenant(caller.tenant_id) as connection:
         member = await table.read_member(connection, caller.tenant_id, caller.member_id)
     return member is not None and member.password_hash is not None
@@ -49,8 +49,8 @@ async def change_password(
 ) -> MemberSession:
     """Replace the member's own password. All sessions end, and a new one begins in this browser.
 
-    Raises LockstepError if the current password is wrong, if the new password does not meet the rules, or if the member was deactivated in
-    the meantime.
+    Raises LockstepError if the current password is wrong, if the new password does not meet the rules, if the account enforces single
+    sign-on, or if the member was deactivated in the meantime.
     """
     check_password(new_password, caller.user_name)
     await require_password(store, caller, password)

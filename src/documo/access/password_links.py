@@ -81,7 +81,9 @@ async def _active_member(connection: Connection, tenant_id: int, who: str) -> ta
 
 
 async def owner_of_link(store: Store, secret: str) -> LinkOwner:
-    """Return the member for whom the link was created. Raises LockstepError if the link has expired or was used."""
+    """Return the member for whom the link was created. Raises LockstepError if the link has expired or was used, or if the member is
+    inactive or deleted.
+    """
     async with store.control() as connection:
         owner = await table.link_owner(connection, hash_of(secret), datetime.now(UTC))
         if owner is None:
@@ -98,8 +100,9 @@ async def accept_link(
 ) -> MemberSession:
     """Set the password, begin a session and use up the link. The member's other sessions end.
 
-    Raises LockstepError if the link has expired or was used, or if the password does not meet the rules. A link replaces only the password:
-    if the member has a second factor, raises CodeRequired if *code* is missing, and LockstepError if it is wrong.
+    Raises LockstepError if the link has expired or was used, if the password does not meet the rules, or if the account enforces single
+    sign-on. A link replaces only the password: if the member has a second factor, raises CodeRequired if *code* is missing, and
+    LockstepError if it is wrong.
     """
     found = await owner_of_link(store, secret)
     check_password(password, found.user_name)

@@ -71,7 +71,8 @@ async def confirm_second_factor(
 ) -> list[str]:
     """Enable the second factor after a first code. Returns the recovery codes, which are available only here.
 
-    All sessions except *session* end, because they began without a second factor. Raises LockstepError for a wrong code.
+    All sessions except *session* end, because they began without a second factor. Raises LockstepError for a wrong code, and if there is no
+    unconfirmed seed.
     """
     codes = new_recovery_codes()
     async with store.tenant(tenant_id) as connection:

@@ -1,4 +1,4 @@
-"""Tokens of other issuers: a JWT is accepted in place of a key if the account trusts its issuer for its audience.
+"""Tokens of other issuers: a JWT is accepted in place of a key if the account trusts the token's issuer for the token's audience.
 
 The account is found by issuer and audience alone, so no two accounts may trust the same pair. The account's admin supplies the keys; none
 are fetched. Only asymmetric signatures are accepted, so a public key can never be used as a shared secret (RFC 8725, section 2.1).
@@ -64,11 +64,11 @@ async def trust_issuer(
     role: str = "",
     scopes: Sequence[str] = DEFAULT_SCOPES,
 ) -> Trust:
-    """Accept tokens that *issuer* issues for *audience*, signed by one of *jwks* (RFC 7517), as if they were *member*'s key.
+    """Accept tokens that *issuer* issues for *audience* and signs with a key in *jwks* (RFC 7517), as if each token were a key of *member*.
 
     Only tokens whose `sub`, `appid` or `azp` is *subject* are accepted; None accepts tokens of every application of the issuer. If the
-    account already trusts the pair, keys, subject and scopes are replaced. Raises LockstepError for unusable keys, and if another account
-    trusts the same pair.
+    account already trusts the issuer for this audience, keys, subject and scopes are replaced. Raises LockstepError for unusable keys, and
+    if another account trusts the same issuer for the same audience.
     """
     checked, usable = checked_scopes(scopes), len(_usable_keys(jwks))
     if not issuer.strip() or not audience.strip():

@@ -36,7 +36,7 @@ MOST_ACKS = 1_000
 def poll_endpoint(
     store: Store, tenants: Tenants, keys: EventKeys, issuer: str, refused: RefusedSignIns
 ) -> Callable[[Request], Awaitable[JSONResponse]]:
-    """The endpoint `/events/{stream}`."""
+    """Return the endpoint `/events/{stream}`."""
 
     async def poll(request: Request) -> JSONResponse:
         try:
@@ -74,7 +74,7 @@ def poll_endpoint(
 
 
 class _Wanted:
-    """A poll request (RFC 8936, section 2.2). *done* are the events that need not be sent again."""
+    """A poll request (RFC 8936, section 2.2). *done* has the ids of the events that need not be sent again."""
 
     def __init__(self, body: dict[str, Any]) -> None:
         most, at_once = body.get("maxEvents", MOST_EVENTS), body.get("returnImmediately", False)

@@ -36,7 +36,7 @@ class EventKeys:
 
     @cached_property
     def signer(self) -> Signer:
-        """Return the signer, which is created on first use."""
+        """The signer, which is created on first use."""
         return Signer(self.seed)
 
 
@@ -56,7 +56,7 @@ async def add_stream(
     name: str = "",
     rules: OutboundRules | None = None,
 ) -> NewStream:
-    """Send every change from now on to a receiver. Raises LockstepError for a URL that Documo may not connect to."""
+    """Add a receiver, to which every change from now on is sent. Raises LockstepError for a URL that Documo may not connect to."""
     if delivery not in DELIVERIES:
         raise invalid(f"{delivery!r} is not a delivery method", next_step=f"Choose one of: {', '.join(DELIVERIES)}")
     if bool(url) != (delivery != "poll"):

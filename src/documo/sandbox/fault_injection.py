@@ -114,7 +114,7 @@ _RANGES = {
 
 
 class FaultInjector:
-    """An ASGI application that wraps another one and carries out the first rule that applies to a request."""
+    """An ASGI application that wraps another one. For a client's request, it carries out the first rule that applies."""
 
     def __init__(self, app: Any, rules: Sequence[Rule], *, seed: int) -> None:
         self._app = app
@@ -177,7 +177,7 @@ class FaultInjector:
         await send({"type": "http.response.body", "body": body})
 
     async def _stale(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
-        """Repeat the previous response to this GET."""
+        """Repeat the previous response to a GET of this address. If there is none, answer as usual."""
         for message in self._last.get(self._key(scope), ()):
             await send(message)
         if self._key(scope) not in self._last:

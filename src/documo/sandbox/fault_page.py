@@ -97,7 +97,7 @@ def words_of(rule: Rule) -> str:
 
 
 def condition_of(rule: Rule) -> str:
-    """Describe the requests to which a rule applies, among those with its method and path."""
+    """Describe which requests a rule applies to, among those with its method and path."""
     parts = [
         f"only number {rule.nth}" if rule.nth else "",
         f"one in {rule.every}" if rule.every > 1 else "",
@@ -108,7 +108,7 @@ def condition_of(rule: Rule) -> str:
 
 
 def _item(entered: Mapping[str, str]) -> dict[str, Any]:
-    """Return the rule that was entered, as it would be written in a file."""
+    """Return the rule that was entered, in the form that a faults file has."""
     _, given = KINDS.get(entered.get("kind", ""), ("", {}))
     limits = {key: entered[key] for key in ("every", "times") if entered.get(key)}
     seconds = {"seconds": entered.get("seconds") or "1"} if given.get("do") == "delay" else {}

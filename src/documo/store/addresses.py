@@ -1,4 +1,4 @@
-"""The public address of the service, stored by the process that started last."""
+"""The public address of the service, stored by the process that was started last."""
 
 from __future__ import annotations
 

@@ -44,7 +44,9 @@ async def rows(
     connection: Connection, tenant_id: int, *, below: int | None, most: int, actor: str, text: str, kind: str,
     activity: str, since: datetime | None, until: datetime | None,
 ) -> list[AccountAuditRow]:  # fmt: skip
-    """Return the newest entries that are older than entry number *below*. *actor* and *text* are parts of names, ignoring case."""
+    """Return the newest entries that are older than entry number *below*. *actor* is a part of the actor's name. *text* is a part of the
+    object's name, or the object's id. Case is ignored in names.
+    """
     cursor = connection.cursor(row_factory=class_row(AccountAuditRow))
     await cursor.execute(
         f"{_SELECT} and (%(below)s::bigint is null or l.seq < %(below)s)"  # constants

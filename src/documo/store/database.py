@@ -70,13 +70,15 @@ class Store:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Return a connection, for `round_trip`."""
+        """Provide a connection, for `round_trip`."""
         async with self.pool.connection() as connection:
             yield connection
 
 
 class DatabaseRehearsal(Store):
-    """A store that runs everything inside one transaction. The transaction is rolled back at the end."""
+    """A store whose round trips run inside one transaction, which is rolled back at the end. `tenant` and `control` still open transactions
+    of their own.
+    """
 
     is_rehearsal = True
     begin, commit, undo = "savepoint step", "release savepoint step", "rollback to savepoint step"
@@ -94,7 +96,7 @@ class DatabaseRehearsal(Store):
 
 @asynccontextmanager
 async def rehearsing(store: Store) -> AsyncIterator[DatabaseRehearsal]:
-    """Provide a store during the block. Its changes are rolled back."""
+    """Provide a store during the block. The changes of its round trips are rolled back."""
     async with store.pool.connection() as connection:
         await connection.execute("begin")
         try:

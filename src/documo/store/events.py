@@ -77,7 +77,9 @@ async def stream(connection: Connection, tenant_id: int, stream_id: str) -> Stre
 
 
 async def due_for_delivery(connection: Connection) -> StreamRow | None:
-    """Return a stream with events to send, locked until the transaction ends. Streams that another process has locked are skipped."""
+    """Return a stream with events to send, locked until the transaction ends. Polled streams and streams that another process has locked
+    are skipped.
+    """
     cursor = connection.cursor(row_factory=class_row(StreamRow))
     await cursor.execute(
         f"select {_COLUMNS} from event_streams s"  # noqa: S608
@@ -88,7 +90,7 @@ async def due_for_delivery(connection: Connection) -> StreamRow | None:
 
 
 async def waiting(connection: Connection, stream_id: str, *, limit: int) -> list[StreamEvent]:
-    """Return the waiting events of a stream, oldest first."""
+    """Return at most *limit* waiting events of a stream, oldest first."""
     cursor = connection.cursor(row_factory=class_row(StreamEvent))
     await cursor.execute(
         "select seq, jti::text, at, txn, kind, resource_id::text, external_id, version, events"

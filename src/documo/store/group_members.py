@@ -20,7 +20,7 @@ def known_members(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def add(tenant_id: int, group_id: str, members: Sequence[tuple[str, str]]) -> Statement:
-    """Add (id, kind) pairs. Returns a row for each that was not a member before."""
+    """Add members, given as (id, kind) pairs. Returns a row for each that was not a member before."""
     return (
         "insert into group_members (tenant_id, group_id, member_id, member_kind)"
         " select %s, %s, m.id, m.kind from unnest(%s::uuid[], %s::text[]) as m(id, kind)"
@@ -51,7 +51,7 @@ def remove(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
 
 
 def keep_only(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
-    """Remove all members except *ids*. Returns a row for each one removed."""
+    """Remove all members except *ids*. Returns a row for each removed member."""
     return (
         "delete from group_members where tenant_id = %s and group_id = %s and not member_id = any(%s::uuid[])"
         " returning member_id",

@@ -51,8 +51,8 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyPrincipal:
-    """The caller behind a valid key. *role* is the effective role of the key's owner. For a token, *issued_by* is the key for which it
-    was issued.
+    """The caller behind a valid key. *role* is the effective role of the key's owner. For a token, *issued_by* is the key that the token
+    was issued for.
     """
 
     key_id: str
@@ -66,13 +66,13 @@ class KeyPrincipal:
 
     @property
     def lasting_key(self) -> str:
-        """The id of the key in the account's list. For a token, that is the key for which it was issued."""
+        """The id of the key in the account's list. For a token, this is the key that the token was issued for."""
         return self.issued_by or self.key_id
 
 
 @dataclass(frozen=True, slots=True)
 class EndedKey:
-    """A key that is no longer valid. For a token, that is the key for which it was issued."""
+    """A key that is no longer valid. For a token, this is the key that the token was issued for."""
 
     key_id: str
     tenant_id: int
@@ -111,8 +111,8 @@ async def rows(connection: Connection, tenant_id: int) -> list[KeyRow]:
 
 
 async def requests_by_key(connection: Connection, tenant_id: int) -> dict[str, int]:
-    """Return the number of requests in the request log for each key. Requests with a token are counted for the key for which the token was
-    issued. Must run in the tenant's transaction.
+    """Return the number of requests in the request log for each key. A request with a token counts for the key that the token was issued
+    for. Must run in the tenant's transaction.
     """
     cursor = await connection.execute(
         "select coalesce(k.client_id, k.id)::text, sum(l.requests)::bigint from (select key_id, count(*) as requests"
@@ -187,7 +187,7 @@ async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
 
 async def note_use(connection: Connection, uses: Iterable[tuple[str, datetime, str, str]]) -> None:
     """Store the last use of keys, each as (key id, time, address, user agent), in order of time. The use of a token counts as a use of the
-    key for which it was issued. An older use does not replace a newer one.
+    key that the token was issued for. An older use does not replace a newer one.
     """
     async with connection.cursor() as cursor:
         await cursor.executemany(

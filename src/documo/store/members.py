@@ -71,7 +71,9 @@ def listing(tenant_id: int, *, deleted: bool, after: str, most: int) -> tuple[st
 
 
 async def member_row(connection: Connection, tenant_id: int, member_id: str) -> dict[str, Any]:
-    """Return one member who is not deleted, with the member's groups and the number of the member's keys."""
+    """Return one member, even a deleted one, with the member's groups and the number of the member's valid keys. Returns {} for an unknown
+    id.
+    """
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select r.id::text, r.document->>'userName' as user_name, r.external_id,"
@@ -222,7 +224,7 @@ async def is_kept(connection: Connection, tenant_id: int, member_id: str) -> boo
 
 
 async def write_search(connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any]) -> None:
-    """Write the search document of a User, by which filters find the User."""
+    """Write the search document of a User, which filters are compared with."""
     search = search_document(document, default_registry().resource("User"))
     await connection.execute(
         "insert into resource_search (tenant_id, id, kind, document) values (%s, %s, 'User', %s)"

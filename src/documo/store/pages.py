@@ -21,7 +21,9 @@ TIMEOUT = "select set_config('statement_timeout', %s, true)"
 
 @dataclass(frozen=True, slots=True)
 class ResourcePage:
-    """Which resources to return, and in which order. *condition* refers to `resources r` and `resource_search s`."""
+    """The resources to return, and their order. *condition* refers to `resources r` and `resource_search s`. *bound* has the values of the
+    placeholders in *condition*, or is None if the statement has no placeholders.
+    """
 
     tenant_id: int
     kinds: Sequence[str]
@@ -36,9 +38,9 @@ class ResourcePage:
 def page(wanted: ResourcePage) -> Statement:
     """Return rows in the order of the page. Each row is the sort value as text, followed by the columns of `ResourceRow`.
 
-    For a page without a filter, *bound* has the values of the placeholders in its condition. Planning such a statement costs more than
-    running it. Its text is therefore the same for every position in the list, so that the prepared statement is used again. A page with a
-    filter has no placeholders, because "%" in the filter's text would look like one.
+    Planning the statement of a page without a filter costs more than running it. Its text is therefore the same for every position in the
+    list, so that the prepared statement is used again; `wanted.bound` has the values of its placeholders. A page with a filter has no
+    placeholders, because "%" in the filter's text would look like one.
     """
     is_bound = wanted.bound is not None
     # Numbering rows costs as much as skipping them. Where the fetched rows contain the sort value, the page is sorted again instead.

@@ -35,7 +35,7 @@ select pg_notify('{CHANNEL}', %s)
 async def insert(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
     """Write many entries of one tenant without waiting for the disk, and notify open pages.
 
-    COPY does not work with row-level security.
+    Uses INSERT, because COPY does not work with row-level security.
     """
     await connection.execute("set local synchronous_commit = off")
     await connection.execute(_INSERT, (orjson.dumps(entries).decode(), str(entries[0]["tenant_id"])))
@@ -89,8 +89,8 @@ class RequestLogFilter:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive similar requests, shown as one row: reads or refusals with the same method, path, status, key and client, or requests
-    that were all refused with 429.
+    """Consecutive similar requests, shown as one row: reads or refusals with the same method, path, status, key and client. Refusals with
+    429 need to agree only in key and client. Each successful change is a run of its own.
 
     *id* and *at* belong to the newest request, *first_id* and *first_at* to the oldest. *milliseconds* is the average duration.
     """
@@ -164,7 +164,7 @@ def _parameters(tenant_id: int, wanted: RequestLogFilter) -> dict[str, Any]:
 
 
 async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, int]]:
-    """For each hour of the last day that has requests, return how many hours ago it was, and the numbers of answered and of refused
+    """Return a row for each hour of the last day that has requests: how many hours ago it was, and the numbers of answered and of refused
     requests.
     """
     cursor = await connection.execute(
@@ -202,7 +202,7 @@ async def moments(connection: Connection, tenant_id: int, *, bucket: timedelta, 
 
 
 async def entry(connection: Connection, tenant_id: int, entry_id: str) -> dict[str, Any] | None:
-    """Return the entry with this id, or whose id begins with it."""
+    """Return the entry whose id is *entry_id* or begins with it. If several match, return the one with the lowest id."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select * from request_log where tenant_id = %s and starts_with(id, %s) order by id limit 1",

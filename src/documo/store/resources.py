@@ -198,8 +198,8 @@ def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
-    """Lock the current resource with this name, otherwise the resource with this name that was deleted last within the undelete window
-    or is kept as a deactivated user. Returns one row.
+    """Lock the current resource with this name, otherwise the resource with this name that was deleted last within the undelete window or
+    is kept as a deactivated user. Returns at most one row.
 
     Its columns are id, deleted, active, source, version and document.
     """

@@ -57,7 +57,7 @@ class Transaction:
 
 @asynccontextmanager
 async def open_transaction(store: Store, tenant_id: int, *, actor: str = "") -> AsyncIterator[Transaction]:
-    """Return a transaction that begins with its first `send` and is rolled back unless it was committed. For *actor*, see `actors`."""
+    """Provide a transaction that begins with its first `send` and is rolled back unless it was committed. For *actor*, see `actors`."""
     async with store.connection() as connection:
         transaction = Transaction(store, connection, tenant_id, actor)
         try:

@@ -78,7 +78,7 @@ async def use_step(connection: Connection, tenant_id: int, member_id: str, step:
 
 
 async def use_recovery_code(connection: Connection, tenant_id: int, member_id: str, code_hash: bytes) -> bool:
-    """Use up a recovery code. Returns False if the code does not exist."""
+    """Use up a recovery code. Returns False if the member has no such code, or has already used it."""
     cursor = await connection.execute(
         "delete from member_recovery_codes where tenant_id = %s and member_id = %s and code_hash = %s",
         (tenant_id, member_id, code_hash),

@@ -107,8 +107,8 @@ async def tenants_of_issuer(connection: Connection, entity_id: str, *, most: int
 
 
 async def tenants_to_leave(connection: Connection, entity_id: str, name_id: str, *, most: int) -> list[int]:
-    """Return the accounts that use this provider. Accounts in which it began a session for *name_id* come first. Works outside a tenant's
-    transaction.
+    """Return the accounts that use this provider. Accounts in which the provider began a session for *name_id* come first. Works outside a
+    tenant's transaction.
     """
     cursor = await connection.execute(
         "select tenant_id from single_sign_on s where entity_id = %s order by exists (select from member_sessions m"
@@ -119,7 +119,9 @@ async def tenants_to_leave(connection: Connection, entity_id: str, name_id: str,
 
 
 async def due_for_refresh(connection: Connection, before: datetime) -> list[int]:
-    """Return the accounts whose provider's metadata was last read before *before*. Works outside a tenant's transaction."""
+    """Return the accounts whose provider's metadata was last read before *before*, or has an address but was never read. Works outside a
+    tenant's transaction.
+    """
     cursor = await connection.execute(
         "select tenant_id from single_sign_on where metadata_url <> '' and coalesce(metadata_read_at, '-infinity') < %s"
         " order by tenant_id",

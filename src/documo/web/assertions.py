@@ -24,7 +24,9 @@ log = structlog.get_logger("documo.web.assertions")
 
 
 def assertion_endpoint(store: Store, api_url: str) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint. It redirects to *api_url*: to collect the session or, if the response is refused, to a page that says so."""
+    """Return the endpoint. It redirects to the page that collects the session or, if the response is refused, to a page at *api_url* that
+    says so.
+    """
 
     async def take(request: Request) -> Response:
         number = request_id_of(request.headers)

@@ -54,7 +54,7 @@ class PageContext:
         return self.api_url + SCIM_PATH
 
     def member(self) -> MemberCaller:
-        """The caller. Available only on pages that are not public."""
+        """Return the caller. Available only on pages that are not public."""
         if self.caller is None:
             raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
         return self.caller
@@ -64,7 +64,7 @@ class PageContext:
         require_confirmed(self.member(), within=within, now=datetime.now(UTC))
 
     async def account(self) -> TenantAccount:
-        """The account of the caller."""
+        """Return the account of the caller."""
         return await account_with_id(self.store, self.member().tenant_id)
 
 

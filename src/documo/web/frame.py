@@ -42,8 +42,8 @@ TABS: Mapping[str, Sequence[Crumb]] = {
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """Pages that a program adds, with their links in the rail. *notice* returns a text to show on every page, with a link to
-    *href*, or "".
+    """Pages that a program adds, with their links in the rail. *notice* returns a text that every page shows together with a link to
+    *href*, or "" if there is nothing to show.
     """
 
     routes: Sequence[PageRoute[Any]]

@@ -45,7 +45,7 @@ class LiveRequests:
 
     @property
     def pause_milliseconds(self) -> int:
-        """Return how long a page waits on average before it reloads."""
+        """The average time for which a page waits before it reloads."""
         return EACH_MILLISECONDS * len(self._pages)
 
     async def run(self) -> None:

@@ -16,8 +16,8 @@ _SITE_BITS = 64  # an IPv6 client chooses the other 64 bits of its address itsel
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit on failures. The first *free* failures cause no delay. *fades* is the time after which one failure no longer counts; if it
-    is None, only a successful sign-in clears failures.
+    """A limit on failures. The first *free* failures cause no delay. *fades* is the time after which one failure no longer counts; if it is
+    None, failures do not fade one by one.
     """
 
     free: int
@@ -40,8 +40,8 @@ OF_ADDRESS = Limit(free=20, fades=timedelta(minutes=5))
 
 
 def network_of(address: str) -> str:
-    """Return an IPv4 address unchanged. For an IPv6 address, return its /64 network, because a client can choose the rest of
-    the address.
+    """Return the /64 network of an IPv6 address, because a client can choose the rest of the address. Any other text, such as an IPv4
+    address, is returned unchanged.
     """
     try:
         parsed = ip_address(address.partition("%")[0])

@@ -60,7 +60,7 @@ async def uncount_attempt(connection: Connection, subject_hash: bytes) -> None:
 
 
 async def locked_until(connection: Connection, subject_hashes: Sequence[bytes]) -> datetime | None:
-    """Return the time until which attempts of these subjects are refused, or None if they were never delayed.
+    """Return the time until which attempts of these subjects are refused, or None if no delay is stored for them.
 
     The time may be in the past.
     """

@@ -33,8 +33,8 @@ def derived(secret: str, use: str) -> str:
 
 
 def secret_of_forms(secret: str, use: str) -> str:
-    """Return the secret of a session's forms. *secret* is the secret of the session. It contains the form secret if `renewed_secret` made
-    it; otherwise the form secret is derived from it.
+    """Return the secret of the forms of a session. *secret* is the session's own secret, which contains the form secret if `renewed_secret`
+    made it; otherwise the form secret is derived from *secret*.
     """
     return secret.partition(".")[2] or derived(secret, use)
 

@@ -22,7 +22,7 @@ Recording = Callable[[], AbstractAsyncContextManager[Connection]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something for which attempts are counted, such as an e-mail address. *shown* is its form for logs, or "" if it must not be logged."""
+    """A subject whose attempts are counted, such as an e-mail address. *shown* is its form for logs, or "" if it must not be logged."""
 
     text: str
     limit: Limit
@@ -71,13 +71,13 @@ async def locked_now(
 
 
 async def forgiven(recording: Recording, email: str, *, address: str) -> None:
-    """Take back the attempt that `admit` counted, because it was not wrong but incomplete: for example, the code was missing."""
+    """Take back the attempt that `admit` counted, because it was not a wrong guess: for example, only the code was missing."""
     for subject in subjects_of(email, address):
         await _take_back(recording, subject)
 
 
 async def succeeded(connection: Connection, email: str, *, address: str) -> None:
-    """Clear the failures of this e-mail address, and take back this attempt of the client's address."""
+    """Clear the failures of this e-mail address, and take back the attempt that `admit` counted for the client's address."""
     await failed_attempts.forget_attempts(connection, hash_of(email))
     for subject in subjects_of("", address):
         await failed_attempts.uncount_attempt(connection, subject.key)

@@ -33,7 +33,9 @@ def matching_step(seed: str, code: str, now: datetime) -> int | None:
 
 
 def new_recovery_codes() -> list[str]:
-    """Return new recovery codes. Each replaces the app once. They are shown with `in_groups`, and stored as hashes."""
+    """Return new recovery codes. Each can be entered once in place of a code of the app. They are shown with `in_groups`, and stored as
+    hashes.
+    """
     return ["".join(secrets.choice(_LETTERS) for _ in range(16)) for _ in range(RECOVERY_CODES)]
 
 

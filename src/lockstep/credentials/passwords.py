@@ -42,7 +42,9 @@ def check_password(password: str, email: str, *, longest: int = LONGEST) -> None
 
 
 class Passwords:
-    """Hashes and verifies passwords with one *hasher*, at most two at a time, because each takes a core and the hasher's memory."""
+    """Hashes and verifies passwords with one *hasher*, at most two at a time, because each computation occupies a core and the memory that
+    the hasher needs.
+    """
 
     def __init__(self, hasher: PasswordHasher) -> None:
         self._hasher = hasher
@@ -57,9 +59,9 @@ class Passwords:
             )
 
     async def hash_password(self, password: str) -> str:
-        """Return the argon2id hash of *password*. Queues if both threads are busy.
+        """Return the argon2id hash of *password*. Waits if both threads are busy.
 
-        Unlike `matches`, it never refuses because the queue is long.
+        Unlike `matches`, this never raises an error because too many passwords are waiting.
         """
         return await self._in_thread(self._hasher.hash, composed(password))
 

@@ -10,7 +10,7 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 def line_of(text: str, place: str) -> int | None:
-    """Return the line, counted from 1, of the deepest existing part of *place*; None if the text is empty."""
+    """Return the line, counted from 1, of the deepest existing part of *place*. Returns None if the text is empty or not YAML."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:

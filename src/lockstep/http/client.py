@@ -103,8 +103,8 @@ class HttpClient:
     async def stream(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, silent_seconds: float
     ) -> AsyncIterator[Stream]:
-        """Send one request whose response has no defined end. Raises WireError after *silent_seconds* without data, also while the lines
-        are read.
+        """Send one request whose response has no defined end. Raises WireError if the connection fails, and after *silent_seconds* without
+        data, also while the lines are read.
         """
         started = time.monotonic()
         place = self._checked(url)
@@ -198,7 +198,7 @@ class HttpClient:
 
 
 class _GuardedResolver(AbstractResolver):
-    """Returns only addresses that the rules allow. One forbidden address blocks the whole name."""
+    """Resolves names, and returns only addresses that the rules allow. One forbidden address blocks the whole name."""
 
     def __init__(self, rules: OutboundRules, lookup: Lookup) -> None:
         self._rules = rules

@@ -28,7 +28,7 @@ _AFTER_SCHEME = re.compile(r"(?:[A-Za-z]{2,10}:?/{1,3}|https?:|/{1,3})?(?P<rest>
 
 
 def read_entry(word: str) -> str:
-    """Return *word* as `https://host:port` or as a network in CIDR form. Raises ValueError with a suggestion."""
+    """Return *word* as an origin such as `https://host:8443`, or as a network in CIDR form. Raises ValueError with a suggestion."""
     entry = _network(word) if "://" not in word else _origin_of(word)
     if _is_metadata(entry):
         raise ValueError(f"{_shown(word)} is a link-local or cloud metadata address; Lockstep never connects to it")

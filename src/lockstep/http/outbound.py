@@ -1,7 +1,7 @@
 """Decide to which addresses Lockstep may connect. Pure.
 
-The text of a URL is checked first, and the resolved address is checked for every connection. So a name is also refused if it resolves to
-a forbidden address only later. Only listed places may have private addresses or be used without TLS.
+The text of a URL is checked first, and the resolved address is checked for every connection. A name is therefore refused as soon as it
+resolves to a forbidden address, even if it was allowed earlier. Only listed places may have private addresses or be used without TLS.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ from lockstep.errors import LockstepError, invalid
 
 
 def limited_receive(receive: Receive, headers: Mapping[str, str], limit: int) -> Receive:
-    """Wrap *receive* so that it raises LockstepError if the body, or its Content-Length, exceeds *limit* bytes."""
+    """Wrap *receive* so that it raises LockstepError if the body exceeds *limit* bytes. Raises LockstepError at once if the header
+    Content-Length exceeds *limit*.
+    """
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)

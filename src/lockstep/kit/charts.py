@@ -111,8 +111,8 @@ class LineSeries:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Durations in seconds over columns, as lines or as bars. *paths* has the outline of each line as SVG path data. *target_y* is the
-    height of the target line, None without one. *texts* describes each column.
+    """Durations in seconds over columns, as lines or as bars. *paths* has the outline of each line as SVG path data. *target_y* is the y
+    coordinate of the target line, or None if there is none. *texts* describes each column.
     """
 
     columns: Sequence[str]

@@ -1,8 +1,9 @@
 """Cookies of the pages of both products, and the facts about the browser in a request's headers.
 
-Scripts cannot read these cookies, and forms of other sites do not send them. Over https, their names begin with `__Host-`: browsers
-accept such a cookie only over https, for the whole host, and from that host alone (RFC 6265bis, section 4.1.3.2). So neither another host
-of the same domain nor somebody who changes plain http can plant a session. Browsers refuse the prefix over http, where names stay plain.
+Scripts cannot read these cookies, and forms of other sites do not send them. Over https, their names begin with `__Host-`: browsers accept
+such a cookie only over https, for the whole host, and from that host alone (RFC 6265bis, section 4.1.3.2). Therefore neither another host
+of the same domain nor an attacker who modifies plain http can plant a session. Over http, the names have no prefix, because browsers would
+refuse it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def keep_cookie(
 ) -> None:
     """Set the cookie *name* to *value*. *until* is the time when it expires, or its lifetime.
 
-    Over http, it is sent only to addresses below *path*. Over https, it is sent to the whole host, because the prefix demands it.
+    Over http, browsers send the cookie only to addresses below *path*. Over https, they send it to the whole host, because the prefix
+    demands it.
     """
     response.set_cookie(
         _sent_as(request, name),

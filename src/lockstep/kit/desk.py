@@ -168,7 +168,9 @@ class PageDesk(ABC, Generic[C, P]):
 
 
 async def _check_form(page: PageRoute[Any], request: Request) -> None:
-    """Raise LockstepError unless the form comes from one of our pages. The body is read only after the origin has been checked."""
+    """Raise LockstepError unless the form comes from one of our pages and contains the token of its session. The body is read only after
+    the origin has been checked.
+    """
     csrf.require_same_origin(request.headers, scheme=request.url.scheme)
     request._receive = limited_receive(request.receive, request.headers, page.form_bytes)
     form = await request.form(max_files=20, max_fields=2_000, max_part_size=page.form_bytes)

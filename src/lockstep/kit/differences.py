@@ -26,7 +26,7 @@ class JsonDifference:
 
 
 def json_differences(before: Any, after: Any) -> list[JsonDifference]:
-    """Return the differences: first those at paths in *before*, in the order of *before*, then those at paths that are only in *after*."""
+    """Return the differences in the order of *before*. At each level, paths that are only in *after* come last."""
     return list(_walk("", before, after))
 
 
@@ -57,7 +57,7 @@ def _by_identity(before: Sequence[Any], after: Sequence[Any]) -> tuple[dict[str,
 
 
 def _named(items: Sequence[Any], key: str) -> dict[str, Any] | None:
-    """Return the items by their values of *key*, or None if an item has no value or two items have the same one."""
+    """Return the items under names such as `id=42`, or None if an item has no string under *key* or two items have the same one."""
     if not all(isinstance(item, Mapping) and isinstance(item.get(key), str) for item in items):
         return None
     found = {f"{key}={item[key]}": item for item in items}

@@ -1,6 +1,6 @@
 """The display settings of one browser: theme, width of the navigation rail, single-key shortcuts.
 
-They are stored in cookies, so that the page already looks right when it first appears.
+The settings are stored in cookies, so that the page already looks right when it first appears.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _KEPT = timedelta(days=365)
 
 
 def looks_of(request: Request, product: str) -> dict[str, str]:
-    """Return the display settings that the browser stores for *product*."""
+    """Return the display settings that the browser stores for *product*, with the default for each setting that it does not store."""
     kept = {name: cookie_in(request, _cookie(product, name)) for name in LOOKS}
     return {name: kept[name] if kept[name] in allowed else allowed[0] for name, allowed in LOOKS.items()}
 
 
 async def change_look(request: Request, product: str) -> Response:
-    """Store the setting from the form, and redirect to the previous page."""
+    """Store the settings in the form, and redirect to the previous page."""
     form = await request.form()
     response = RedirectResponse(page_asked_for(request), status_code=303)
     for name, allowed in LOOKS.items():

@@ -21,7 +21,7 @@ def is_answered(given: object, session: str) -> bool:
 
 
 def question(path: str, *, owner: str, signed_in: str, session: str, home: str) -> Mapping[str, Any]:
-    """Return the model of the page that asks. *owner* is the person for whom the link at *path* was made, *signed_in* the person whose
+    """Return the model of the page that asks. *owner* is the person that the link at *path* was made for, *signed_in* the person whose
     session would end.
     """
     return {

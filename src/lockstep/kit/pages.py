@@ -107,9 +107,7 @@ class PageRoute(Generic[C]):
 
     @property
     def order(self) -> tuple[tuple[bool, str], ...]:
-        """Return a sort key that puts fixed path segments before parameters, so that `/apps/new` does not match as an application named
-        "new".
-        """
+        """A sort key that puts fixed path segments before parameters, so that `/apps/new` does not match as an application named "new"."""
         return tuple((part.startswith("{"), part) for part in self.path.split("/"))
 
 

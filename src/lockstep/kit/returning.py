@@ -10,8 +10,8 @@ from starlette.routing import compile_path
 
 
 def page_asked_for(request: Request) -> str:
-    """Return the address of the page to return to. It is the address of *request* or, after a POST or a partial update, that of the page
-    that sent it.
+    """Return the address of the page to return to: the address of *request* or, after a POST or a partial update, the address of the page
+    that sent *request*.
     """
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.method != "GET" or request.headers.get("hx-request"):
@@ -42,7 +42,7 @@ def safe_next(text: str) -> str:
 
 
 def _parts(address: str) -> SplitResult:
-    """Return the parts of *address*. Those of an invalid address, such as `//[`, are empty."""
+    """Return the parts of *address*. All parts of an invalid address, such as `//[`, are empty."""
     try:
         return urlsplit(address)
     except ValueError:

@@ -89,7 +89,7 @@ def _compiled(package: str, steps: PageSteps | None) -> _CompiledTemplates:
 
 @pass_eval_context
 def xml_attributes(context: EvalContext, values: Mapping[str, Any]) -> str:
-    """Jinja's filter *xmlattr*, except that attributes with the value False are left out: HTML treats `autofocus="False"` as set."""
+    """Apply Jinja's filter *xmlattr*, but leave out attributes with the value False: HTML treats `autofocus="False"` as set."""
     return do_xmlattr(context, {name: value for name, value in values.items() if value is not False})
 
 
@@ -116,7 +116,9 @@ def percent(part: float, whole: float) -> str:
 
 
 def ago(moment: datetime | None, otherwise: str = "Never") -> Markup:
-    """Return a `<time>` element such as "3 minutes ago" or "in 2 hours". The script keeps it up to date and adds the exact time."""
+    """Return a `<time>` element such as "3 minutes ago" or "in 2 hours", or *otherwise* without a moment. The script keeps the element up
+    to date and adds the exact time.
+    """
     if moment is None:
         return escape(otherwise)
     seconds = (datetime.now(UTC) - moment).total_seconds()
@@ -127,7 +129,9 @@ def ago(moment: datetime | None, otherwise: str = "Never") -> Markup:
 
 
 def at(moment: datetime | None, otherwise: str = "Never") -> Markup:
-    """Return a `<time>` element with date and time. The server writes UTC; the script converts it to the reader's time zone."""
+    """Return a `<time>` element with date and time, or *otherwise* without a moment. The server writes UTC; the script converts it to the
+    reader's time zone.
+    """
     if moment is None:
         return escape(otherwise)
     text = moment.astimezone(UTC).strftime("%d %b %Y, %H:%M:%S UTC")
@@ -146,7 +150,7 @@ def with_times(text: str) -> Markup:
 
 
 def initials(name: str) -> str:
-    """Return up to two letters for an avatar: "Anna Lindqvist" -> "AL"."""
+    """Return up to two letters for an avatar: "Anna Lindqvist" -> "AL". Returns "?" if *name* contains no letter or digit."""
     words = [word for word in name.replace("@", " ").replace(".", " ").split() if word[0].isalnum()]
     return "".join(word[0] for word in words[:2]).upper() or "?"
 

@@ -62,7 +62,9 @@ class LdapEntry:
 
 
 def server_at(url: str, ca: str = "", *, admit: Admit, starts_tls: bool = False) -> LdapServer:
-    """Parse *url*. Raises LockstepError unless passwords are sent encrypted, or the server is on this machine."""
+    """Parse *url*. Raises LockstepError for an invalid address or CA certificate, and if passwords would be sent unencrypted to another
+    machine.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -136,8 +138,8 @@ async def certificate_end(server: LdapServer) -> datetime | None:
 
 @dataclass(slots=True)
 class _Link:
-    """A connection to the server. *below* refers to the unencrypted writer after StartTLS, because that writer closes the connection when
-    it is deleted.
+    """A connection to the server. After StartTLS, *below* keeps the unencrypted writer alive, because that writer closes the connection
+    when it is deleted.
     """
 
     reader: asyncio.StreamReader
@@ -166,7 +168,9 @@ async def _bound(link: _Link, dn: str, password: str) -> BindResult:
 
 @asynccontextmanager
 async def _connected(server: LdapServer) -> AsyncIterator[_Link]:
-    """Connect for at most `TIMEOUT_SECONDS`. Raises LockstepError for every failure of the connection."""
+    """Provide a connection during the block, which may last at most `TIMEOUT_SECONDS`. Raises LockstepError for every failure of the
+    connection.
+    """
     link: _Link | None = None
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):

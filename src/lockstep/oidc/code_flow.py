@@ -22,7 +22,7 @@ _MOST_SHOWN = 300  # characters of an error message from the provider
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A sign-in in progress. Its secrets are known only to the browser that began it."""
+    """A pending sign-in. Its secrets are known only to the browser that began it."""
 
     redirect_uri: str
     state: str = field(repr=False)
@@ -58,7 +58,8 @@ def authorization_url(client: ClientRegistration, metadata: Metadata, attempt: A
 def code_in(client: ClientRegistration, metadata: Metadata, answer: Mapping[str, str]) -> str:
     """Return the code in the provider's *answer*, whose state the caller has already compared.
 
-    Raises LockstepError for a refusal, and for a response from another provider (mix-up attack, RFC 9207, section 2.4).
+    Raises LockstepError for a refusal, for a response without a code, and for a response from another provider (mix-up attack, RFC 9207,
+    section 2.4).
     """
     issuer = answer.get("iss", "")
     if (metadata.sends_issuer or issuer) and issuer != metadata.issuer:
@@ -75,7 +76,7 @@ def code_in(client: ClientRegistration, metadata: Metadata, answer: Mapping[str,
 async def redeem(
     http: HttpClient, client: ClientRegistration, metadata: Metadata, attempt: Attempt, code: str
 ) -> Tokens:
-    """Exchange *code* for tokens. Raises LockstepError if the provider refuses it."""
+    """Exchange *code* for tokens. Raises LockstepError if the provider refuses the code or returns no ID token."""
     body = prepare_token_request(
         "authorization_code", code=code, redirect_uri=attempt.redirect_uri, code_verifier=attempt.verifier
     )
@@ -100,7 +101,7 @@ async def redeem(
 
 
 async def user_info(http: HttpClient, metadata: Metadata, tokens: Tokens, *, subject: str) -> dict[str, Any]:
-    """Return the claims of the provider's UserInfo endpoint, or {} if the provider does not have one.
+    """Return the claims of the provider's UserInfo endpoint, or {} if there is no such endpoint or no access token.
 
     Raises LockstepError if the response is about another person (OpenID Connect Core, section 5.3.2).
     """

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class DiscoveredProviders:
-    """The metadata of the provider that was asked last. A failure is cached for a shorter time. Callers that arrive while a request is
-    in progress wait for its result.
+    """Caches the metadata of the provider that was asked last. A failure is cached for a shorter time. Callers that arrive while a request
+    is in progress wait for its result.
     """
 
     def __init__(self, *, kept_seconds: float = 600.0, failure_kept_seconds: float = 5.0) -> None:

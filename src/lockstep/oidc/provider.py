@@ -53,7 +53,9 @@ class Metadata:
 
 
 async def discover(http: HttpClient, issuer: str) -> Metadata:
-    """Read the metadata of the provider *issuer*. Raises LockstepError if it cannot be reached or names another issuer."""
+    """Read the metadata of the provider *issuer*. Raises LockstepError if the provider cannot be reached, names another issuer, or has no
+    usable address for an endpoint that Lockstep needs.
+    """
     found = await get_json(http, get_well_known_url(issuer, external=True), what="discovery document")
     if found.get("issuer") != issuer:
         raise invalid(
@@ -76,7 +78,7 @@ async def discover(http: HttpClient, issuer: str) -> Metadata:
 
 
 def with_query(url: str, **query: str) -> str:
-    """Return *url* with more query parameters."""
+    """Return *url* with the parameters in *query* added."""
     added: str = add_params_to_uri(url, list(query.items()))
     return added
 

@@ -1,5 +1,5 @@
-"""The claims about a person that each scope releases (OpenID Connect Core, section 5.4). The application's other claims come
-with `openid`.
+"""The claims about a person that each scope releases (OpenID Connect Core, section 5.4). The scope `openid` also releases the application's
+other claims.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ LISTS = frozenset({"groups", "roles"})  # always an array, however many values t
 
 
 def released(attributes: Mapping[str, Sequence[str]], groups: Sequence[str], scopes: Sequence[str]) -> dict[str, Any]:
-    """Return the claims that *scopes* release. A claim with one value is a string, a claim with several values an array.
+    """Return the claims that *scopes* release. Groups and roles are arrays. Any other claim is a string if it has one value, otherwise an
+    array.
 
     The mail address counts as verified, because it comes from the directory that administrators maintain.
     """

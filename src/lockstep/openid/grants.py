@@ -37,7 +37,8 @@ class StoredRefreshToken:
 def check_code(code: StoredCode | None, form: Mapping[str, str], *, app: str, now: datetime) -> StoredCode:
     """Return the code if *app* may redeem it with this *form*. Raises OAuthFault.
 
-    Reuse is checked before the expiry, because the caller must then end all tokens that were issued for the code.
+    Reuse is checked before the expiry, because after a reuse the caller must end all tokens that were issued for the code, even if the code
+    has expired.
     """
     if code is None:
         raise _not_granted(RefusalReason.UNKNOWN_CODE, "The code is unknown")
@@ -56,7 +57,9 @@ def check_code(code: StoredCode | None, form: Mapping[str, str], *, app: str, no
 
 
 def check_refresh(token: StoredRefreshToken | None, *, app: str, now: datetime) -> StoredRefreshToken:
-    """Return the token if *app* may redeem it. Raises OAuthFault. For RefreshTokenReused the caller must end all tokens of the grant."""
+    """Return the token if *app* may redeem it. Raises OAuthFault. If the fault's reason is TOKEN_REUSED, the caller must end all tokens of
+    the grant.
+    """
     if token is None:
         raise _not_granted(RefusalReason.UNKNOWN_TOKEN, "The refresh token is unknown or was revoked")
     if token.app != app:
@@ -69,8 +72,8 @@ def check_refresh(token: StoredRefreshToken | None, *, app: str, now: datetime) 
 
 
 def narrowed(scopes: tuple[str, ...], asked: str) -> tuple[str, ...]:
-    """Return the scopes of a refreshed access token: the granted scopes, or only those of them in *asked*. Raises OAuthFault if *asked*
-    names a scope that was not granted.
+    """Return the scopes of a refreshed access token: the granted *scopes* or, if *asked* is not empty, only the scopes in *asked*. Raises
+    OAuthFault if *asked* contains a scope that was not granted.
     """
     wanted = asked.split()
     if not set(wanted) <= set(scopes):

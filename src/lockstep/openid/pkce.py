@@ -17,7 +17,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 def checked_challenge(challenge: str, method: str, *, is_needed: bool) -> str:
     """Return the challenge of a request, or "" if it has none.
 
-    Raises OAuthFault if the method is not S256, or if *is_needed* is true and there is no challenge.
+    Raises OAuthFault if the method is not S256, if the challenge is malformed, or if *is_needed* is true and there is no challenge.
     """
     if not challenge and not method:
         if is_needed:
@@ -34,8 +34,8 @@ def checked_challenge(challenge: str, method: str, *, is_needed: bool) -> str:
 
 
 def check_verifier(verifier: str, challenge: str) -> None:
-    """Raise OAuthFault unless *verifier* matches *challenge*. A verifier without a challenge is refused: an attacker may have removed the
-    challenge from the request (RFC 9700, section 4.8.2).
+    """Raise OAuthFault unless *verifier* matches *challenge*, or both are empty. A verifier without a challenge is refused, because an
+    attacker may have removed the challenge from the request (RFC 9700, section 4.8.2).
     """
     if not challenge:
         if verifier:

@@ -48,8 +48,8 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A checked request. *max_age* is the maximum age of the sign-in in seconds, or None for any age. If *enters_again* is true, the person
-    must authenticate again.
+    """A checked request. *max_age* is the number of seconds after which a sign-in is too old, or None for no limit. If *enters_again* is
+    true, the person must authenticate again.
 
     *login_hint* is the name under which the person probably signs in. *id_token_hint* is an ID token of the expected person; it is not
     checked yet.
@@ -83,7 +83,7 @@ def single(pairs: Pairs, *, longest: int = LONGEST) -> dict[str, str]:
 
 
 def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
-    """Return the address to which the response goes. Raises OAuthFault unless exactly this redirect URI is registered. That fault must not
+    """Return the address that the response goes to. Raises OAuthFault unless exactly this redirect URI is registered; that fault must not
     be sent to a redirect URI.
     """
     asked = given.get("redirect_uri", "")

@@ -88,7 +88,7 @@ class Hint:
 
 
 def read_hint(token: str, keys: Sequence[Mapping[str, Any]], *, issuer: str) -> Hint:
-    """Read an `id_token_hint`. Raises OAuthFault unless Lockstep signed it.
+    """Read an `id_token_hint`. Raises OAuthFault unless it is an ID token of *issuer* that one of *keys* signed.
 
     An expired token is accepted (RP-Initiated Logout, section 4).
     """
@@ -105,7 +105,7 @@ def read_hint(token: str, keys: Sequence[Mapping[str, Any]], *, issuer: str) -> 
 
 
 def half_hash(token: str) -> str:
-    """Return the left half of the SHA-256 hash, in base64url (OpenID Connect Core, section 3.1.3.6)."""
+    """Return the left half of the SHA-256 hash of *token*, in base64url (OpenID Connect Core, section 3.1.3.6)."""
     return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:16]).rstrip(b"=").decode()
 
 

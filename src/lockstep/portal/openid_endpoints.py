@@ -89,8 +89,8 @@ async def take_revocation(context: Context, request: Request) -> Response:
 
 
 async def take_form(context: Context, request: Request) -> Response:
-    """Handle an authorization request by POST (OpenID Connect Core, section 3.1.2.1). It is redirected to a GET, for which the browser
-    sends its session cookie.
+    """Handle an authorization request by POST (OpenID Connect Core, section 3.1.2.1): redirect it to a GET, because browsers send the
+    session cookie with a GET from another site, but not with a POST.
     """
     return RedirectResponse(f"{AUTHORIZE}?{urlencode(list(await _form(request)))}", status_code=303)
 

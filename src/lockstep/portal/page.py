@@ -18,7 +18,7 @@ class PortalContext:
     caller: PersonCaller | None = None
 
     def person(self) -> PersonCaller:
-        """The signed-in person. Available only on pages that are not public."""
+        """Return the signed-in person. Available only on pages that are not public."""
         if self.caller is None:
             raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
         return self.caller

@@ -1,5 +1,4 @@
-"""Check that a Response is meant for us, genuine and fresh, and read the person whom it signs in (SAML core, section 3.3.3; profiles,
-section 4.1.4.3).
+"""Check that a Response is meant for us, genuine and fresh, and read who it signs in (SAML core, section 3.3.3; profiles, section 4.1.4.3).
 
 Nothing in the message is used before its signature was verified, except data that can only lead to a refusal. The tuples below list all
 checks; each has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until `not_on_or_after`.
@@ -34,8 +33,9 @@ SKEW = timedelta(minutes=3)
 class ResponseRequirements:
     """The requirements that a response must meet to be accepted.
 
-    *recipient* is the address at which it was received. *in_response_to* is the ID of the request that this browser sent, or None if it
-    sent none; *allow_unsolicited* allows sign-ins that begin at the identity provider. *skew* is the allowed difference between clocks.
+    *recipient* is the address at which the response was received. *in_response_to* is the ID of the request that this browser sent, or None
+    if it sent none; *allow_unsolicited* allows sign-ins that begin at the identity provider. *skew* is the allowed difference between
+    clocks.
     """
 
     issuer: str
@@ -95,8 +95,8 @@ def accept(response: bytes, expected: ResponseRequirements, *, now: datetime) ->
 
 
 def is_genuine(response: bytes, certificates: Sequence[Certificate], legacy: Legacy = NO_LEGACY) -> bool:
-    """Whether the provider signed *response* or its assertion, even if other checks fail. This alone does not make a
-    response acceptable.
+    """Whether the provider signed *response* or its unencrypted assertion, even if other checks fail. This alone does not make a response
+    acceptable.
     """
     with suppress(SamlFault):
         root = parse(response)
@@ -200,8 +200,8 @@ HEAD_CHECKS: tuple[Callable[[Element, ResponseRequirements, bool, datetime], Non
 def _assertion_of(
     root: Element, head: Element, expected: ResponseRequirements, *, is_response_signed: bool
 ) -> tuple[Element, bool]:
-    """Return the assertion from the content that its own signature covers, otherwise from the content that the response's signature covers.
-    Also return whether a signature covers it.
+    """Return the assertion, and whether a signature covers it. If the assertion has its own signature, return the content that this
+    signature covers, otherwise the assertion in *head*.
     """
     encrypted = only_child(head, "saml", "EncryptedAssertion")
     if encrypted is not None:
@@ -217,7 +217,11 @@ def _assertion_of(
 def _decrypted_assertion(
     encrypted: Element, expected: ResponseRequirements, *, is_response_signed: bool
 ) -> tuple[Element, bool]:
-    """Return the first result of decryption that can be read as an assertion."""
+    """Return the first result of decryption that can be read as an assertion, and whether a signature covers it. Raises SamlFault.
+
+    If neither a signature of the response nor authenticated encryption protects the ciphertext, every fault is "DecryptionFailed" and only
+    a signed assertion is returned.
+    """
     problem = fault(FaultCode.DECRYPTION_FAILED)
     for opened in decrypted(encrypted, expected.decryption_keys, expected.legacy):
         # Attackers who can change the ciphertext must not learn which check failed.

@@ -58,7 +58,7 @@ class AssertionReading:
         return self.now - self.expected.skew
 
     def answered(self, confirmation: Element) -> str:
-        """The ID of the answered request, if a signature covers it; otherwise ""."""
+        """Return the ID of the answered request if a signature covers it, otherwise ""."""
         named = str(confirmation.get("InResponseTo") or "")
         return named or (str(self.head.get("InResponseTo") or "") if self.is_response_signed else "")
 
@@ -188,7 +188,7 @@ def _check_confirmation_begin(reading: AssertionReading, data: Element) -> None:
 
 
 def _check_response_agrees(reading: AssertionReading, data: Element) -> None:
-    """Refuse a response that names a different request than the assertion and the browser do. The response may be unsigned."""
+    """Refuse a response that names another request than the one that this browser sent, even if no signature covers the response."""
     named, asked = reading.head.get("InResponseTo") or "", reading.expected.in_response_to or ""
     if named and named != asked:
         raise fault(FaultCode.WRONG_IN_RESPONSE_TO, expected=asked or "no request", received=named)
@@ -216,7 +216,7 @@ CONFIRMATION_CHECKS: tuple[Callable[[AssertionReading, Element], None], ...] = (
 
 
 def end_of_validity(reading: AssertionReading, confirmation: Element) -> datetime:
-    """Return the end of the last bearer confirmation, or of the conditions if they end earlier. The skew is not included."""
+    """Return the latest end of the bearer confirmations, or the end of the conditions if that is earlier. The skew is not included."""
     ends = [read_time(end) for data in _bearer_data(reading.assertion) if (end := data.get("NotOnOrAfter"))]
     conditions_end = _conditions(reading).get("NotOnOrAfter")
     latest = max(ends, default=read_time(confirmation.get("NotOnOrAfter")))

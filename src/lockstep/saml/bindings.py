@@ -131,7 +131,9 @@ def own_reference(relay_state: str) -> str:
 
 
 def _checked_relay_state(relay_state: str) -> str:
-    """Refuse control characters, because a line break would end a header or a log line."""
+    """Return *relay_state* unchanged. Refuses a text that is too long, and control characters, because a line break would end a header or a
+    log line.
+    """
     if len(relay_state) > MAX_RELAY_STATE or not relay_state.isprintable():
         raise fault(
             FaultCode.RELAY_STATE_REFUSED,
@@ -142,7 +144,7 @@ def _checked_relay_state(relay_state: str) -> str:
 
 
 def _parameters(raw_query: str) -> dict[str, str]:
-    """Return the SAML parameters by name, still encoded. Other parameters are left out."""
+    """Return the SAML parameters by name, still encoded. Other parameters are left out. A repeated SAML parameter is refused."""
     known = {*FIELDS, "RelayState", "SigAlg", "Signature", "SAMLEncoding"}
     found: dict[str, str] = {}
     for part in raw_query.split("&"):

@@ -60,9 +60,9 @@ class Certificate:
 
 
 def certificates_in(text: str) -> list[Certificate]:
-    """Return all certificates in *text*, which may be one or several in PEM, with or without header lines and line breaks.
+    """Return all certificates in *text*, each once. They may be in PEM or, without header lines, in Base64; line breaks may be missing.
 
-    Raises SamlFault if there is none, if *text* contains anything else, such as a private key, or if a key is too weak.
+    Raises SamlFault if there is no certificate, if one cannot be read, if *text* contains a private key, or if a key is too weak.
     """
     if len(text) > MAX_TEXT:
         raise fault(FaultCode.TOO_LARGE, expected=f"at most {MAX_TEXT} characters", received=f"{len(text)} characters")

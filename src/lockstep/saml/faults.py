@@ -1,6 +1,6 @@
 """The faults of SAML messages: one code for each check, with the expected and the received value.
 
-Both values are meant for administrators; the person who signs in does not see them. They are shortened and contain only printable
+Both values are for administrators only: the person who signs in does not see them. They are shortened and contain only printable
 characters.
 """
 

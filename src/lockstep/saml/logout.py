@@ -61,7 +61,9 @@ def write_logout_request(request: LogoutRequest) -> bytes:
 
 
 def read_logout_request(xml: bytes, *, issuer: str, destination: str, now: datetime) -> LogoutRequest:
-    """Read a logout request. Raises SamlFault if it comes from another *issuer*, is meant for another *destination*, or is too old."""
+    """Read a logout request. Raises SamlFault if it comes from another *issuer*, is meant for another *destination*, has no Name ID, or is
+    too old or not yet valid.
+    """
     root = parse(xml)
     header = read_header(root, "LogoutRequest")
     _check_addressed(header, issuer=issuer, destination=destination, now=now)
@@ -106,7 +108,8 @@ def write_logout_response(response: LogoutResponse) -> bytes:
 def read_logout_response(
     xml: bytes, *, issuer: str, destination: str, in_response_to: str, now: datetime
 ) -> LogoutResponse:
-    """Read a logout response. Raises SamlFault if it does not answer the request *in_response_to*.
+    """Read a logout response. Raises SamlFault if it comes from another *issuer*, is meant for another *destination*, or does not answer
+    the request *in_response_to*.
 
     A response that reports a failure raises nothing; *status* has its code.
     """

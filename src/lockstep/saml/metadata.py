@@ -141,7 +141,9 @@ def _entity(entity_id: str, role: str, valid_until: datetime | None) -> tuple[El
 
 
 def _role(xml: bytes, name: str, entity_id: str) -> tuple[Element, Element, datetime | None]:
-    """Return the entity, its role element *name*, and the earliest `validUntil` of the document, the entity and the role."""
+    """Return the entity, its role element *name*, and the earliest `validUntil` of the document, the entity and the role. Raises
+    SamlFault("MetadataUnusable") unless there is exactly one such role.
+    """
     root = parse(xml, max_bytes=MAX_METADATA)
     if is_element(root, "md", "EntitiesDescriptor"):
         entities = children(root, "md", "EntityDescriptor")[:MAX_ENTITIES]
@@ -172,7 +174,7 @@ def _valid_until(*elements: Element) -> datetime | None:
 
 
 def _rank(service: Element) -> tuple[bool, int]:
-    """Sort key: the default first, then by index (metadata, section 2.2.3)."""
+    """Return a sort key that puts the default service first and orders the others by index (metadata, section 2.2.3)."""
     index = service.get("index") or ""
     return not _is_true(service.get("isDefault")), int(index) if index.isascii() and index.isdigit() else 0
 
@@ -201,7 +203,7 @@ def _address(location: str | None) -> str:
 
 
 def _certificates(role: Element, use: str) -> list[Certificate]:
-    """Return the certificates for *use*, or for any use. A certificate whose key is refused is left out if at least one other remains."""
+    """Return the certificates for *use*, or for any use. A certificate that is refused is left out if at least one other remains."""
     found: dict[str, Certificate] = {}
     refused: SamlFault | None = None
     for key in children(role, "md", "KeyDescriptor"):

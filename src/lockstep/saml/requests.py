@@ -57,7 +57,9 @@ def write_authn_request(request: AuthnRequest) -> bytes:
 
 
 def read_authn_request(xml: bytes) -> AuthnRequest:
-    """Read an AuthnRequest. Raises SamlFault if *xml* is something else, or asks for a response by a binding other than HTTP-POST."""
+    """Read an AuthnRequest. Raises SamlFault if *xml* is something else or malformed, names no issuer, or asks for a response by a binding
+    other than HTTP-POST.
+    """
     root = parse(xml)
     header = read_header(root, "AuthnRequest")
     if not header.issuer:

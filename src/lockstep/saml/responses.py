@@ -68,7 +68,7 @@ def signed_response(
     encryption: DataMethod = DataMethod.AES256_GCM,
     ids: Callable[[], str] = new_id,
 ) -> bytes:
-    """Return the Response with *assertion* as XML. *ids* are the IDs of the response and of the assertion."""
+    """Return the Response with *assertion* as XML. *ids* is called for the ID of the response, then for the ID of the assertion."""
     header = Header(ids(), assertion.issuer, assertion.recipient, assertion.issued_at)
     response = new_message("Response", header, in_response_to=assertion.in_response_to)
     add_status(response, Status.SUCCESS)

@@ -58,7 +58,7 @@ def signed_parts(message: bytes) -> tuple[MessagePart, ...]:
 
 
 def _covered(root: Element) -> Element | None:
-    """Return the outermost element that has its own signature."""
+    """Return the outermost element that has its own signature, or None."""
     for element in (root, *children(root, "saml", "Assertion")):
         if signature_of(element) is not None:
             return element

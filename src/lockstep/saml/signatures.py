@@ -45,8 +45,8 @@ DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgor
 
 @dataclass(frozen=True, slots=True)
 class Legacy:
-    """Weak algorithms that an account may need for an old identity provider, refused otherwise: SHA-1 signatures, keys encrypted with RSA
-    1.5.
+    """Weak algorithms that are refused unless an account needs them for an old identity provider: SHA-1 signatures, and keys encrypted with
+    RSA 1.5.
     """
 
     sha1: bool = False
@@ -57,7 +57,9 @@ NO_LEGACY = Legacy()
 
 
 def sign_element(element: Element, key: SigningKey) -> Element:
-    """Return a signed copy of *element*, which has an ID and an Issuer. The signature follows the Issuer (core, section 2.3.3)."""
+    """Return a signed copy of *element*, which must have an ID. The signature follows the Issuer or, if there is none, comes first (core,
+    section 2.3.3).
+    """
     for placeholder in children(element, "ds", "Signature"):
         element.remove(placeholder)
     issuer = only_child(element, "saml", "Issuer")
@@ -223,8 +225,8 @@ def _algorithm(element: Element | None) -> str:
 
 
 def _not_verified(signature: Element, certificates: Sequence[Certificate]) -> SamlFault:
-    """Build the fault. It names the certificate in the message, because an administrator may have to configure this certificate. Lockstep
-    does not trust it.
+    """Return the fault for a signature that *certificates* do not verify. The fault names the certificate in the message, which is not
+    trusted, because an administrator may have to configure it.
     """
     expected = ", ".join(one.thumbprint for one in certificates) or "no certificate is configured"
     named = list(signature.iter(tag("ds", "X509Certificate")))

@@ -97,7 +97,9 @@ def _check_no_include(node: Element, depth: int) -> None:
 
 
 def _check_comments(node: Element, depth: int) -> None:
-    """Check each element only once, even if it contains many comments, because the sender chooses their number."""
+    """Refuse a comment beside text, which would cut a value in two. Each element is checked only once, however many comments it contains,
+    because the sender chooses their number.
+    """
     if isinstance(node.tag, str) and (comment := next(node.iterchildren(etree.Comment), None)) is not None:
         beside = (node.text or "", *(child.tail or "" for child in node))
         if any(text.strip() for text in beside):

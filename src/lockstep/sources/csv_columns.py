@@ -71,7 +71,7 @@ class AttributeColumn:
 
 @dataclass(frozen=True, slots=True)
 class CsvColumns:
-    """The positions of all columns that are read."""
+    """The positions of all columns that are read. *group* and *member* are -1 if the file has no such column."""
 
     key: int
     key_name: str
@@ -201,7 +201,9 @@ def _key(
 ) -> tuple[int, str]:
     """Return the position of the key column, and the name under which the source stores it.
 
-    The key is the chosen column if one was chosen, otherwise `id`, otherwise the column *needed*.
+    The key column is the column that the map names as the key, otherwise the column `id` or `objectId`, otherwise the column *needed*. If
+    *key* is the name of *needed*, that column stays the key. Raises LockstepError if the map names another key column than the one that has
+    been chosen, or if the file lacks the chosen one.
     """
     place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
     named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]

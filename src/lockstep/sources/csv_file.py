@@ -134,7 +134,7 @@ class CsvPass:
         )
 
     def _rows(self, file: TextIOWrapper) -> Iterator[tuple[int, list[str] | csv.Error]]:
-        """Yield the non-empty rows after the header, with their line numbers."""
+        """Yield the rows after the header that are neither empty nor an example row of Entra's templates, with their line numbers."""
         rows = records(file, self.form)
         next(rows, None)  # skip the header, which was read when the file was opened
         for number, row in rows:
@@ -143,7 +143,7 @@ class CsvPass:
                 yield number, row
 
     async def pages(self, size: int) -> AsyncGenerator[SourcePage, None]:
-        """Yield pages of *size* rows. A thread reads them at most two pages ahead."""
+        """Yield pages of at most *size* rows. A thread reads them at most two pages ahead."""
         await self.survey()
         queue: asyncio.Queue[SourcePage | BaseException | None] = asyncio.Queue(_PAGES_AHEAD)
         reader = asyncio.create_task(self._fill(queue, size))

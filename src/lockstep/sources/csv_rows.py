@@ -140,7 +140,7 @@ class UnusableRow(Exception):
 
 
 def _cell(number: int, name: str, text: str) -> str:
-    """Return a cell that must contain readable text. Raises UnusableRow if it does not."""
+    """Return the text of a required cell. Raises UnusableRow if it is empty, too long, or contains bytes that are not text."""
     text = text.strip()
     if not text:
         raise UnusableRow(number, name, "is empty", cause=Cause.EMPTY)
@@ -153,7 +153,7 @@ def _cell(number: int, name: str, text: str) -> str:
 
 
 def _readable(text: str) -> str:
-    """Return *text* if it can be a key, or "" if it contains bytes that are not text."""
+    """Return *text* as a key, or "" if it contains bytes that are not text."""
     return key_of(text) if _is_text(text) else ""
 
 

@@ -98,7 +98,7 @@ def records(file: TextIOWrapper, form: TextForm) -> Iterator[tuple[int, list[str
 
 
 def guess_delimiter(text: str) -> str:
-    """The delimiter that occurs most often, outside quotes, in the first line."""
+    """Return the delimiter that occurs most often, outside quotes, in the first line."""
     header, in_quotes = [], False
     for letter in text.lstrip("\ufeff\r\n"):
         if letter == '"':

@@ -68,7 +68,7 @@ class DemoFiles:
 
 
 def demo_assignments() -> tuple[OrganisationAssignment, ...]:
-    """The assignments of the demo: two groups and one person. Together they give access to about 214 of 1,204 people."""
+    """Return the assignments of the demo: two groups and one person. Together they give access to about 214 of 1,204 people."""
     return (
         OrganisationAssignment("documo-admins", is_group=True, role="Admin"),
         OrganisationAssignment("all-sales", is_group=True, role="Member"),
@@ -201,7 +201,7 @@ def _sales_size(people: int) -> int:
 
 
 def _slug(name: str) -> str:
-    """The name in lower-case ASCII with hyphens: "Türkiye" is "turkiye"."""
+    """Return the name in lower-case ASCII with hyphens: "Türkiye" becomes "turkiye"."""
     plain = "".join(
         letter for letter in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(letter)
     )

@@ -1,6 +1,6 @@
 """Copy files that can be read only once: standard input, pipes, `<(command)`. The copy is needed because a source is read twice.
 
-A pipe that no program writes to is refused, so that Lockstep never waits for it forever.
+A pipe that no program opens for writing is refused, so that Lockstep does not wait for it forever.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def is_piped(name: str) -> bool:
 def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) -> Iterator[Path]:
     """Yield *name* as a regular file: the file itself, or a copy that only its owner can read. The copy is deleted afterwards.
 
-    Raises LockstepError if no data arrives.
+    Raises LockstepError if standard input is a terminal, if a pipe cannot be read, or if no program opens it for writing.
     """
     if not is_piped(name):
         yield Path(name)
@@ -55,10 +55,10 @@ def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) 
 
 
 def _first_bytes(source: BinaryIO, shown: str, seconds: float) -> bytes:
-    """Wait for the first byte and return it. From then on, reads of *source* block.
+    """Wait until a program has opened the pipe for writing. Return the first byte if it has already been written, otherwise b"". From then
+    on, reads of *source* block.
 
-    Waits up to *seconds* for a program to open the pipe for writing, then without limit for it to write. Raises LockstepError if
-    none opens it.
+    Raises LockstepError if no program opens the pipe within *seconds*.
     """
     deadline = time.monotonic() + seconds
     found: bytes | None = b""

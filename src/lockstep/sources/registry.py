@@ -58,7 +58,7 @@ def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[
 
 
 def _check_interval(every: object) -> None:
-    """Raise LockstepError unless *every* is empty or an interval at which a worker can read a source."""
+    """Raise LockstepError unless *every* is None or an ISO 8601 duration of at least SHORTEST_INTERVAL."""
     length = parse_duration(str(every)) if every is not None else SHORTEST_INTERVAL
     if length is None or length < SHORTEST_INTERVAL:
         raise invalid(
@@ -93,7 +93,9 @@ def _mapping(part: object, name: str) -> dict[str, Any]:
 
 
 def _options_of_each(paths: Sequence[Path], options: CsvOptions) -> list[CsvOptions]:
-    """Return the options for each file, limited to the columns that the file has. Raises LockstepError for a column that no file has."""
+    """Return the options for each file, limited to the columns that the file has; a single file gets all *options*. Raises LockstepError
+    for a column that none of several files has.
+    """
     said = {*options.mapping, *options.values, *(column for column in options.date_formats if column)}
     if len(paths) == 1 or not said:
         return [options for _ in paths]

@@ -28,7 +28,7 @@ def session_secret(request: Request) -> str:
 
 
 async def caller_of(context: Context, request: Request) -> Caller | None:
-    """Return the caller to whom the request's cookie belongs, or None."""
+    """Return the caller that the request's cookie belongs to, or None."""
     secret = session_secret(request)
     return await caller_of_session(context, secret) if secret else None
 

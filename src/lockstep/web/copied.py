@@ -1,7 +1,6 @@
 """*Copy as* for lists with filters: the command and the API address that list the same rows.
 
-If the command line or the API lacks one of the page's filters, *Copy as* does not offer it, so that a copied command never lists more than
-the page shows.
+A command or address that lacks one of the page's filters is not offered, so that a copied command never lists more than the page shows.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class CycleRow:
 
     @property
     def counts(self) -> list[tuple[str, int, str]]:
-        """Return label, number and tone of each count. The usual counts are shown even if they are zero."""
+        """The label, number and tone of each count. The usual counts are shown even if they are zero."""
         known = [
             (word, self.cycle.counts.get(name, 0), tone if self.cycle.counts.get(name) else "")
             for name, word, tone in COUNTS

@@ -17,8 +17,8 @@ Exchange = Mapping[str, Any]  # as `storage.log_record` stores it
 
 @dataclass(frozen=True, slots=True)
 class ComparedExchange:
-    """An exchange and its differences from the same request of the attempt at *earlier_at*. *earlier_at* is None if there is no such
-    request, or if the log has no bodies for one of the two.
+    """An exchange, compared with the same request of an earlier attempt, which took place at *earlier_at*. *earlier_at* is None if there is
+    no such request, or if the log has no address for one of the two requests.
     """
 
     exchange: Exchange
@@ -54,7 +54,7 @@ def _document(exchange: Exchange) -> dict[str, Any]:
 
 
 def _body(text: str) -> Any:
-    """Return a body as JSON, or as text if it is not JSON: the log cuts long bodies."""
+    """Return a body as JSON, or as text if it is not JSON, for example because the log has cut off a long body."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -45,7 +45,7 @@ def functions() -> list[Function]:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A word that the expression editor completes. *parameters* are the parameters of the function, as JSON, if the word is one."""
+    """A word that the expression editor completes. If the word is a function, *parameters* has the function's parameters as JSON."""
 
     word: str
     label: str

@@ -1,4 +1,4 @@
-"""Show the effects of a change on accounts: at once if they are known soon, otherwise with the progress until then."""
+"""Show the effects of a change on accounts. If computing the effects takes long, show its progress until they are known."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SOON_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class ForeseenLines:
-    """The effects of a change on accounts, as *lines*. While they are unknown, *lines* is None, and *done* of *total* objects are planned
-    (*total* is 0 while it is unknown). *is_first* is true on the page that begins the computation, which asks for the progress at once.
+    """The effects of a change on accounts, as *lines*. Until they are known, *lines* is None, and *done* of *total* objects are planned
+    (*total* is 0 until it is known). *is_first* is true on the page that begins the computation; that page asks for the progress at once.
     """
 
     lines: list[str] | None = None

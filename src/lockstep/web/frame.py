@@ -15,7 +15,7 @@ APPS = Crumb("Enterprise applications", "/apps")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """An entry of the navigation rail. *key* is the second of the two keys that open it."""
+    """An entry of the navigation rail. *key* is the second of the two keys that open the entry's page."""
 
     label: str
     href: str

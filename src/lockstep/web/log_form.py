@@ -99,7 +99,7 @@ class LogQuery:
         )
 
     def as_command(self) -> str:
-        """Return the command that lists the same records, or "" if the command line has no such filter."""
+        """Return the command that lists the same records, or "" if the command line lacks one of the filters that are set."""
         if self.code or self.text or self.person or self.action in ACTION_SETS:
             return ""
         flags = {name: getattr(self, name) for name in ("app", "status", "action")}
@@ -107,7 +107,7 @@ class LogQuery:
         return command_with("lockstep logs", **flags, **(span_flags(self.range, self.since, self.until) | span))
 
     def as_api(self, now: datetime) -> str:
-        """Return the address of the same list in the API, or "" if the API has no such filter."""
+        """Return the address of the same list in the API, or "" if the API lacks one of the filters that are set."""
         if self.text or self.action in ACTION_SETS:
             return ""
         wanted = self.as_filter(now)
@@ -150,7 +150,7 @@ def times_in(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def time_in(text: str) -> datetime | None:
-    """Return an exact time such as 2026-11-01T09:30Z in UTC. Returns None if *text* is not one, or has no zone."""
+    """Return an exact time such as 2026-11-01T09:30Z in UTC. Returns None if *text* is not an exact time, or has no zone."""
     try:
         at = datetime.fromisoformat(text)
         return at.astimezone(UTC) if at.tzinfo is not None else None

@@ -27,7 +27,7 @@ KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
 
 
 def kind_of(word: str) -> ObjectKind:
-    """Return the kind of object in an address. Raises LockstepError for any other word."""
+    """Return the kind of object that *word* means in an address. Raises LockstepError for an unknown word."""
     if word not in KINDS:
         raise not_found("There is no page at this address", next_step="Mappings are for user or group")
     return KINDS[word]
@@ -86,13 +86,13 @@ class AttributeForm:
 
     @property
     def applies(self) -> Sequence[tuple[str, str]]:
-        """Return the choices of *Apply this mapping*. Rare choices are offered only if an imported mapping uses them."""
+        """The choices of *Apply this mapping*. Rare choices are offered only if an imported mapping uses them."""
         if self.apply in _LONG_APPLIES:
             return (*APPLIES, (self.apply, _LONG_APPLIES[self.apply]))
         return APPLIES
 
     def problem(self) -> tuple[str, str]:
-        """Return the missing field and what to do about it, or ("", "") if no field is missing."""
+        """Return the first missing or invalid field and what to do about it, or ("", "") if there is none."""
         if not self.target:
             return "target", "Choose the target attribute"
         if self.type == "direct" and not self.source:

@@ -39,8 +39,8 @@ ORDERS: Mapping[str, PaletteOrder] = {
 
 
 async def orders_in(context: Context, found: Found) -> list[tuple[str, str, str]]:
-    """Return the orders that the search text matches, for the application that it names. Each is a tuple of title, address and icon. Orders
-    that the application's state or the caller's permissions do not allow are left out.
+    """Return the orders that the search text matches, for the application that the text names. Each order is a tuple of title, address and
+    icon. Orders that the application's state or the caller's permissions do not allow are left out.
     """
     app = next((one for one in found.applications if one.id == found.query.app), None)
     if app is None or not found.query.words or not context.actor.may(Permission.PROVISIONING_CONTROL, app.id):
@@ -62,7 +62,7 @@ def is_possible(order: PaletteOrder, state: JobStatus) -> bool:
 
 
 def consequence_of(order: PaletteOrder, state: JobStatus) -> str:
-    """Return what the order does, as text."""
+    """Return a text that says what the order does."""
     waiting = counted(state.waiting, "object")
     if order.done == "pause":
         return (

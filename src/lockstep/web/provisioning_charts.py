@@ -89,7 +89,7 @@ def _operations(found: Throughput) -> list[Series]:
 
 
 def _failures(found: Throughput, app: str) -> list[Series]:
-    """Return the failures by code, each with the address of its records."""
+    """Return the failures by code, the most frequent codes with the address of their records. All other codes are added up."""
     totals: Counter[str] = Counter()
     for one in found.steps:
         totals.update(one.failures)

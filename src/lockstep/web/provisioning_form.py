@@ -100,7 +100,7 @@ class SettingsForm:
 
     @property
     def authentication(self) -> Authentication:
-        """Return the chosen authentication method and its values. Fields of other methods are ignored."""
+        """The chosen authentication method and its values. Fields of other methods are ignored."""
         match self.method:
             case AuthenticationMethod.CLIENT_CREDENTIALS:
                 return Authentication(

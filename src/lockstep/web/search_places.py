@@ -92,8 +92,8 @@ OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
 
 
 def places_for(context: Context, words: Sequence[str]) -> list[SearchPlace]:
-    """Return the places that match all of *words*: each must be the beginning of a word in the place's label or search words. If *words* is
-    empty, return all places.
+    """Return the first places that the caller may see and that match all of *words*: each word must be the beginning of a word in the
+    place's label or search words. If *words* is empty, return all places that the caller may see.
     """
     return [
         one
@@ -104,7 +104,7 @@ def places_for(context: Context, words: Sequence[str]) -> list[SearchPlace]:
 
 
 def pages_of(app: ApplicationHit, words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Return the pages of *app* that match *words*, with label, address and icon. If *words* is empty, return the first pages."""
+    """Return the first pages of *app* that match *words*, with label, address and icon. If *words* is empty, all pages match."""
     found = [one for one in OF_APPLICATION if _matches(words, f"{one[0]} {one[3]}")]
     for label, tail, icon, _ in found[: _FEW if words else 4]:
         yield f"{app.display_name}: {label}", f"/apps/{app.name}{tail}", icon

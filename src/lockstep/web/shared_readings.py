@@ -48,7 +48,8 @@ class SharedReadings:
     async def answer(
         self, request: Request, caller: Caller, read: Callable[[Request, Caller], Awaitable[Response]]
     ) -> Response:
-        """Return the page that *request* asks for. Calls *read* to render it only if something has changed since the last rendering.
+        """Return the page that *request* asks for. Calls *read* to render it only if something has changed since the last rendering, or if
+        the last rendering is older than KEPT_SECONDS.
 
         An error of *read* is raised for every caller that waits for this response.
         """
@@ -72,7 +73,7 @@ class SharedReadings:
 
 
 def _seen(made: asyncio.Future[Response]) -> None:
-    """Retrieve the error, so that asyncio does not log it if every browser has disconnected."""
+    """Retrieve the error of *made*, so that asyncio does not log it if every browser has disconnected."""
     if not made.cancelled():
         made.exception()
 

@@ -62,14 +62,14 @@ class SignInQuery:
         )
 
     def as_command(self) -> str:
-        """Return the command that lists the same records, or "" if the command line has no such filter."""
+        """Return the command that lists the same records, or "" if the command line lacks one of the filters that are set."""
         if self.address or self.user:
             return ""
         flags = {name: getattr(self, name) for name in ("app", "status", "code")}
         return command_with("lockstep logs sign-ins", **flags, since=self.range)
 
     def as_api(self, now: datetime) -> str:
-        """Return the address of the same list in the API, or "" if the API has no such filter."""
+        """Return the address of the same list in the API, or "" if the API lacks one of the filters that are set."""
         if self.address:
             return ""
         wanted = self.as_filter(now)

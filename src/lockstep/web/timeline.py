@@ -75,7 +75,9 @@ class TimelineQuery:
         return day_after(self.until, days=1)
 
     def copied(self, name: str, api: str, now: datetime) -> CopyAs:
-        """Return the ways to get the same events. *name* names the person or group in a command, *api* is their address in the API."""
+        """Return the command and the API address that list the same events. *name* names the person or group in a command, *api* is their
+        address in the API.
+        """
         flags = span_flags(self.range, self.since, self.until)
         return CopyAs(
             title="Timeline",
@@ -141,7 +143,7 @@ def timeline_entry(event: Event, names: Mapping[str, str], apps: Mapping[str, st
 
 
 def _look_of(event: Event) -> tuple[str, str]:
-    """Return the tone of an event, and the page of its record, or "" without one."""
+    """Return the tone of an event, and the address of the page of its record, or "" if it has no record."""
     if event.sign_in is not None:
         return SignInLine(event.sign_in).look.tone, f"/logs/sign-ins/{event.sign_in.id}"
     if event.record is not None:

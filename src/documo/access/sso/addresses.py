@@ -16,7 +16,7 @@ SIGN_ON_PATH = "/sso"
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """The address of an account. *base* is the public URL or the account's custom API domain, without a trailing slash. It is also the
+    """The address of an account. *base* is the public URL or the account's custom API domain, without a trailing slash; *base* is also the
     entity ID.
     """
 
@@ -49,8 +49,8 @@ async def service_address(store: Store, tenant_id: int, api_url: str) -> Service
 
 
 async def place_of(store: Store, tenant_id: int, host: str) -> SignInHost:
-    """Return to which of the account's hosts a request was sent. *host* is its Host header. The result is PUBLIC for every host that is not
-    a verified API or app domain of the account.
+    """Return which of the account's hosts a request was sent to, from its Host header *host*. The result is PUBLIC for every host that is
+    not a verified API or app domain of the account.
     """
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     for one in await list_domains(store, tenant_id):

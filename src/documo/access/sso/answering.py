@@ -87,7 +87,7 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 
 
 async def _person(store: Store, tenants: Sequence[int], arrival: ReceivedResponse, api_url: str) -> _Person:
-    """Return the person whom the response signs in. An unsolicited response may be for any account that uses the provider.
+    """Return the person that the response signs in. An unsolicited response may be for any account that uses the provider.
 
     If several accounts accept the response, it is for the account that verified the email domain, even if such a member exists only in
     another account. If no account verified the domain and two accounts have such a member, nobody is signed in and no account creates a
@@ -167,7 +167,7 @@ def _name(provider: Provider, accepted: AcceptedResponse) -> str:
 
 
 def _problem_of(member: members_table.SignInMember | None, name: str) -> LockstepError | None:
-    """Return why the account cannot sign in a member with this name. Whole names are compared, ignoring case."""
+    """Return why *member* cannot sign in, or None if nothing prevents it. *member* is None if the account has no member called *name*."""
     if member is None:
         return not_found(f"{name[:200]} has no account here", next_step="Ask your administrator for access to Documo")
     if not member.active:

@@ -33,8 +33,8 @@ class SignInResult:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """The member of a sign-in that began outside this browser, if the member has not used this browser before. The person must confirm
-    before the ticket is used.
+    """The member of a sign-in that began at the provider, if the member has not used this browser before. The person must confirm before
+    the ticket is used.
     """
 
     user_name: str
@@ -42,8 +42,10 @@ class Stranger:
 
 
 async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
-    """Return the member who must be confirmed before the ticket is used, or None if the sign-in began here or *known* belongs to the
-    member. Does not use the ticket up.
+    """Return the member who must be confirmed before the ticket is used. Return None if the sign-in began at Documo, or if *known* belongs
+    to the member. Does not use the ticket up.
+
+    Raises LockstepError if the ticket has expired or was used.
     """
     key = await request_key(store)
     async with store.control() as connection:
@@ -67,7 +69,7 @@ async def collect(
 ) -> SignInResult:
     """Use the ticket up. *renews* is the caller whose session this browser had before.
 
-    Raises LockstepError if the ticket has expired, or if another browser began the sign-in.
+    Raises LockstepError if the ticket has expired, if another browser began the sign-in, or if the member is inactive.
     """
     now, key = datetime.now(UTC), await request_key(store)
     async with store.control() as connection:

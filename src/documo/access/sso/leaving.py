@@ -1,4 +1,6 @@
-"""Single logout by redirect (SAML profiles, section 4.4), begun here or at the provider. Messages are signed; a request works once."""
+"""Single logout by redirect (SAML profiles, section 4.4), begun here or at the provider. Messages are signed; a request is accepted only
+once.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ MOST_ACCOUNTS = 100  # so many accounts of one provider are tried, those with a 
 
 
 async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
-    """End the session with this secret. Returns the address at which the provider ends its own session, or "" if it has none."""
+    """End the session with this secret. Returns the address at which the provider ends its own session. Returns "" if the session did not
+    begin at a provider, or if the provider has no such address.
+    """
     async with store.control() as connection:
         session = await sessions_table.read_session(connection, hash_of(session_secret))
         if session is None:
@@ -61,9 +65,9 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
 async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> str:
     """End the sessions that a signed LogoutRequest names, in each account that uses the provider.
 
-    Returns the provider's logout address, with our response, from the settings of an account in which a session ended. Returns "" if these
-    settings have no such address. Raises LockstepError if the request is not signed with a certificate of the account's provider, is not
-    addressed to us, or was used before.
+    Returns the provider's logout address, with our response, from the settings of an account in which a session ended or, if none ended, of
+    any account that accepted the request. Returns "" if these settings have no such address. Raises LockstepError if the request is not
+    signed with a certificate of the account's provider, is not addressed to us, or was used before.
     """
     incoming = read_redirect(raw_query)
     said = parse(incoming.message)

@@ -51,7 +51,7 @@ class OwnKey:
         return self.state == KeyState.ACTIVE
 
     def warns(self, now: datetime) -> bool:
-        """Whether Admins must be warned that the certificate has expired or will expire within 30 days."""
+        """Whether Admins must be warned: the key is active, and its certificate has expired or will expire within 30 days."""
         return self.is_active and self.expires_at < now + WARNED
 
 

@@ -56,7 +56,7 @@ class Provider:
     certificates: Sequence[Certificate]
 
     def ending(self, now: datetime) -> list[Certificate]:
-        """The certificates that have expired or will expire within 30 days."""
+        """Return the certificates that have expired or will expire within 30 days."""
         return [one for one in self.certificates if one.not_after < now + WARNED]
 
 
@@ -106,11 +106,11 @@ async def remove_provider(store: Store, tenant_id: int) -> None:
 
 
 async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
-    """Require single sign-on. Nobody except *break_glass* can sign in with a password any longer, and sessions that began with a
-    password end.
+    """Require single sign-on. Nobody except *break_glass* can sign in with a password any longer, and sessions that began with a password
+    end.
 
-    *break_glass* is the user name of an active Admin with a password. Raises LockstepError if that Admin cannot sign in, because a failure
-    of the provider would then lock everybody out.
+    *break_glass* is the user name of an active Admin with a password. Raises LockstepError if the account has no provider, or if that Admin
+    cannot sign in, because a failure of the provider would then lock everybody out.
     """
     provider = await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:

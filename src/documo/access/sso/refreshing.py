@@ -55,7 +55,7 @@ class MetadataReader:
             self._client = None
 
     async def refresh_due(self, now: datetime) -> None:
-        """Refresh the metadata of every account whose metadata was last read at least a day ago."""
+        """Refresh the metadata of every account whose metadata was last read at least a day ago, or never."""
         async with self._store.control() as connection:
             due = await table.due_for_refresh(connection, now - EVERY)
         for tenant_id in due:

@@ -1,7 +1,9 @@
-"""Recognise our own requests to a provider when the response arrives. Nothing is stored: the encrypted ID of the request contains all data.
+"""Recognise our own requests to a provider when the response arrives. Nothing is stored: the ID of the request contains all data,
+authenticated with the service's key (HMAC) but not encrypted.
 
 Anybody may begin a sign-in, so storing each request would let strangers fill the database. The ID contains the account, the host where the
-sign-in began, and the expiry time. The browser's secret and the RelayState are derived from the ID with the service's key.
+sign-in began, whether it is a test, and the expiry time. The browser's secret and the RelayState are derived from the ID with the service's
+key.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class SignInRequest:
 
 
 async def request_key(store: Store) -> bytes:
-    """Return the key that encrypts request IDs."""
+    """Return the key that authenticates request IDs."""
     async with store.control() as connection:
         return await secrets_table.secret(connection, "single sign-on requests", 32)
 

@@ -1,4 +1,4 @@
-"""An account's key for single sign-on can be replaced: a second key, with a state."""
+"""A second key with a state, so that an account can replace its key for single sign-on."""
 
 from typing import cast
 

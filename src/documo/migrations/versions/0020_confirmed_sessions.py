@@ -1,4 +1,4 @@
-"""When the member of a session last proved who they are."""
+"""The time at which the member of a session last proved who they are."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -32,7 +32,7 @@ TOGETHER = 64
 
 
 async def run_bulk(service: Service, request: Request, route: Route) -> ScimAnswer:
-    """Run the operations in the body. Returns 200 with the result of each, in the order of the request."""
+    """Run the operations in the body. Returns 200 with the result of each operation that was run, in the order of the request."""
     wanted = read_bulk(request.json(max_bytes=MAX_BULK_BYTES))
     return await _Bulk(service, request, route, wanted.operations, wanted.fail_on_errors).run()
 
@@ -87,7 +87,7 @@ class _Bulk:
             outcome["version"] = answer.etag
 
     def _order(self) -> list[int]:
-        """Sort the operations so that each one comes after the operations to which it refers. A reference cycle is broken at the operation
+        """Sort the operations so that each one comes after the operations that it refers to. A reference cycle is broken at the operation
         that comes first in the request.
         """
         by_bulk_id = {op.bulk_id: at for at, op in enumerate(self.operations) if op.method == "POST"}
@@ -199,7 +199,7 @@ class _Bulk:
 
 
 def _references(operation: BulkOperation) -> list[str]:
-    """Return the bulkIds to which an operation refers, except its own."""
+    """Return the bulkIds that an operation refers to, except its own."""
     return [name for name in (*_names_in(operation.path), *_names_in(operation.data)) if name != operation.bulk_id]
 
 

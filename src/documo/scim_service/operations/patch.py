@@ -22,7 +22,9 @@ from lockstep.scim.patch import apply_patch
 
 
 async def patch(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
-    """Apply the operations in the body. Returns 200 with the resource, or 204 for a large group or if the account's settings say so."""
+    """Apply the operations in the body. Returns 200 with the resource. Unless the request selects attributes, returns 204 for a large
+    group, and if the account's settings say so.
+    """
     search = request.search()
     changed = await patch_resource(service, request, place, resource_id, request.json())
     chosen = search.attributes or search.excluded
@@ -33,8 +35,8 @@ async def patch(service: Service, request: Request, place: ResourcePlace, resour
 
 
 def _answers_nothing(tenant: ScimTenant) -> bool:
-    """Whether PATCH returns 204: because of the account's setting or, for Entra, because Entra's reference code does so. RFC 7644 allows
-    both 200 and 204.
+    """Whether PATCH returns 204 instead of 200. The account's setting decides or, if the setting says so, the profile: under the profile of
+    Entra, PATCH returns 204 as Entra's reference code does. RFC 7644 allows both.
     """
     wanted = tenant.account.patch_answer
     return wanted == "nothing" or (wanted == "profile" and tenant.profile.name == "entra")

@@ -51,7 +51,7 @@ class ScimAnswer:
 
 
 class MethodNotAllowed(ScimError):
-    """405, with the allowed methods. GET also allows HEAD (RFC 9110, section 9.1)."""
+    """Raised for status 405, with the allowed methods. GET also allows HEAD (RFC 9110, section 9.1)."""
 
     def __init__(self, method: str, allowed: Sequence[str]) -> None:
         self.allowed = [*allowed, "HEAD"] if "GET" in allowed else list(allowed)
@@ -82,7 +82,9 @@ class Request:
         return Conditions(match.decode("latin-1").strip(), none_match.decode("latin-1").strip())
 
     def parameters(self) -> dict[str, str]:
-        """The query parameters, with names in lower case. Raises ScimError for invalid UTF-8 and for NUL."""
+        """Return the query parameters, with names in lower case. Raises ScimError for invalid UTF-8, for NUL, and for more than 50
+        parameters.
+        """
         if not self.query:
             return {}
         try:
@@ -107,8 +109,8 @@ class Request:
         return right
 
     def json(self, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
-        """Return the parsed body. Raises ScimError if the JSON is invalid or too large, contains NUL in a string, or contains a name that
-        is too long.
+        """Return the parsed body. Raises ScimError if there is no body, if the JSON is invalid or too large, or if it contains NUL in a
+        string or a name that is too long.
         """
         if not self.body:
             raise invalid_syntax("The request has no body: send JSON.")
@@ -155,7 +157,7 @@ def etag_of(version: int) -> str:
 
 
 def check_conditions(conditions: Conditions, version: int) -> None:
-    """Raise ScimError 412 unless *conditions* allow a change of *version*. Weak tags are compared as strong ones."""
+    """Raise ScimError 412 unless *conditions* allow a change of *version*. A weak tag is compared like a strong one."""
     if is_unchanged(conditions.if_none_match, version):
         raise ScimError(412, "", f"The resource has the version {etag_of(version)}, which If-None-Match excludes.")
     condition = conditions.if_match
@@ -166,13 +168,13 @@ def check_conditions(conditions: Conditions, version: int) -> None:
 
 
 def check_reading(conditions: Conditions, version: int) -> None:
-    """Raise ScimError 412 if a read requests a version that no longer exists."""
+    """Raise ScimError 412 if the If-Match header of a read does not match *version*."""
     if conditions.if_match:
         check_conditions(Conditions(if_match=conditions.if_match), version)
 
 
 def is_unchanged(condition: str, version: int) -> bool:
-    """Whether *condition*, an If-None-Match header, names *version*."""
+    """Whether *condition*, an If-None-Match header, matches *version*."""
     return bool(condition) and (condition == "*" or etag_of(version) in _tags(condition))
 
 

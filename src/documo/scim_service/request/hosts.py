@@ -28,7 +28,7 @@ class Hosts:
         self._public_url = public_url
 
     async def base_url_for(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, int | None]:
-        """Return the base URL, and the tenant to which the host belongs, or None if the host serves every tenant.
+        """Return the base URL and the tenant that the host belongs to. The tenant is None if the host serves every tenant.
 
         Raises ScimError 421 for an unknown host, and 400 for two Host headers (RFC 9112, section 3.2).
         """

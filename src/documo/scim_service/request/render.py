@@ -91,7 +91,9 @@ def projection_of(definition: ResourceDefinition, search: SearchRequest) -> Proj
 
 @lru_cache(maxsize=256)
 def _returns_all(definition: ResourceDefinition) -> bool:
-    """Whether stored documents contain only attributes that are returned by default. Documents contain no passwords."""
+    """Whether stored documents contain only attributes that are returned by default. The attribute password does not count, because
+    documents do not contain it.
+    """
     attributes = [a for a in definition.attributes if a.name != "password"]
     attributes += [a for schema in definition.extensions.values() for a in schema.attributes]
     everything = attributes + [sub for attribute in attributes for sub in attribute.sub_attributes]

@@ -18,7 +18,7 @@ KEPT_FREE = 3  # connections reserved for everything else
 
 
 class SearchGate:
-    """Admits searches. There are as many places as the pool has *connections*, minus the connections that are kept free, but at least one.
+    """Admits searches. The number of places is *connections* (the size of the pool) minus KEPT_FREE, but at least one.
 
     If there are several places, no account can occupy all of them, even if *limits* would allow that.
     """
@@ -43,15 +43,15 @@ class SearchGate:
             self._leave(tenant_id)
 
     def waiting(self, tenant_id: int) -> int:
-        """The number of the account's searches that are waiting."""
+        """Return how many of the account's searches are waiting."""
         return sum(not turn.done() for turn in self._queues.get(tenant_id, ()))
 
     def running(self, tenant_id: int) -> int:
-        """The number of the account's searches that are running."""
+        """Return how many of the account's searches are running."""
         return self._running.get(tenant_id, 0)
 
     def load(self) -> tuple[int, int]:
-        """The total numbers of running and waiting searches, over all accounts."""
+        """Return the total numbers of running and waiting searches, over all accounts."""
         return sum(self._running.values()), sum(self.waiting(tenant_id) for tenant_id in self._queues)
 
     async def _wait(self, tenant_id: int) -> None:

@@ -34,7 +34,7 @@ class SortOrder:
         return SQL("{} {}, {}").format(self.key, SQL("desc nulls first" if descending else "asc nulls last"), by_id)
 
     def after(self, position: Position) -> Composable:
-        """Return the condition for the resources after *position*, in its direction."""
+        """Return the condition that selects the resources after *position*, in the direction of *position*."""
         forwards = self._goes_forwards(position)
         sign = SQL(">" if forwards else "<")
         beyond_id = SQL("r.id {} {}::uuid").format(sign, Literal(position.id))
@@ -70,7 +70,9 @@ class SortOrder:
 
 
 def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, descending: bool) -> SortOrder:
-    """Return the order that a request specifies. Raises ScimError for an attribute that cannot be used for sorting."""
+    """Return the order that a request specifies; without *sort_by*, always ascending by id. Raises ScimError for an attribute that cannot
+    be used for sorting.
+    """
     if not sort_by:
         return SortOrder(descending=False)
     found = [(definition, _sort_key(sort_by, definition)) for definition in definitions]

@@ -83,8 +83,8 @@ async def _at_once(
     wanted: SearchRequest,
     trees: Sequence[Filter | None],
 ) -> list[ResourceRow] | None:
-    """Return the rows for the most common filters, `userName eq "x"` and `externalId eq "x"`, read together with those of concurrent
-    requests.
+    """Return the rows for one of the most common filters, `userName eq "x"` and `externalId eq "x"`. One query reads them together with the
+    rows for concurrent requests.
 
     Returns None for any other request, and if too many resources have that external id.
     """
@@ -154,7 +154,7 @@ class _Query:
         return SQL("({})").format(SQL(" or ").join(conditions))
 
     async def _narrowed(self, place: ResourcePlace, compiled: CompiledFilter) -> Composable:
-        """Return the condition. If the index of values finds only a few ids, the condition is limited to these ids."""
+        """Return the condition of *compiled*. If the index of values finds only a few candidates, the condition is limited to their ids."""
         if compiled.contains is None:
             return compiled.condition
         statement = pages.containing(self._tenant_id, place.kind, dict(compiled.contains), FEW + 1)

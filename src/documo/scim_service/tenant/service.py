@@ -48,7 +48,7 @@ class Service:
         )
 
     def places(self, tenant: ScimTenant) -> dict[str, ResourcePlace]:
-        """The endpoint of each resource type of the tenant."""
+        """Return the endpoint of each resource type of the tenant."""
         return {definition.type.name: ResourcePlace(definition) for definition in tenant.registry.definitions()}
 
     async def _read(self, key: Hashable, ids: Sequence[str]) -> Sequence[ResourceRow | None]:

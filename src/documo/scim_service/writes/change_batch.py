@@ -143,7 +143,7 @@ class _Batch:
             return await asyncio.to_thread(change.decide, stored)
 
     async def _is_held(self, change: ResourceChange, stored: LockedResource, columns: ResourceColumns) -> bool:
-        """Whether the new name is reserved for a deleted member who may still be restored."""
+        """Whether the account reserves the names of deleted members, and the new name belongs to another member or is reserved."""
         account, name = self._tenant.account, columns.unique_name
         if change.kind != "User" or not account.hold_names or name is None:
             return False
@@ -221,7 +221,7 @@ class _Batch:
         return statements
 
     def _wanted(self, change: ResourceChange, member_change: MemberChange) -> list[tuple[str, str]]:
-        """Return the (id, kind) pairs of the new members."""
+        """Return the (id, kind) pairs of the members that *member_change* adds or sets; empty for a removal."""
         if isinstance(member_change, AddMembers | ReplaceMembers):
             return self._pairs(change, member_change.members)
         return []
@@ -231,7 +231,7 @@ class _Batch:
 
 
 def _membership_questions(tenant_id: int, changes: Sequence[ResourceChange]) -> list[Statement]:
-    """The queries that show whether *changes* really change the members of their groups."""
+    """Return the queries that show whether *changes* really change the members of their groups."""
     named: dict[str, set[str]] = {}
     for change in changes:
         if change.members:

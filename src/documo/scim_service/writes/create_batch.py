@@ -74,7 +74,7 @@ async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Creat
 
 
 def _statements(creations: Sequence[Creation], ids: Sequence[str], hold_days: int | None) -> list[Statement]:
-    """Create all resources, then add the members of those that were created, in one transaction."""
+    """Return the statements that create all resources, and then add the members of the resources that were created, in one transaction."""
     tenant_id, kind = creations[0].tenant.id, creations[0].kind
     items = [
         resources.item_of(resource_id, c.document, c.columns, password_hash=c.password_hash, key=c.key)

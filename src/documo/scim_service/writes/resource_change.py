@@ -47,11 +47,13 @@ class ResourceChange:
     key: str | None = None
 
     def named_members(self) -> set[str]:
-        """The ids that would become members."""
+        """Return the ids that would become members."""
         return {found for members in self._lists() for member in members if (found := read_id(member.value))}
 
     def touched_members(self) -> set[str]:
-        """The ids whose membership would begin or end, except members that a replacement would remove."""
+        """Return the ids that the change names: their membership would begin or end. Other members, which a replacement would remove, are
+        not named.
+        """
         removed = [value for c in self.members if isinstance(c, RemoveMembers) for value in c.values]
         return self.named_members() | {found for value in removed if (found := read_id(value))}
 

@@ -66,7 +66,7 @@ async def remove_logo(context: PageContext, _: Request) -> Answer:
 
 @pages.get("/branding/logo", is_public=True)
 async def logo(context: PageContext, request: Request) -> Response:
-    """Return the logo of the caller's account or, before signing in, of the account to which this domain belongs."""
+    """Return the logo of the caller's account. Before signing in, return the logo of the account that this domain belongs to."""
     brand = context.caller.brand if context.caller is not None else request.state.brand
     found = await branding.read_logo(context.store, brand.tenant_id) if brand is not None else None
     if found is None:
@@ -166,7 +166,7 @@ def _chips(current: str) -> list[Chip]:
 
 
 def _target(public_url: str) -> str:
-    """Return the name to which a CNAME record should point, or "" if the address of this service is an IP address."""
+    """Return the name to which a CNAME record should point, or "" if this service's address is an IP address or a name without a dot."""
     host = urlsplit(public_url).hostname or ""
     try:
         ipaddress.ip_address(host)

@@ -151,7 +151,9 @@ async def show_attempt(context: PageContext, request: Request) -> Answer:
 
 
 def _indented(response: str) -> str:
-    """Return the XML of a response with line breaks, or as it is if it cannot be read: the stored text of a long one is cut off."""
+    """Return the XML of a response with line breaks. Return it unchanged if it cannot be parsed, because the stored text of a long response
+    is cut off.
+    """
     try:
         return readable(response.encode())
     except SamlFault:
@@ -159,8 +161,8 @@ def _indented(response: str) -> str:
 
 
 async def _opened(context: PageContext, form: FormData) -> str:
-    """Return the form's proof that it was opened by a confirmed session. Raises ConfirmationRequired unless it is valid or the session is
-    confirmed now.
+    """Return the field that proves that a confirmed session opened the form. Raises ConfirmationRequired unless the proof is valid or the
+    session is confirmed now.
     """
     opened = str(form.get("opened", ""))
     await require_opened_form(context.store, context.member(), opened, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Account Settings > Security > Certificates: Documo's own certificates of the account, and how they are replaced."""
+"""Account Settings > Security > Certificates: Documo's certificates for an account's single sign-on, and how to replace them."""
 
 from __future__ import annotations
 

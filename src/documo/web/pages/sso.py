@@ -70,7 +70,7 @@ async def leave_by_email(
 
 
 def no_provider(email: str) -> LockstepError:
-    """The error if no account uses the domain of this email address for single sign-on."""
+    """Return the error about an email address that is missing, or whose domain no account uses for single sign-on."""
     if not email.strip():
         return invalid(
             "The email is missing", next_step="Enter your work email; its domain leads to your company's sign-in page"
@@ -83,8 +83,8 @@ def no_provider(email: str) -> LockstepError:
 
 @pages.get("/sso/finish/{ticket}", is_public=True)
 async def finish(context: PageContext, request: Request) -> Answer:
-    """Finish a sign-in. If it did not begin in this browser, ask the person first, because a link could have delivered another person's
-    response.
+    """Finish a sign-in. If the sign-in did not begin in this browser, ask the person first, because a link could have delivered another
+    person's response.
     """
     ticket = request.path_params["ticket"]
     try:
@@ -203,7 +203,7 @@ def _form(*, email: str = "", next_: str = "/", refused: LockstepError | None = 
 
 
 def _not_signed_out() -> LockstepError:
-    """The error for the person, which does not say what was wrong. Their session here has not ended."""
+    """Return the error that the person sees, which does not say what was wrong. The session at Documo has not ended."""
     return invalid(
         "Your identity provider could not sign you out of Documo",
         next_step="Sign out in Documo. If this happens again, give your administrator the request number",

@@ -63,8 +63,8 @@ async def take_query(context: PortalContext, request: Request) -> Response:
 
 
 def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awaitable[Response]]:
-    """Handle a request by the HTTP-POST binding. This is not a page: the form comes from another server, so it has neither our form
-    token nor our session cookie.
+    """Return the endpoint for requests by the HTTP-POST binding. It is not a page: the form comes from another server, so it has neither
+    our form token nor our session cookie.
     """
 
     async def take(request: Request) -> Response:
@@ -133,8 +133,8 @@ async def show_metadata(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/saml2/{app}/logout", is_public=True)
 async def take_logout(context: PortalContext, request: Request) -> Answer:
-    """Handle a logout request of the application and answer it, or handle its response to our request and continue with the next
-    application.
+    """Handle a logout request of the application and answer it, or handle the application's response to our request and continue with the
+    next application.
     """
     address = await receive_logout(
         context.actions,

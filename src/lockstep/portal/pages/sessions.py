@@ -1,4 +1,4 @@
-"""Sessions: the browsers in which the person is signed in, with buttons to sign out of one or all of them."""
+"""Sessions: the browsers in which the person is signed in, with buttons that end one session or all of them."""
 
 from __future__ import annotations
 

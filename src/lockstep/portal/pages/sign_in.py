@@ -1,4 +1,4 @@
-"""Sign in and out, set a password through a link."""
+"""Sign in, sign out, and set a password through a link."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ async def sign_out(context: PortalContext, request: Request) -> Response:
 
 @pages.get(SIGNED_OUT, is_public=True)
 async def show_signed_out(context: PortalContext, request: Request) -> Answer:
-    """Send the browser to the next application to sign out of. The browser returns here from each of them.
+    """Send the browser to the next application to sign out of. The browser returns here from each of them; after the last one, say that the
+    person is signed out.
 
     The browser gets a page and not a redirect: after a form, browsers allow redirects only to addresses to which the form may be sent.
     """

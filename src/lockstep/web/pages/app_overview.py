@@ -136,7 +136,7 @@ def _is_set_up(app: ApplicationView, found: AppOverview) -> bool:
 
 
 def _steps(app: ApplicationView, place: AppPlace, found: AppOverview) -> Sequence[NextStep]:
-    """The steps of Entra's *Getting Started*, in the same order."""
+    """Return the steps of Entra's *Getting Started*, in the same order."""
     is_connected = app.credential is not None and app.credential.has_secret
     return (
         NextStep(

@@ -114,7 +114,7 @@ async def add(context: Context, request: Request) -> Answer:
 
 @pages.post("/apps/{app}/users-groups/add/look-up")
 async def look_up(context: Context, request: Request) -> Fragment:
-    """Look up who of the selected people already has an account in the application. Nothing is written."""
+    """Look up which of the selected people already have an account in the application. Nothing is written."""
     wanted = AssignmentInput.of(await request.form())
     forecast = await _forecast(context, request.path_params["app"], wanted, looks_up=True)
     return Fragment("assignments/forecast.html", {"forecast": forecast})

@@ -131,7 +131,7 @@ async def _answer(context: Context, person: PersonRow, app: ApplicationRow, url:
 
 
 def _look(found: ExplainedObject) -> StatusLook:
-    """Return the verdict in lower case, with the tone that suits its outcome."""
+    """Return the verdict with a capital first letter, and the tone that suits its outcome."""
     label = found.why.verdict.capitalize()
     if found.plan.action is Action.HELD or found.decision is WriteDecision.HELD:
         return StatusLook(label, "quarantine", "hand")

@@ -56,7 +56,7 @@ class GalleryCard:
 
     @property
     def rate_limit(self) -> str:
-        """Say how many requests Lockstep sends to the application at most, until the configuration is changed."""
+        """The highest rate of requests that Lockstep sends to the application, until the configuration is changed."""
         rate = self.entry.configuration().limits.requests_per_second
         if rate is None:
             return "None until you set one"
@@ -64,7 +64,7 @@ class GalleryCard:
 
     @property
     def searchable(self) -> Sequence[str]:
-        """Return the attributes by which the application can filter, and which can therefore be used for matching."""
+        """The attributes by which the application can filter, and which can therefore be used for matching."""
         people = next(iter(self.entry.attributes.values()), ())
         return [one.name for one in people if one.filterable]
 

@@ -199,7 +199,7 @@ def _deletion(page: GroupPage, effects: ForeseenLines, *, refused: LockstepError
 
 
 def review(page: GroupPage, heading: str, model: dict[str, object]) -> View:
-    """Show the page between a form and its change: the effects, and the button that confirms."""
+    """Show the page between a form and the change that the form requests: the effects, and the button that confirms."""
     return View("groups/review.html", heading, model, section="Groups", parents=parents_of(page))
 
 

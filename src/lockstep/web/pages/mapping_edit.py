@@ -186,7 +186,7 @@ async def _change(context: Context, app: str, kind: ObjectKind, form: AttributeF
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    """A mapping as one line of the review page."""
+    """Format a mapping as one line of the review page."""
     text = f"{row['target']} = {source_text(row) or 'none'}"
     if "default" in row:
         text += f", default {shown(row['default'])}"

@@ -62,7 +62,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.get("/apps/{app}/provisioning/mappings/{object}/scope/count")
 async def count(context: Context, request: Request) -> Fragment:
-    """Count the people whom the stored filters leave in scope, for the page of the mapping."""
+    """Count the people that the stored filters leave in scope, for the page of the mapping."""
     counts = await mappings.count_scope(context, request.path_params["app"])
     return Fragment("mappings/scope_line.html", {"counts": counts})
 
@@ -117,7 +117,9 @@ async def _judge(context: Context, app: str, kind: ObjectKind, form: FormData) -
 
 
 def _tested(pattern: str, text: str) -> tuple[str, bool]:
-    """Test whether REGEX MATCH matches *text*, with the real operator."""
+    """Test whether *pattern* matches *text*, with the operator REGEX MATCH itself. Returns the result as text, and whether to show it as a
+    success.
+    """
     if not pattern:
         return "", False
     try:

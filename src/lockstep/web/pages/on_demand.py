@@ -96,7 +96,7 @@ async def provision(context: Context, request: Request) -> Answer:
 
 
 async def _planned(context: Context, app: ApplicationView, picked: Sequence[str], *, is_ready: bool = False) -> View:
-    """Show what would be done. Nothing is written. If *is_ready* is true, pressing Enter on the page carries it out."""
+    """Show what would be done. Nothing is written. If *is_ready* is true, pressing Enter on the page carries out the plan."""
     users, groups = _ids(picked, "User"), _ids(picked, "Group")
     try:
         plans = await previews.preview(context, app.application.name, users=users, groups=groups)

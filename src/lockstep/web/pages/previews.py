@@ -244,7 +244,7 @@ def _chips(row: PreviewRow, here: str, wanted: PreviewFilter) -> list[Chip]:
 
 
 def _chip_of_changed(difference: Mapping[str, int] | None, here: str, wanted: PreviewFilter) -> list[Chip]:
-    """Return the chip that selects the objects whose plan differs from that in the earlier preview."""
+    """Return the chip that selects the objects whose plan differs from their plan in the earlier preview, if there is one."""
     if difference is None:
         return []
     earlier = difference["earlier"]

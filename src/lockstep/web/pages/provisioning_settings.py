@@ -101,8 +101,8 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(HERE)
 async def save(context: Context, request: Request) -> Answer:
-    """Test the connection, or save the settings. Credentials are saved only if they work. A change that disables or deletes accounts is
-    saved only after their number was typed.
+    """Test the connection, or save the settings. New credentials are tested before they are saved, unless step=save-anyway or there is no
+    token yet. A change that disables or deletes accounts is saved only after their number was typed.
     """
     data = await request.form()
     stored, form = await _read(context, request), SettingsForm.of(data)
@@ -191,7 +191,7 @@ async def _save_credentials(context: Context, stored: StoredSettings, form: Sett
         return
 
     def agree(_: Probe) -> None:
-        """Never called, because credentials that do not work are refused earlier."""
+        """Do nothing. Never called, because credentials that do not work are refused earlier."""
 
     await connection.set_tested_credentials(
         context, name, tenant_url=url, secret_token=token, authentication=method, must_work=True, agree=agree

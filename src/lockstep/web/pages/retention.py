@@ -24,8 +24,8 @@ async def show_retention(context: Context, request: Request) -> View:
 
 @pages.post(HERE)
 async def set_retention(context: Context, request: Request) -> Answer:
-    """Save the retention periods. The first click counts the records that would be removed; the second one saves, if that number was
-    typed.
+    """Save the retention periods. If records would be removed, the first click shows their number, and the second one saves if that number
+    was typed.
     """
     form = await request.form()
     typed = {one.key: str(form.get(one.key, "")) for one in retention.LIMITS if one.key in form}

@@ -113,7 +113,7 @@ async def save_basic(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{HERE}/metadata", form_bytes=_MOST_METADATA + 64 * 1024)
 async def upload(context: Context, request: Request) -> Answer:
-    """Fill the first card from the application's metadata, a file or an address."""
+    """Save the settings in the application's metadata, a file or an address, and show them on the first card."""
     form = await request.form()
     app, file, url = request.path_params["app"], form.get("file"), str(form.get("url", "")).strip()
     try:

@@ -85,7 +85,7 @@ async def _json(records: AsyncIterator[list[Record]]) -> AsyncIterator[bytes]:
 
 
 async def _csv(records: AsyncIterator[list[Record]]) -> AsyncIterator[bytes]:
-    """Yield CSV with one row for each event. All its changes are in one cell, one line for each attribute."""
+    """Yield CSV with one row for each event. All changes of an event are in one cell, one line for each attribute."""
     yield _rows([[*_COLUMNS, "changes"]])
     async for page in records:
         yield _rows([*(record[name] for name in _COLUMNS), _changes(record)] for record in page)
