@@ -30,7 +30,7 @@ log = structlog.get_logger("documo.web.live")
 PATH = "/events"
 TOPIC = "request"
 EVERY_SECONDS = 1.0  # shortest time between two notifications to one page
-EACH_MILLISECONDS = 200  # extra wait of a page for each other open page
+EACH_MILLISECONDS = 200  # wait of a page for each open page
 BEAT = b"event: beat\ndata:\n\n"  # an event, because a page's script does not see comments
 
 
