@@ -136,12 +136,13 @@ _BY_ID_OR_NAME = f"(id = %(id)s::uuid or unique_name = %(name)s and {_NO_OTHERS_
 def finding(tenant_id: int, who: str) -> tuple[str, dict[str, Any]]:
     """Return the statement of `find_member` and its values. Each of its conditions has its own partial index."""
     found_id = read_id(who)
+    is_free = f" and {_NO_OTHERS_ID}" if found_id else ""
     looked_up = " union all ".join(
         f"select id, deleted_at from resources where tenant_id = %(tenant)s and kind in ('User', 'Operator') and {condition}"  # noqa: S608 -- constants
         for condition in (
             *(("id = %(id)s and (deleted_at is null or is_kept)",) if found_id else ()),
-            f"unique_name = %(name)s and {CURRENT} and {_NO_OTHERS_ID}",
-            f"unique_name = %(name)s and {KEPT} and {_NO_OTHERS_ID}",
+            f"unique_name = %(name)s and {CURRENT}{is_free}",
+            f"unique_name = %(name)s and {KEPT}{is_free}",
         )
     )
     return (
