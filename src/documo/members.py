@@ -225,9 +225,7 @@ async def effective_role(store: Store, tenant: TenantFacts, who: str, *, deleted
 
 
 async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) -> None:
-    """Restore a soft-deleted member under the same id. Raises LockstepError if the undelete window has passed, the name is taken or no seat
-    is free.
-    """
+    """Restore a soft-deleted member. Raises LockstepError if the undelete window has passed, the name is taken or no seat is free."""
     try:
         async with store.tenant(tenant_id) as connection:
             member_id = await table.find_deleted(connection, tenant_id, who, window_days)

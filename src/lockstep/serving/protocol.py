@@ -193,9 +193,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.registry.quiet(self)
 
     def close_after_answer(self) -> None:
-        """Close the connection after the last response. A body that is still arriving is discarded first, so that the client can read the
-        response.
-        """
+        """Close the connection after the last response. Discard a body that is still arriving, so that the client can read the response."""
         if not self._in_body:
             self.transport.close()
         elif not self.transport.is_closing():
@@ -284,9 +282,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:
-    """Answer 503 to a request whose result is no longer needed. If its response has begun or the client is not reading, abort the
-    connection instead.
-    """
+    """Answer 503 to a request that was given up. If its response has begun or the client does not read, abort the connection instead."""
     cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]
     if cycle.response_started or cycle.flow.write_paused:
         cycle.transport.abort()

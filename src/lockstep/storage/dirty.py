@@ -91,9 +91,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Postponement:
-    """The decision to process a claimed object later, with the time and the error that is shown until then.
-
-    If *keeps_cycle* is true, the running cycle waits for the object.
+    """The decision to process a claimed object later, with the time and the error that is shown until then. If *keeps_cycle* is true, the
+    running cycle waits for the object.
     """
 
     claim: Claim
@@ -143,10 +142,7 @@ async def claim(
     up_to_lane: int = Lane.RECONCILE.number,
     oldest_first: bool = False,
 ) -> list[Claim]:
-    """Lease up to *limit* due objects of *job*, leavers first. With *oldest_first*, lease those that have waited longest.
-
-    The returned claims are ordered by lane, with people before groups.
-    """
+    """Lease up to *limit* due objects of *job*: leavers first, or with *oldest_first* those first that have waited longest."""
     parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "up_to_lane": up_to_lane}
     cursor = await connection.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
     claims = [_claim_from(row) for row in await cursor.fetchall()]
@@ -189,10 +185,7 @@ def _claim_from(row: Sequence[Any]) -> Claim:
 async def renew(
     connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float
 ) -> frozenset[int]:
-    """Extend our leases. Returns the attempts whose lease was extended.
-
-    A row that another transaction is writing now is skipped, so its attempt is missing although we may still have the lease.
-    """
+    """Extend our leases and return the attempts whose lease was extended. Rows that another transaction is writing now are skipped."""
     # Skip locked rows: waiting for one while holding others could deadlock with a recording transaction, and our leases would end.
     cursor = await connection.execute(
         """with mine as (
@@ -210,9 +203,7 @@ async def renew(
 async def release(
     connection: Connection, job: str, claims: Iterable[Claim], *, not_before: datetime | None = None
 ) -> None:
-    """End the leases of *claims* and change nothing else. The objects become due at *not_before*; if that is None, they keep their due
-    times.
-    """
+    """End the leases of *claims*. The objects become due at *not_before*; if that is None, they keep their due times."""
     rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     await connection.execute(
         """update dirty set lease_owner = null, lease_until = null, not_before = coalesce(%(not_before)s, dirty.not_before)

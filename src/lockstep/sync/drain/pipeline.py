@@ -275,9 +275,7 @@ class Pipeline:
             self.no_more_writes()
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
-        """Postpone the object and plan it again soon, because another object took the account first. By then, that object will have been
-        recorded.
-        """
+        """Plan the object again soon, because another object took the account first. That object will have been recorded by then."""
         requests, moment = planned.requests, self.services.moment()
         self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=requests))
 
