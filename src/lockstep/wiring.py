@@ -199,12 +199,9 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Connect to the database (starting our own PostgreSQL if no other is configured), migrate it, and open everything else.
 
-    *main* means that this process is `up` or `serve`; a data folder can have only one such process. Unless *upgrades* is true, a database
-    of an older version is refused. *observer* receives every request to an application. Raises LockstepError.
-
-    If *needs_key* is false and secrets are stored, the vault cannot open them, so a missing key is neither an error nor created. If no
-    secrets are stored, a missing key is always created.
-
+    *main* means that this process is `up` or `serve`; a data folder has only one. Unless *upgrades* is true, an older database is refused.
+    A missing key is created if no secrets are stored. With stored secrets, it is an error, unless *needs_key* is false: then the vault
+    cannot open them. *observer* receives every request to an application. Raises LockstepError.
     After an interrupted restore, applications may still be switched on, so only a caller with *restores* may open the folder. Until a
     replacement of the key is finished, only a caller with *replaces_key* may open it; its vault seals with the new key and opens with both.
     """
