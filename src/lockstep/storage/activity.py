@@ -139,8 +139,8 @@ async def figures_of(
 
 
 async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: datetime) -> list[tuple[int, str, int]]:
-    """Count by duration how long people of *jobs* kept access that had to end. Returns tuples of the day (numbered from *since*), the
-    duration as in `WorkDone.lost`, and the number.
+    """Count the losses of access in *jobs* by the time from the change that ended access to the write. Returns tuples of the day (numbered
+    from *since*), this duration as in `WorkDone.lost`, and the number of losses.
     """
     cursor = await connection.execute(
         """with batch as materialized (

@@ -1,4 +1,4 @@
-"""Accounts without a link that our creates made or may have made. They remain from crashes of older versions.
+"""Accounts without a link that our create requests made, or may have made. They remain from crashes of older versions.
 
 An older version dropped a create without searching for its account; such rows have no *queries*. Newer versions drop a create only after
 proving that it made nothing.

@@ -80,8 +80,8 @@ def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues |
 
 
 def held_by(prepared: PreparedObject, observed: Observed) -> Values:
-    """Return the current values of the linked account. If the account was not read, these are the values that both sides last agreed on;
-    otherwise only the password, which no read shows, comes from the agreed values.
+    """Return the current values of the linked account: those that were read, with the last agreed password, because no read shows it. If
+    the account was not read, return the values that both sides last agreed on.
     """
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link else {}
