@@ -5,16 +5,16 @@ A command's module is imported only when the command runs, because together they
 
 from __future__ import annotations
 
-import importlib
 import sys
+from typing import ClassVar
 
 import click
 from click.exceptions import NoSuchCommand
-from click.shell_completion import CompletionItem
 
 from documo import __version__
 from lockstep.endings import exit_code_of
 from lockstep.process.garbage_collection import collect_seldom
+from lockstep.process.lazy_commands import LazyCommands
 
 # Every command with its module, its attribute and the first sentence of its help.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -45,19 +45,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class DocumoGroup(click.Group):
-    """A group whose commands are imported on demand."""
+class DocumoCommands(LazyCommands):
+    """The commands of `documo`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command), f"{module}:{attribute} is no command"  # noqa: S101  # checks COMMANDS
-        return command
+    places: ClassVar = {name: place for name, (place, _) in COMMANDS.items()}
+    sentences: ClassVar = {name: text for name, (_, text) in COMMANDS.items()}
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -67,26 +59,8 @@ class DocumoGroup(click.Group):
         except NoSuchCommand:  # click suggests only commands that it holds
             raise NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx) from None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = formatter.width - 6 - max(map(len, COMMANDS))
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [
-                    (name, click.Command(name, help=short_help).get_short_help_str(width))
-                    for name, (_, short_help) in COMMANDS.items()
-                ]
-            )
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        names = [
-            CompletionItem(name, help=short_help)
-            for name, (_, short_help) in COMMANDS.items()
-            if name.startswith(incomplete)
-        ]
-        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
-
-
-@click.group(cls=DocumoGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=DocumoCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="%(version)s")
 def documo() -> None:
     """The application side. Begin: documo accounts create NAME --admin EMAIL"""

@@ -50,8 +50,10 @@ async def move_mapping(
     context: Context, app: str, old: str, target: str, changes: Mapping[str, Any], *, kind: ObjectKind
 ) -> None:
     """Let the mapping of the attribute *old* write the attribute *target* instead, and apply *changes* to the mapping. Values that were
-    already written to *old* stay in the application.
+    already written to *old* stay in the application. Raises LockstepError if both are the same attribute: its mapping would be lost.
     """
+    if old.lower() == target.lower():
+        raise invalid(f"The mapping writes {target} already", next_step="Name another attribute, or change the mapping")
     async with context.together() as inner:
         await set_mapping(inner, app, target, changes, kind=kind)
         await set_mapping(inner, app, old, None, kind=kind)

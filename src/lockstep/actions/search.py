@@ -97,10 +97,12 @@ async def find(context: Context, text: str, *, with_log: bool = True) -> Found:
         people = await search.find_people(connection, query.words, limit=MOST_SHOWN + 1)
         groups = [] if query.app else await search.find_groups(connection, query.words, limit=MOST_SHOWN)
         records: list[LogRow] = []
-        if with_log and not query.is_question and len(query.text) >= _SHORTEST:
+        actor = context.actor
+        reads_log = Permission.LOGS_READ in {*actor.permissions, *actor.own_permissions}
+        if with_log and reads_log and not query.is_question and len(query.text) >= _SHORTEST:
             wanted = LogFilter(change_id=query.text.lower()) if as_id(query.text) else LogFilter(text=query.text)
-            if not context.actor.everywhere(Permission.LOGS_READ):
-                wanted = replace(wanted, apps=sorted(context.actor.own_applications))
+            if not actor.everywhere(Permission.LOGS_READ):
+                wanted = replace(wanted, apps=sorted(actor.own_applications))
             records = await provisioning_log.read_log(connection, wanted, limit=MOST_SHOWN)
     named = _applications(query, visible)
     return Found(

@@ -5,7 +5,6 @@ A command's module is imported only when the command runs, so that the overview,
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Mapping
@@ -14,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from lockstep import __version__
 from lockstep.cli.short_help import SHORT_HELP
 from lockstep.endings import exit_code_of
 from lockstep.process.garbage_collection import collect_seldom
+from lockstep.process.lazy_commands import LazyCommands
 from lockstep.wording import nearest
 
 FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv", "name", "markdown")  # output formats
@@ -176,39 +175,21 @@ def _require_reach(ctx: click.Context, command: click.Command | None, rest: list
         raise refused(name, server)
 
 
-class LazyGroup(SuggestingGroup):
-    """A group whose commands are imported on demand."""
+class LockstepCommands(LazyCommands, SuggestingGroup):
+    """The commands of `lockstep`, with their aliases, listed by section (`SECTIONS`)."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*COMMANDS, *super().list_commands(ctx)})
+    places = COMMANDS
+    sentences = SHORT_HELP
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        name = ALIASES.get(cmd_name, cmd_name)
-        if name not in COMMANDS:
-            return click.Group.get_command(self, ctx, name)
-        module, _, attribute = COMMANDS[name].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command), f"{COMMANDS[name]} is no command"  # noqa: S101  # checks COMMANDS
-        return command
+        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands by section (`SECTIONS`), each with its short help."""
-        width = formatter.width - 6 - max(map(len, COMMANDS))
         for title, names in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl(
-                    [(name, click.Command(name, help=SHORT_HELP[name]).get_short_help_str(width)) for name in names]
-                )
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete a command or an option."""
-        names = [
-            CompletionItem(name, help=SHORT_HELP[name]) for name in sorted(COMMANDS) if name.startswith(incomplete)
-        ]
-        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+            self.write_section(formatter, title, names)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=LockstepCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder (default: ./lockstep-data)."
 )

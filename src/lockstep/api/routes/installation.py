@@ -68,9 +68,7 @@ async def search_all(
     """Find people, groups, applications and log records that you may see. To a question such as "why is Anna not in Documo?", `answer` has
     the address of the explanation. All words must match, in any order; case and accents are ignored.
     """
-    actor = context.actor
-    with_log = Permission.LOGS_READ in {*actor.permissions, *actor.own_permissions}
-    found = await search.find(context, text, with_log=with_log)
+    found = await search.find(context, text)
     answer: SearchAnswerJson | None = None
     if found.answer is not None:
         person, app = found.answer

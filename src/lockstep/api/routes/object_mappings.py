@@ -27,7 +27,6 @@ from lockstep.api.door import Asked, router_of
 from lockstep.api.routes.configuration import Filters, Kind, MappingChange, TargetPath, changes_of
 from lockstep.api.routes.configuration_files import Files, documents_in
 from lockstep.api.shapes import KINDS, AppName, Body, KindName, Name
-from lockstep.errors import invalid
 
 router = router_of("Configuration")
 MappedKindName = Annotated[KindName, Path(description="Mappings of people or of groups")]
@@ -111,8 +110,6 @@ async def move_mapping(
     """Let the mapping of the attribute *target* write the attribute *to* instead, with the changes in the body. Values that the application
     already has in *target* are kept.
     """
-    if target.lower() == to.lower():
-        raise invalid(f"The mapping writes {to} already", next_step="Name another attribute, or PATCH the mapping")
     changes = changes_of(body)
 
     async def work(inner: Context) -> ObjectMappingJson:
