@@ -15,6 +15,7 @@ from lockstep.engine.decisions.fingerprints import fingerprint
 from lockstep.engine.moment import Moment
 from lockstep.engine.plans import MappedAccount, Plan
 from lockstep.engine.records import Account, Action, Change, LinkState, ObjectKind, Reason, SourceObject
+from lockstep.engine.rules.mappings import ObjectMapping
 from tests.engine.decision_cases import MOMENT, configuration, users
 from tests.engine.decision_strategies import configurations, people
 from tests.engine.test_decision_laws import laws
@@ -81,16 +82,44 @@ def test_secret_counts_by_its_hash_and_not_by_its_value() -> None:
     assert of(secret("a", "hash-1")) != of(secret("a", "hash-2"))
 
 
-def test_random_value_counts_only_as_generated() -> None:
+def test_secret_without_a_hash_counts_by_what_the_change_shows_of_it() -> None:
+    one, other = (
+        replace(UPDATE, changes=(Change("password", None, shown, redacted=True),)) for shown in ("hash-1", "hash-2")
+    )
+
+    assert of(one) != of(other)
+
+
+def test_first_secret_is_another_change_than_a_new_one() -> None:
+    first, new = (
+        replace(UPDATE, changes=(Change("password", old, "hash-1", redacted=True),)) for old in (None, "hash-0")
+    )
+
+    assert of(first) != of(new)
+
+
+def with_random_title() -> ObjectMapping:
     attributes = (
         {"target": "userName", "source": "userPrincipalName", "match": 1},
         {"target": "title", "expression": "Guid()"},
     )
-    mapping = users(configuration(*attributes))
+    return users(configuration(*attributes))
+
+
+def test_random_value_counts_only_as_generated() -> None:
+    mapping = with_random_title()
     one, other = (replace(UPDATE, changes=(Change("title", None, value),)) for value in ("g-1", "g-2"))
 
     assert fingerprint(one, mapping) == fingerprint(other, mapping)
     assert of(one) != of(other)
+
+
+def test_random_value_that_is_added_replaced_or_removed_is_three_different_changes() -> None:
+    plans = [
+        replace(UPDATE, changes=(Change("title", old, new),)) for old, new in ((None, "g"), ("o", "g"), ("o", None))
+    ]
+
+    assert len({fingerprint(plan, with_random_title()) for plan in plans}) == 3
 
 
 @laws
