@@ -12,12 +12,13 @@ from lockstep import __version__
 from lockstep.actions import access_tokens, applications
 from lockstep.actions.permissions import Role
 from lockstep.postgres.pool import transaction
-from lockstep.storage import administrators
+from lockstep.storage import administrators, provisioning_log
 from lockstep.storage.administrators import RoleGrant
 from tests.api.conftest import Client
 from tests.api.test_every_route_is_safe import send
 from tests.api.test_identity_providers_api import session_headers
 from tests.support.hub import person, upn, write_csv
+from tests.web.test_logs import record
 
 SALES = [{"title": "Sales", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]
 HIDDEN = "hidden"
@@ -60,12 +61,30 @@ async def test_search_finds_people_groups_and_applications(client: Client) -> No
     assert [one["name"] for one in apps["applications"]] == ["documo"] and apps["answer"] is None
 
 
-async def test_search_shows_no_application_and_no_log_that_the_caller_may_not_read(client: Client) -> None:
+async def test_search_shows_no_application_that_the_caller_may_not_read(client: Client) -> None:
     await applications.add_application(client.hub.context, "documo", name=HIDDEN)
     headers = await owner_of(client, "documo", "directory.read", "applications.read")
-    found = await client.call("GET", "search", headers=headers, text=HIDDEN)
 
-    assert (found.body["applications"], found.body["logs"]) == ([], [])
+    assert (await client.call("GET", "search", headers=headers, text=HIDDEN)).body["applications"] == []
+
+
+@pytest.mark.parametrize(
+    ("app", "scopes", "found"),
+    [("documo", ["logs.read"], 1), ("documo", [], 0), (HIDDEN, ["logs.read"], 0)],
+    ids=["own", "without the scope", "of another application"],
+)
+async def test_search_shows_log_records_only_to_who_may_read_them(
+    client: Client, app: str, scopes: list[str], found: int
+) -> None:
+    await applications.add_application(client.hub.context, "documo", name=HIDDEN)
+    logged = (await applications.show_application(client.hub.context, "documo")).application
+    async with transaction(client.hub.pool) as connection:
+        await provisioning_log.append(connection, logged.job, logged.id, [record(upn("zed"), "failure", "uniqueness")])
+    headers = await owner_of(client, app, "directory.read", "applications.read", *scopes)
+
+    logs = (await client.call("GET", "search", headers=headers, text=upn("zed"))).body["logs"]
+
+    assert len(logs) == found
 
 
 async def test_overview_says_how_far_the_setup_has_progressed(client: Client) -> None:
