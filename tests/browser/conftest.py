@@ -15,6 +15,7 @@ from tests.support.browser import (
     sign_in_again,
     visiting,
 )
+from tests.support.sign_on_world import Both
 from tests.support.up_process import Up, running_up
 
 
@@ -23,6 +24,13 @@ def up() -> Iterator[Up]:
     """Both products with people and a finished first cycle."""
     with running_up("--people", "200", "--seed", "20261123") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def up_both() -> Iterator[Both]:
+    """Both products of their own, in which a test file sets up single sign-on."""
+    with running_up("--people", "60", "--seed", "20261123") as running:
+        yield Both(running)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -21,15 +21,8 @@ from tests.support.sign_on_world import (
     set_up_lockstep,
     sign_in_as_admin,
 )
-from tests.support.up_process import running_up
 
 pytestmark = pytest.mark.full
-
-
-@pytest.fixture(scope="module")
-def up_both() -> Iterator[Both]:
-    with running_up("--people", "60", "--seed", "20261123") as up:
-        yield Both(up)
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,35 @@
-"""Pages of the admin centre that no link leads to, in Chromium: pages that follow a form, and pages that a key opens."""
+"""The admin centre in Chromium: a centre that this process serves, and pages that no link leads to, because they follow a form or a key."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from playwright.async_api import Browser
+
+from lockstep.web.callers import SESSION_COOKIE
+from tests.support.admin_centre import serving_centre
 from tests.support.browser import Visitor, visiting
+from tests.support.hub import Hub
 from tests.support.up_process import BIN, Up
 
 SAML = ("", "/basic", "/certificates", "/claims", "/claims/edit", "/method", "/test")
 OPENID = ("", "/authentication", "/secrets", "/claims", "/test")
 VISITORS = b"id,userPrincipalName,displayName\n1,zoe@visitors.test,Zoe Visitor\n"
+
+
+@asynccontextmanager
+async def visiting_centre(chrome: Browser, hub: Hub) -> AsyncIterator[Visitor]:
+    """Serve the admin centre on *hub* and visit it as a Global administrator. The test fails if the browser's console said anything."""
+    async with serving_centre(hub) as centre:
+        secret = await centre.new_session()
+        async with visiting(chrome, centre.origin) as visitor:
+            await visitor.page.context.add_cookies([{"name": SESSION_COOKIE, "value": secret, "url": centre.origin}])
+            yield visitor
+            assert visitor.said == []
 
 
 async def lockstep_states(visitor: Visitor, up: Up) -> AsyncIterator[str]:
