@@ -19,6 +19,7 @@ ROWS: list[tuple[dict[str, Any], str, int, str]] = [
         {"is_on": False, "paused_by": "kim", "waiting": 1},
         "paused", 6, "Paused by kim: nothing is sent until it is switched on. 1 object waits.",
     ),
+    ({"is_on": False}, "paused", 6, "Provisioning is off: nothing is sent until it is switched on."),
     (
         {"quarantine": "The key was revoked", "quarantine_holds_all": True, "has_worker": False, "next_attempt": "in 5 minutes"},
         "quarantined", 6, "In quarantine: The key was revoked. Nothing is sent. The next attempt is in 5 minutes.",
@@ -45,6 +46,19 @@ ROWS: list[tuple[dict[str, Any], str, int, str]] = [
     ({"held": 1}, "held", 6, "1 write waits for approval."),
     ({"maybe_created": 1}, "maybeCreated", 3, "Whether 1 account was created is not known yet."),
     ({"cycle": "initial", "done": 3, "total": 9, "failing": 1, "had_cycle": False}, "running", 0, "Initial cycle: 3 of 9 objects."),
+    (
+        {"is_on": False, "preview": 7, "cycle": "initial", "done": 3, "total": 9},
+        "running", 0, "Applying preview 7: 3 of 9 objects.",
+    ),
+    ({"is_on": False, "is_started": False, "signs_on": True, "preview": 7, "cycle": "initial"}, "running", 0, "Applying preview 7."),
+    (
+        {"is_on": False, "preview": 7, "cycle": "initial", "done": 3, "total": 9, "held": 2},
+        "held", 6, "2 writes wait for approval. Applying preview 7: 3 of 9 objects.",
+    ),
+    (
+        {"is_on": False, "preview": 7, "cycle": "initial", "has_worker": False, "waiting": 2},
+        "noWorker", 69, "No worker is running, so nothing is sent. 2 objects wait.",
+    ),
     ({"failing": 1}, "failing", 3, "1 object fails and will be retried."),
     (
         {"failing": 12, "leavers_failing": 2},

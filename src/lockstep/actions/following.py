@@ -16,6 +16,7 @@ from lockstep.errors import Kind, LockstepError, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import cycles, jobs, target_state
 from lockstep.storage.cycles import Cycle
+from lockstep.storage.jobs import JobRow
 from lockstep.sync.cycle.judging import is_attempt_due, is_held
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.drive import Drive
@@ -59,6 +60,8 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
     try:
         while True:
             async with context.pool.connection() as connection:
+                # The job first: the end of a cycle that applies a preview is no reason to report that provisioning is off.
+                row = await jobs.read_job(connection, cycle.job)
                 now = await cycles.read_cycle(connection, cycle.id)
                 if now is None:
                     raise not_found(f"Unknown cycle {cycle.id}")
@@ -67,7 +70,7 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
                     yield now
                 if now.ended_at is not None:
                     return
-                await _require_running(connection, cycle.job)
+                _require_running(row)
                 told = await _tell_of_trouble(context, connection, cycle.job, told)
                 is_alone = not await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
             is_idle = helper is None or (helper.done() and time.monotonic() - helped_at > _HELP_AGAIN_SECONDS)
@@ -83,8 +86,7 @@ async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> Async
             await asyncio.gather(helper, return_exceptions=True)
 
 
-async def _require_running(connection: Connection, job: str) -> None:
-    row = await jobs.read_job(connection, job)
+def _require_running(row: JobRow | None) -> None:
     if row is None or not row.may_work:
         raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle stopped")
     # An attempt that is due decides whether quarantine continues.

@@ -198,6 +198,7 @@ def _status(row: JobRow, found: _Found) -> JobStatus:
         waiting=backlog.waiting,
         slowed=backlog.slowed,
         cycle=running.kind if running is not None else "",
+        preview=running.preview if running is not None else None,
         done=running.done if running is not None else 0,
         total=running.total if running is not None else 0,
         had_cycle=last is not None,

@@ -16,6 +16,7 @@ class StatusLabel(StrEnum):
     READY = "Ready to start"
     INITIAL_CYCLE = "Initial cycle running"
     INCREMENTAL_CYCLE = "Incremental cycle running"
+    APPLYING_PREVIEW = "Applying a preview"
     HEALTHY = "Healthy - idle"
     HEALTHY_WITH_FAILURES = "Healthy with failures"
     SLOWED = "Slowed by the app"
@@ -48,6 +49,8 @@ def label_of(status: JobStatus) -> StatusLabel:
     if standing is Standing.NOT_SWITCHED_ON:
         return StatusLabel.READY if status.has_credentials else StatusLabel.NOT_CONFIGURED
     if standing is Standing.RUNNING:
+        if status.running is not None and status.running.preview is not None:
+            return StatusLabel.APPLYING_PREVIEW
         is_first = status.running is not None and status.running.kind == "initial"
         return StatusLabel.INITIAL_CYCLE if is_first else StatusLabel.INCREMENTAL_CYCLE
     return _LABELS[standing]

@@ -185,11 +185,16 @@ def _progress(cycle: Cycle | None) -> str:
     share = (
         f"{done / cycle.total:.0%}  {done:,}/{cycle.total:,}" if cycle.has_fixed_total and cycle.total else f"{done:,}"
     )
-    return f"{cycle.kind} cycle {cycle.id}, {cycle.phase}: {share} objects; {counts_text(cycle)}"
+    return f"{_name(cycle)}, {cycle.phase}: {share} objects; {counts_text(cycle)}"
 
 
 def _cycle_text(cycle: Cycle) -> str:
-    return f"{cycle.kind} cycle {cycle.id}, {cycle.state}, {local_stamp(cycle.ended_at)}: {counts_text(cycle)}"
+    return f"{_name(cycle)}, {cycle.state}, {local_stamp(cycle.ended_at)}: {counts_text(cycle)}"
+
+
+def _name(cycle: Cycle) -> str:
+    applied = f" of preview {cycle.preview}" if cycle.preview is not None else ""
+    return f"{cycle.kind} cycle {cycle.id}{applied}"
 
 
 def _unverified(one: JobStatus) -> str:

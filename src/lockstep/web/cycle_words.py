@@ -62,7 +62,9 @@ class CycleRow:
 
     @property
     def word(self) -> str:
-        """The kind without the noun, such as "initial"."""
+        """The kind without the noun, such as "initial" or "preview 3"."""
+        if self.cycle.preview is not None:
+            return f"preview {self.cycle.preview}"
         return self.kind.removesuffix(" cycle").lower()
 
     @property

@@ -23,6 +23,7 @@ _LOOKS = {
     StatusLabel.READY: ("neutral", "play"),
     StatusLabel.INITIAL_CYCLE: ("info", "ring"),
     StatusLabel.INCREMENTAL_CYCLE: ("info", "ring"),
+    StatusLabel.APPLYING_PREVIEW: ("info", "ring"),
     StatusLabel.HEALTHY: ("ok", "check-circle"),
     StatusLabel.HEALTHY_WITH_FAILURES: ("warn", "warning"),
     StatusLabel.SLOWED: ("warn", "hourglass"),

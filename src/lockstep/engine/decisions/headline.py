@@ -40,7 +40,8 @@ class Facts:
 
     *waiting* counts due objects. *leavers_failing* counts the leavers among *failing*. *quarantine* and *trouble* are sentences from the
     last response, or "". *next_attempt* ("in 5 minutes") and *trouble_for* ("2 hours") are readable phrases. *signs_on* is true if the
-    application has single sign-on but no credentials for provisioning.
+    application has single sign-on but no credentials for provisioning. *preview* is the preview that the running cycle applies; that cycle
+    also works while provisioning is off.
     """
 
     app: str
@@ -62,10 +63,16 @@ class Facts:
     waiting: int = 0
     slowed: int = 0
     cycle: str = ""  # the kind of the running cycle
+    preview: int | None = None
     done: int = 0
     total: int = 0
     had_cycle: bool = True
     signs_on: bool = False
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether provisioning is off and no preview is being applied."""
+        return not self.is_on and self.preview is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +123,23 @@ def _waits(facts: Facts) -> str:
 
 
 def _also(facts: Facts) -> str:
-    """Return a sentence that says why nothing is sent at present, or "". A pending decision does not count as a reason."""
+    """Return a sentence that says why nothing is sent at present, or else which preview is being applied, or "".
+
+    A pending decision does not count as a reason.
+    """
     if not facts.has_worker:
         return f" No worker is running, so nothing is sent.{_waits(facts)}"
     trouble = facts.trouble or (f"In quarantine: {facts.quarantine}" if facts.quarantine else "")
-    return f" {_plain(trouble)}.{_waits(facts)}" if trouble else ""
+    if trouble:
+        return f" {_plain(trouble)}.{_waits(facts)}"
+    return f" {_cycle(facts)}" if facts.preview is not None else ""
+
+
+def _cycle(facts: Facts) -> str:
+    what = f"{facts.cycle.capitalize()} cycle" if facts.preview is None else f"Applying preview {facts.preview}"
+    return (
+        f"{what}: {min(facts.done, facts.total):,} of {counted(facts.total, 'object')}." if facts.total else f"{what}."
+    )
 
 
 def _failing(facts: Facts) -> str:
@@ -142,21 +161,22 @@ def _correct(facts: Facts) -> str:
 _TABLE: tuple[_Row, ...] = (
     _Row(
         Standing.SIGN_ON_ONLY,
-        lambda facts: not facts.is_on and not facts.is_started and facts.signs_on,
+        lambda facts: facts.is_at_rest and not facts.is_started and facts.signs_on,
         lambda facts: "Used for single sign-on only: accounts are not provisioned.",
     ),
     _Row(
         Standing.NOT_SWITCHED_ON,
-        lambda facts: not facts.is_on and not facts.is_started,
+        lambda facts: facts.is_at_rest and not facts.is_started,
         lambda facts: "Provisioning has not been switched on yet.",
         lambda facts: f"Switch it on: lockstep start {facts.app}",
         Kind.HELD,
     ),
     _Row(
         Standing.PAUSED,
-        lambda facts: not facts.is_on,
+        lambda facts: facts.is_at_rest,
         lambda facts: (
-            f"Paused by {facts.paused_by or 'an administrator'}: nothing is sent until it is switched on.{_waits(facts)}"
+            f"{f'Paused by {facts.paused_by}' if facts.paused_by else 'Provisioning is off'}: nothing is sent until it is "
+            f"switched on.{_waits(facts)}"
         ),
         lambda facts: f"Switch it on: lockstep start {facts.app}",
         Kind.HELD,
@@ -216,8 +236,8 @@ _TABLE: tuple[_Row, ...] = (
     ),
     _Row(
         Standing.RUNNING,
-        lambda facts: bool(facts.cycle) and facts.total > 0,
-        lambda facts: f"{facts.cycle.capitalize()} cycle: {min(facts.done, facts.total):,} of {counted(facts.total, 'object')}.",
+        lambda facts: bool(facts.cycle) and (facts.total > 0 or facts.preview is not None),
+        _cycle,
     ),
     _Row(
         Standing.FAILING,

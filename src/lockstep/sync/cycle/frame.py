@@ -5,7 +5,7 @@ A cycle never decides what is done to an object; it only counts. An initial cycl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -31,7 +31,9 @@ from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
-PREPARING = frozenset({"source", "scope", "match"})
+MARKING = frozenset({"source", "scope"})
+PREPARING = MARKING | {"match"}
+NO_LANE = 0
 MOST_LISTING_TRIES = 3
 MAY_PASS = frozenset({Verdict.THROTTLED, Verdict.UNREACHABLE})
 # No SCIM server answers a search like this, so something else answers at the tenant URL.
@@ -50,9 +52,12 @@ class Frame:
 
     @property
     def up_to_lane(self) -> int:
-        """The last lane to claim. While the list of accounts is being read, only leavers and on-demand runs are claimed; objects that
-        need a new account wait for the list.
+        """The last lane to claim. Nothing is claimed until every object is marked: the mark would make the cycle process and count the
+        object again. While the list of accounts is being read, only leavers and on-demand runs are claimed; objects that need a new
+        account wait for the list.
         """
+        if self.needs_preparation and self.cycle is not None and self.cycle.phase in MARKING:
+            return NO_LANE
         return (Lane.ON_DEMAND if self.needs_preparation else Lane.RECONCILE).number
 
 
@@ -75,26 +80,27 @@ async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> li
     return [replace(claim, cycle=cycle.id, pin=pin) if claim.cycle is None else claim for claim in claims]
 
 
-async def prepare(services: Services, job: Job, target: Target) -> bool:
+async def prepare(services: Services, job: Job, target: Target, *, on_marked: Callable[[], None]) -> bool:
     """Mark every object and read the list of accounts, once for all workers. After a crash the interrupted step starts again from its
-    beginning.
+    beginning. Calls *on_marked* when the objects are marked, before the list is read.
 
     Returns False if another worker is preparing the cycle, or if the application cannot be read now.
     """
     async with session_lock(services.pool, f"prepare {job.id}") as lock:
-        return lock is not None and await _prepare(services, job, target)
+        return lock is not None and await _prepare(services, job, target, on_marked)
 
 
-async def _prepare(services: Services, job: Job, target: Target) -> bool:
+async def _prepare(services: Services, job: Job, target: Target, on_marked: Callable[[], None]) -> bool:
     async with services.pool.connection() as connection:
         frame = await frame_of(connection, job.id)
     cycle = frame.cycle
     if cycle is None or not frame.needs_preparation:
         return True
-    if cycle.phase in ("source", "scope"):
+    if cycle.phase in MARKING:
         async with transaction(services.pool) as connection:
             await mark_everybody(connection, job, cycle=cycle.id, reason=FULL_CYCLE_MARK)
             await cycles.set_phase(connection, cycle.id, "match")
+        on_marked()
     for mapping in job.configuration.objects:
         if mapping.enabled and not await _read_list(services, job, mapping, target, cycle=cycle.id):
             return False

@@ -200,7 +200,7 @@ class Drain:
 
     async def _prepare(self) -> None:
         try:
-            if not await cycle_frame.prepare(self.services, self.job, self.target):
+            if not await cycle_frame.prepare(self.services, self.job, self.target, on_marked=self.pipeline.changed.set):
                 self._prepare_after = time.monotonic() + (self.pipeline.seconds_to_wait or PREPARE_AGAIN_SECONDS)
         finally:
             self._preparing = None

@@ -1,0 +1,91 @@
+"""While a preview is applied, the status says so; at the end its cycle has counted every object once."""
+
+from __future__ import annotations
+
+from lockstep.actions import applied_previews, following, job_previews, provisioning, status
+from lockstep.actions.context import Context
+from lockstep.actions.status_labels import StatusLabel, label_of
+from lockstep.engine.decisions.headline import Standing
+from tests.support.model_target import ModelTarget
+from tests.support.sync_world import CONFIG, World
+
+
+async def made(context: Context, world: World) -> int:
+    begun = await job_previews.begin_preview(context, world.app)
+    assert await job_previews.make_due_preview(context)
+    return begun.id
+
+
+async def test_status_names_the_preview_that_is_being_applied_while_provisioning_is_off(
+    context: Context, world: World
+) -> None:
+    await world.add_people([1])
+    number = await made(context, world)
+    await world.rows("insert into procrastinate_workers default values returning 1")
+
+    await applied_previews.apply_preview(context, world.app, number)
+
+    during = await status.show_status(context, world.app)
+    assert (during.headline.standing, during.is_on) == (Standing.RUNNING, False)
+    assert during.sentence == f"Applying preview {number}."
+    assert label_of(during) is StatusLabel.APPLYING_PREVIEW
+
+
+async def test_followed_preview_that_ends_while_provisioning_is_off_is_not_reported_as_stopped(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people([1])
+    number = await made(context, world)
+    cycle = await applied_previews.apply_preview(context, world.app, number)
+
+    states = []
+    async for state in following.follow_cycle(context, world.app, cycle.id, helps=False):
+        states.append(state.state)
+        if state.ended_at is None:
+            await world.drain()
+
+    assert states == ["running", "succeeded"]
+
+
+async def test_held_leavers_that_were_already_due_are_counted_once(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.configure({**CONFIG, "deletions": {"threshold": 2}})
+    await world.add_people(range(8))
+    await world.sync()
+    await world.unassign([1, 2, 3, 4])
+    number = await made(context, world)
+
+    await applied_previews.apply_preview(context, world.app, number)
+    await world.drain()
+
+    assert dict((await world.cycle()).counts) == {"held": 4, "unchanged": 4}
+
+
+async def test_leavers_that_were_already_due_are_counted_once(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(6))
+    await world.sync()
+    await world.unassign([1, 2])
+    number = await made(context, world)
+
+    await applied_previews.apply_preview(context, world.app, number)
+    await world.drain()
+
+    cycle = await world.cycle()
+    assert dict(cycle.counts) == {"disabled": 2, "unchanged": 4}
+    assert (cycle.done, cycle.total) == (6, 6)
+
+
+async def test_full_cycle_counts_leavers_that_were_already_due_once(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(6))
+    await world.sync()
+    await world.unassign([1, 2])
+
+    await provisioning.run(context, world.app, full=True)
+    await world.drain()
+
+    assert dict((await world.cycle()).counts) == {"disabled": 2, "unchanged": 4}
