@@ -1,4 +1,4 @@
-"""`lockstep preview`: what provisioning would do to everyone in an application. Nothing is written.
+"""`lockstep preview`: what provisioning would do to everyone in an application. Only `--apply` writes.
 
 Without a running worker, the command makes the preview itself.
 """
@@ -70,7 +70,7 @@ def preview(
     detailed_exitcode: bool,
     output: Output,
 ) -> int | None:
-    """Show what provisioning would do to everyone; nothing is written.
+    """Show what provisioning would do to everyone; --apply writes exactly that.
 
     The text output lists the first objects, losses of access at the top, and counts the objects for each action. JSON, CSV and Markdown
     list all objects.
@@ -78,9 +78,12 @@ def preview(
     \b
     lockstep preview documo
     lockstep preview documo --only disable -o csv
+    lockstep preview documo --apply 57
     """
     if lists + last + stop + (applies is not None) + (left_of is not None) > 1:
         raise click.UsageError("Use only one of --last, --list, --stop, --apply and --left")
+    if only is not None and (applies is not None or left_of is not None):
+        raise click.UsageError("--only selects what is shown of a preview. Use it without --apply and --left")
     if applies is not None:
         return apply_preview(app, applies, output)
     if left_of is not None:

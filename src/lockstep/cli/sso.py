@@ -26,7 +26,7 @@ from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOn
 
 @click.group(cls=SuggestingGroup)
 def sso() -> None:
-    """Manage how people sign in to applications through Lockstep (SAML 2.0).
+    """Manage how people sign in to applications through Lockstep (SAML 2.0 or OpenID Connect).
 
     \b
     lockstep sso set documo --mode saml

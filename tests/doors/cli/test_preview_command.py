@@ -193,3 +193,13 @@ def test_preview_of_another_configuration_is_not_applied(connected: Lockstep, do
     assert said.code == 7, said
     assert "was changed since preview 1 was made" in said.err and "lockstep preview documo" in said.err
     assert documo.users() == {}
+
+
+def test_only_is_refused_where_it_would_not_limit_what_is_written(connected: Lockstep, documo: DocumoThere) -> None:
+    connected("preview", "documo")
+
+    said = connected("preview", "documo", "--apply", "1", "--only", "disable")
+
+    assert said.code == 64, said
+    assert "--only selects what is shown of a preview" in said.err
+    assert documo.users() == {}
