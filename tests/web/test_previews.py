@@ -180,6 +180,7 @@ async def test_auditor_reads_a_preview_but_cannot_make_one(
     assert "+ Create 2" in page.text
     assert "Start provisioning" not in page.text
     assert "Discard" not in page.text
+    assert "Applying a preview needs the permission to control provisioning." in page.text
     assert (await auditor.post(HERE)).status == 403
 
 
@@ -254,7 +255,7 @@ async def test_preview_is_applied_on_its_page_and_what_changed_is_listed(
 
     assert "Apply this preview" in before.text and "Provisioning stays off afterwards" in before.text
     assert (begun.status, begun.location.partition("?")[0]) == (303, here)
-    assert "applies this preview" in job and "Pause provisioning" in job
+    assert "applies this preview" in job and "Stop applying" in job
     assert "1 object had changed since and was left" in after.text
     assert "nothing happens to what was left until you start it" in after.text
     assert "Anna-Maria" in left.text and "1 of 1 object" in left.text

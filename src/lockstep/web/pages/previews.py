@@ -177,7 +177,7 @@ async def page_of(
         subtab=_TAB,
         lead=_LEAD,
         copy_as=_copied(place.name, row),
-        live="progress status change",
+        live="progress status change cycle",
         status=400 if refused else 200,
     )
 
