@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
@@ -83,3 +84,34 @@ async def test_the_oldest_forecast_is_cancelled_when_there_are_too_many() -> Non
     assert begun[0].cancelled() and not any(task.done() for task in begun[1:])
     for task in begun:
         task.cancel()
+
+
+async def test_a_forecast_that_is_begun_again_is_no_longer_the_oldest() -> None:
+    forecasts, (_, compute) = Forecasts(), counting()
+    for number in range(MOST_KEPT):
+        await forecasts.join("ada", str(number), compute, now=NOW).task
+    renewed = forecasts.join("ada", "0", compute, now=NOW, anew=True)
+
+    forecasts.join("ada", "one more", compute, now=NOW)
+
+    assert forecasts.join("ada", "0", compute, now=NOW) is renewed
+
+
+async def test_nobody_is_told_of_the_error_of_a_forecast_that_no_page_asks_for() -> None:
+    forecasts, told = Forecasts(), list[object]()
+
+    async def fail(_: Report) -> str:
+        raise ValueError("no database")
+
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, details: told.append(details))
+    try:
+        await asyncio.wait({forecasts.join("ada", "x", fail, now=NOW).task})
+        await asyncio.sleep(0)
+        del forecasts
+        gc.collect()
+    finally:
+        loop.set_exception_handler(before)
+
+    assert told == []

@@ -178,5 +178,60 @@ async def test_the_progress_of_a_foreseen_deletion_counts_every_planned_object(
     assert reported == [(0, 2), (1, 2)]
 
 
+async def test_only_people_whom_the_application_concerns_are_planned(context: Context, synced: World) -> None:
+    await groups.create_group(context, "idle")
+    await groups.change_members(context, "idle", add=[upn(7)])
+    reported: list[tuple[int, int]] = []
+
+    await foresee(context, deletion("idle"), report=lambda done, total: reported.append((done, total)))
+
+    assert reported == []
+
+
+async def test_an_application_for_everybody_concerns_people_without_an_assignment(
+    context: Context, synced: World
+) -> None:
+    await groups.change_members(context, "contractors", add=[upn(7)])
+    await synced.configure({**EVERYTHING, "scope": "all"})
+
+    found = await names(context, deletion("contractors"))
+
+    assert upn(7) in found["User", Effect.GETS_ACCOUNT]
+    assert found == await names(context, made(deletion("contractors")))
+
+
+async def test_an_application_that_was_never_started_loses_nothing_by_a_deletion(
+    context: Context, synced: World
+) -> None:
+    await synced.rows("update job set started = false, status = 'off' returning 1")
+
+    assert await foresee(context, removal("club")) == []
+
+
+async def test_everything_counts_if_a_deletion_is_not_the_only_change(context: Context, synced: World) -> None:
+    async def with_an_assignment(inner: Context) -> object:
+        await assignments.unassign(inner, "model", users=[upn(11)])
+        return await groups.delete_group(inner, "contractors")
+
+    async def two_groups(inner: Context) -> object:
+        await groups.delete_group(inner, "inner")
+        return await groups.delete_group(inner, "contractors")
+
+    gains, loses = ("User", Effect.GETS_ACCOUNT), ("User", Effect.LOSES_ACCESS)
+
+    assert await names(context, with_an_assignment) == {gains: (upn(2), upn(10)), loses: (upn(11),)}
+    assert await names(context, two_groups) == {gains: (upn(2), upn(10)), loses: (upn(3), upn(9))}
+
+
+async def test_members_of_groups_within_the_deleted_group_are_foreseen_too(context: Context, synced: World) -> None:
+    await groups.change_members(context, "staff", remove=["inner"], groups_too=True)
+    await synced.drain()
+
+    found = await names(context, deletion("outer"))
+
+    assert found == await names(context, made(deletion("outer")))
+    assert found["User", Effect.LOSES_ACCESS] == (upn(0), upn(3), upn(8), upn(9))
+
+
 def active(target: ModelTarget) -> set[str]:
     return {name for name, values in target.people().items() if values["active"]}
