@@ -86,7 +86,7 @@ async def test_what_a_person_reads_of_a_failure_stays(before: Connection) -> Non
 
 @pytest.mark.parametrize("stage", Stage)
 def test_resume_state_reads_back_as_it_was_written(stage: Stage) -> None:
-    resume = Resume(stage, 2, 1, "created", True, (MEMBER,), 7, True, "u-1", True)
+    resume = Resume(stage, 2, 1, "created", True, (MEMBER,), 7, 7, True, "u-1", True)
 
     assert Resume.from_json(json.loads(json.dumps(resume.as_json()))) == resume
     assert Resume.from_json(Resume(stage).as_json()) == Resume(stage)

@@ -32,7 +32,8 @@ class Resume:
     *looks* counts consecutive attempts without a result. *rereads* counts those among them that got a clear response but need a fresh read,
     such as a conflict. *did* is the action that settling found to have taken effect, under its name in the counts of a cycle. *members_due*
     is true if the group's own account was processed and counted. *refused_members* are directory ids of members to send last; *refused_in*
-    is the cycle that counted these members. *is_about_references* is true if the object failed although its own account is in step.
+    is the cycle that counted these members, and *held_in* the cycle that counted the object as held. *is_about_references* is true if the
+    object failed although its own account is in step.
 
     *account* is the account of another object that caused the failure. *is_slowed* is true if the object waits for the end of a quarantine.
     *is_left* is true if the object waits for the end of a cycle that applies a preview.
@@ -45,6 +46,7 @@ class Resume:
     members_due: bool = False
     refused_members: tuple[str, ...] = ()
     refused_in: int | None = None
+    held_in: int | None = None
     is_about_references: bool = False
     account: str = ""
     is_slowed: bool = False
@@ -68,6 +70,7 @@ class Resume:
             "membersDue": self.members_due,
             "refusedMembers": self.refused_members,
             "refusedIn": self.refused_in,
+            "heldIn": self.held_in,
             "isAboutReferences": self.is_about_references,
             "account": self.account,
             "isSlowed": self.is_slowed,
@@ -86,6 +89,7 @@ class Resume:
             members_due=stored.get("membersDue", False),
             refused_members=tuple(stored.get("refusedMembers", ())),
             refused_in=stored.get("refusedIn"),
+            held_in=stored.get("heldIn"),
             is_about_references=stored.get("isAboutReferences", False),
             account=stored.get("account", ""),
             is_slowed=stored.get("isSlowed", False),

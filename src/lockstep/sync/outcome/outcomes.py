@@ -240,7 +240,7 @@ def _is_about_references(planned: PlanResult) -> bool:
 def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry, *, log: LogRecord | None = None) -> Outcome:
     """Return the outcome of a held object. It is parked until an administrator approves or rejects the write, or until it changes."""
     error = ShownError(planned.plan.reason.code, planned.plan.reason.text)
-    postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD), error)
+    postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD, held_in=claim.cycle), error)
     return Outcome(claim, counted="held", held=operation, log=log, postponed=postponed, requests=planned.requests)
 
 

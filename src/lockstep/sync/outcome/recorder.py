@@ -242,10 +242,15 @@ async def _count(connection: Connection, ours: Sequence[Outcome]) -> None:
 
 
 def _counts(its: Sequence[Outcome]) -> Counter[str]:
-    counts = Counter(one.counted for one in its if one.counted)
+    counts = Counter(one.counted for one in its if one.counted and not _is_held_again(one))
     for one in its:
         counts.update(one.more_counts)
     return counts
+
+
+def _is_held_again(one: Outcome) -> bool:
+    """Whether the object changed while it was held, and is held again in the same cycle."""
+    return one.held is not None and one.claim.cycle is not None and one.claim.resume.held_in == one.claim.cycle
 
 
 async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[Outcome]) -> dict[str, str]:

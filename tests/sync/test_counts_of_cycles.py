@@ -1,4 +1,4 @@
-"""While a preview is applied, the status says so; at the end its cycle has counted every object once."""
+"""While a preview is applied, the status says so. A cycle counts every object once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from lockstep.actions import applied_previews, following, job_previews, provisio
 from lockstep.actions.context import Context
 from lockstep.actions.status_labels import StatusLabel, label_of
 from lockstep.engine.decisions.headline import Standing
+from lockstep.storage import cycles
 from tests.support.model_target import ModelTarget
 from tests.support.sync_world import CONFIG, World
 
@@ -89,3 +90,21 @@ async def test_full_cycle_counts_leavers_that_were_already_due_once(
     await world.drain()
 
     assert dict((await world.cycle()).counts) == {"disabled": 2, "unchanged": 4}
+
+
+async def test_object_that_changes_while_it_is_held_is_counted_once_in_its_cycle(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.configure({**CONFIG, "deletions": {"threshold": 2}})
+    await world.add_people(range(8))
+    await world.sync()
+    await world.unassign([1, 2, 3, 4])
+    async with world.pool.connection() as connection:
+        cycle, _ = await cycles.open_cycle(connection, world.job, "incremental", phase="match")
+    await world.drain()
+    await world.change([1, 2, 3], surname="Other")
+
+    await world.drain()
+
+    assert dict((await world.cycle()).counts) == {"held": 4}
+    assert (await world.cycle()).id == cycle.id
