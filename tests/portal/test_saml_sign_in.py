@@ -484,6 +484,10 @@ async def test_logout_request_of_an_application_works_once(app: App) -> None:
 
     assert replayed.status == 400 and "SAMLResponse" not in replayed.location
     assert (await other.get("/myapps")).status == 200
+    [[until]] = await app.centre.hub.fetch("select max(expires_at) from used_answer")
+    assert isinstance(until, datetime) and abs(until - leaving.expires_at) < timedelta(seconds=1), (
+        "it is remembered for as long as it would be accepted"
+    )
 
 
 async def test_signing_out_leads_through_the_applications_and_back(app: App) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -54,6 +54,19 @@ def test_hostile_logout_request_is_refused_for_its_own_reason(name: str) -> None
         read_logout_request(write_logout_request(replace(REQUEST, **changes)), issuer=IDP, destination=HERE, now=NOW)
 
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("end", [None, NOW + timedelta(minutes=1)])
+def test_logout_request_is_accepted_for_as_long_as_it_must_be_remembered(end: datetime | None) -> None:
+    request = replace(REQUEST, not_on_or_after=end)
+    message, last = write_logout_request(request), request.expires_at
+
+    read = read_logout_request(message, issuer=IDP, destination=HERE, now=last - timedelta(microseconds=1))
+    with pytest.raises(SamlFault) as refused:
+        read_logout_request(message, issuer=IDP, destination=HERE, now=last)
+
+    assert (read.expires_at, refused.value.code) == (last, FaultCode.EXPIRED)
+    assert last == NOW + timedelta(minutes=13 if end is None else 4)
 
 
 RESPONSES: dict[str, tuple[Callable[[], bytes], FaultCode]] = {
