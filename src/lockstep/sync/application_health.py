@@ -1,8 +1,8 @@
 """React to responses that concern the application as a whole: refused credentials, a request to wait, or no response.
 
 Refused credentials quarantine the job at once, regardless of the failure counts: further requests could only lock an account or fill a log.
-An application that does not respond is tried again after growing pauses. All workers observe the pauses, which are counted by kind of
-request. The first failure is shown in status, doctor and the log.
+If an application does not respond, all workers pause and then try again. The pauses grow with the number of failures, which are counted
+separately for each kind of request. The first pause is shown in status, doctor and the log.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ TOO_MANY_REQUESTS = 429
 def most_telling(answers: Sequence[Answer]) -> Answer:
     """Return the answer that says most about the application as a whole. *answers* belong to writes that shared one request.
 
-    An answer that requires a person's action or asks for a pause is preferred, then a usable one, then the first.
+    The first choice is an answer that requires a person's action or asks for a pause. The second choice is any usable answer. If there is
+    neither, the first answer is returned.
     """
     urgent = (one for one in answers if one.verdict in NEEDS_SOMEBODY or one.verdict is Verdict.THROTTLED)
     usable = (one for one in answers if one.verdict not in NO_ANSWER)
@@ -148,8 +149,9 @@ async def enter_quarantine(
 ) -> datetime:
     """Do what `quarantine` does, in the caller's transaction. Returns the time of the next attempt.
 
-    Failures before the next attempt are not counted again. If a probe succeeds in the meantime, failures of other kinds of requests keep
-    their count.
+    In a quarantine for the same reason, failures before the next attempt change nothing. *asked* is the kind of request that failed. For
+    every kind except a probe, the stops that its failures caused are counted too, so the waits keep growing even if probes succeed in
+    between.
     """
     moment = services.moment()
     await jobs.lock_job(connection, job.id)
@@ -218,7 +220,8 @@ def error_row(answer: Answer) -> Row:
 
 
 async def _log(connection: Connection, job: Job, answer: Answer, *, begins: str = "") -> None:
-    """Write an event that concerns the whole application to the provisioning log, once, when it begins."""
+    """Write an event that concerns the whole application to the provisioning log. Callers call this once per event, when the event begins.
+    """
     record = record_of_application(job.row.app_display_name, answer, begins=begins)
     await provisioning_log.append(connection, job.id, job.row.app, [record])
 

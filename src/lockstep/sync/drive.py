@@ -1,8 +1,8 @@
-"""Queue Procrastinate tasks in the same database. The dirty set has the state; a task only names the job to work on.
+"""Queue Procrastinate tasks in the same database. A task only names the job to work on; the work itself is in the dirty set.
 
 A drain is queued after the transaction that marked rows has committed. If it were queued inside the transaction, a worker could take the
-task before the rows are visible. If the process crashes in between, the sweep finds the rows. A queueing lock allows at most one queued
-drain per job, so a caller that finds one has nothing to do.
+task before the rows are visible. If the process crashes between the commit and the queueing, the sweep finds the rows. A queueing lock
+allows at most one queued drain per job; a caller whose drain is already queued has nothing to do.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ class FailureReason:
 
 
 def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any], *, unreported: int = 0) -> MailText:
-    """Return the mail about an application that enters quarantine, or whose quarantine has a new reason. *unreported* counts such events
-    since the last mail whose own mail was withdrawn.
+    """Return the mail about an application that enters quarantine, or whose quarantine has a new reason. *unreported* is the number of
+    earlier quarantines that no mail has reported, because they ended too soon.
     """
     error = quarantine.get("error") or {}
     message = without_names(str(error.get("message", "")))

@@ -4,9 +4,9 @@ A mail is written only if a mail server is set up: to the application's address 
 turned on, and to the addresses of the organisation. The webhook gets every notification. Each of these audiences has its own series of
 messages.
 
-A quarantine is reported when it begins, when its reason changes and when it ends. Its beginning is reported at most once an hour. A mail
-that is due before the hour is over waits until then, and is withdrawn if the quarantine ends in the meantime; the next mail says how often
-this happened. Failing objects and held changes are reported after a cycle, at most once a day, and again only if there is something new or
+A quarantine is reported when it begins, when its reason changes and when it ends. At most one mail per hour reports a beginning. A mail
+that comes too early waits until the hour is over, and is withdrawn if the quarantine ends before then; the next mail says how many mails
+were withdrawn. Failing objects and held changes are reported after a cycle, at most once a day, and again only if there is something new or
 a week has passed.
 """
 
@@ -171,7 +171,9 @@ async def report_certificate(
     ends_at: datetime,
     next_step: str,
 ) -> None:
-    """Report that a signing certificate expires soon. *event* identifies the certificate and the reminder. *recipient* may be ""."""
+    """Report that a signing certificate expires soon. *event* identifies the certificate and the reminder. *recipient* is the address of
+    the application's own contact, or "" if there is none.
+    """
     about = await _about(connection, app, display_name)
     text = texts.certificate_ends(about, sentence, ends_at, next_step)
     recipients = await _recipients(connection, None, MailKind.CERTIFICATE)

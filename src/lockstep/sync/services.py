@@ -154,5 +154,5 @@ class Services:
         return Moment(self.now(), secrets.token_bytes(16))
 
     def now(self) -> datetime:
-        """Return the time of the database, as far as it is known."""
+        """Return the time of the database: this machine's time, corrected by the difference that was measured when a job was last read."""
         return self.machine_time() - self._off_by

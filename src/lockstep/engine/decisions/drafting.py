@@ -80,7 +80,7 @@ def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues |
 
 
 def held_by(prepared: PreparedObject, observed: Observed) -> Values:
-    """Return the current values of the linked account: those that were read, with the last agreed password, because no read shows it. If
+    """Return the current values of the linked account: the values that were read, plus the last agreed password, which no read shows. If
     the account was not read, return the values that both sides last agreed on.
     """
     assert prepared.mapping is not None  # noqa: S101
@@ -209,8 +209,8 @@ def _today(prepared: PreparedObject) -> datetime | None:
 
 
 def _next_search(prepared: PreparedObject, draft: Draft) -> datetime | None:
-    """Return when to look again for an account that is gone. Returns None if the person should have an account, because matching then finds
-    the account.
+    """Return when to look again for an account that is gone. Returns None if the person should have an account: matching then finds the
+    account, so no separate search is needed.
     """
     if draft.gone_at is None or prepared.intent.kind is IntentKind.PROVISION:
         return None

@@ -163,8 +163,8 @@ def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> Job
 
 
 def confirmed(found: Iterable[Unkept], configuration: JobConfiguration) -> list[Unkept]:
-    """Return the entries of *found* that are certain and whose attribute is still mapped in the same way. Essential attributes are
-    included.
+    """Return the entries of *found* with enough consecutive responses to be certain, if the attribute is still mapped in the same way.
+    Unlike `with_unkept`, this includes essential attributes.
     """
     return [one for one in found if one.answers >= ENOUGH and _still_mapped(one, configuration) is not None]
 

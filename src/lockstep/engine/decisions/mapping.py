@@ -87,8 +87,8 @@ def map_account(
 
 
 def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | None, *, creating: bool) -> MappedAccount:
-    """Return the result of a run over all mappings, without elements that contain only constant values, and with a problem if a required
-    value is missing for a create.
+    """Finish a run over all mappings. Elements that contain only constant values are removed. If a required value is missing for a create,
+    the result contains a problem.
     """
     for labels, given in mapping.labels:
         # Drop elements filled only by constants: {"type": "work", "primary": true} is not an e-mail address.

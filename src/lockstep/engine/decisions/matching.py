@@ -118,9 +118,9 @@ def choose_match(
 ) -> Match:
     """Interpret the answers, given in order of precedence.
 
-    *linked_to* maps account ids to the display name of the linked object, *left_by* to that of the deleted former owner. *strangers* are
-    the accounts whose former owner is another person (`are_different_people`). *leaving* are the accounts that are still linked to deleted
-    objects. *under_way* are the accounts that are being linked to another object.
+    Two mappings are keyed by account id: *linked_to* gives the display name of the linked object, *left_by* the display name of a former
+    owner that has left the account. *strangers* are the accounts whose former owner is another person (`are_different_people`). *leaving*
+    are the accounts that are still linked to deleted objects. *under_way* are the accounts that are being linked to another object.
     """
     owners = linked_to or {}
     former = left_by or {}
@@ -150,7 +150,9 @@ def are_different_people(employee_id: object, other: object) -> bool:
 
 
 def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
-    """Return the value of *attribute* in *resource*, folded, which is its key in an account index; None if there is no such value."""
+    """Return the value of *attribute* in *resource*, folded, or None if there is no such value. An account index stores the account under
+    this value.
+    """
     value = read_path(resource, attribute)
     if value is MISSING or isinstance(value, list | dict) or is_empty(value):
         return None

@@ -83,8 +83,8 @@ def _draft(prepared: PreparedObject, match: Match | None, observed: Observed, ta
 
 
 def _found_again(prepared: PreparedObject) -> PreparedObject:
-    """Return *prepared* with a live account, if the account counted as lost or gone but was found again, and its owner should not have one.
-    The leaver rules then apply to the account.
+    """Handle an account that counted as lost or gone and was found again, although its owner should not have an account. Returns *prepared*
+    with a live account, so that the leaver rules apply to it; in all other cases, *prepared* is returned unchanged.
     """
     link = prepared.link
     if link is None or not (link.is_sought or _is_lost_leaver(prepared, link)):

@@ -40,11 +40,11 @@ def guarded_effects(plan: Plan) -> Effects:
 
 
 def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
-    """Apply *rejection* to *plan*. Returns None if the plan has no effect of the rejected kind, because the rejection has then ended.
+    """Apply *rejection* to *plan*. Returns None if the plan has no effect of a rejected kind, because the rejection has then ended.
 
-    If all effects of the plan were rejected, nothing is sent, not even changes that no guard limits. If only some of them were rejected,
-    the plan is held for approval, regardless of the limits. The same applies if an effect was not rejected itself but is of a rejected kind
-    (another role, a deletion instead of a disable).
+    If all effects of the plan were rejected, nothing is sent, not even changes that no guard limits. Otherwise the plan has at least one
+    effect of a rejected kind that was not itself rejected, such as another role, or a deletion instead of a disable. The plan is then held
+    for approval, regardless of the limits.
     """
     effects = guarded_effects(plan)
     if not {guard for guard, _ in effects} & {guard for guard, _ in rejection.effects}:

@@ -88,7 +88,7 @@ def resembles(operation: SentOperation, account: Account, mapping: ObjectMapping
 
 
 def took_effect(operation: SentOperation, account: Account | None, mapping: ObjectMapping | None) -> bool:
-    """Whether the account shows that a change or deletion took effect. Attributes that it does not show are ignored."""
+    """Whether *account* shows that a change or deletion took effect. Attributes that *account* does not show are ignored."""
     if operation.is_delete or account is None:
         return operation.is_delete and account is None
     shown = _shown(operation.after, account)

@@ -52,8 +52,10 @@ class Frame:
 
     @property
     def up_to_lane(self) -> int:
-        """The last lane to claim. Nothing is claimed until every object is marked: the mark would make the cycle process and count the
-        object again. While the list of accounts is being read, only leavers and on-demand runs are claimed; objects that need a new
+        """The last lane to claim.
+
+        Until every object is marked, nothing is claimed: an object claimed earlier would be marked afterwards, and the cycle would process
+        and count it twice. While the list of accounts is being read, only leavers and on-demand runs are claimed; objects that need a new
         account wait for the list.
         """
         if self.needs_preparation and self.cycle is not None and self.cycle.phase in MARKING:
@@ -142,8 +144,8 @@ async def _read_list(services: Services, job: Job, mapping: ObjectMapping, targe
 
 
 async def begin_initial(connection: Connection, job_id: str, *, preview: int | None = None) -> cycles.Cycle:
-    """Replace a running cycle by an initial one, which applies *preview* if it is given. After the commit, changes in the directory mark
-    objects of this job.
+    """Replace the running cycle, if any, by an initial cycle, which applies *preview* if it is given. The job then counts as started: from
+    the commit on, changes in the directory mark its objects.
     """
     await instance.lock_directory(connection)
     await cycles.cancel(connection, job_id, state="cancelled")
@@ -267,9 +269,9 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
 async def probe(services: Services, job: Job, target: TargetReader, *, in_quarantine: bool = False) -> bool:
     """Search for a person who cannot exist. A working application answers with status 200 and an empty list.
 
-    A response that is not a SCIM list quarantines the job at once, with the message of the connection test: something else answers at the
-    tenant URL. No response, a server error or "busy" starts a pause, or prolongs the quarantine if *in_quarantine* is true. A successful
-    probe says nothing about writes, so the failure count of writes is kept.
+    A response that is not a SCIM list quarantines the job at once, because another server answers at the tenant URL. No response or a
+    server error starts a pause or, if *in_quarantine* is true, prolongs the quarantine. "Busy" always starts a pause. A successful probe
+    says nothing about writes, so the failure count of writes is kept.
     """
     users = job.configuration.mapping_for(ObjectKind.USER)
     attribute = users.matching[0].target if users is not None and users.matching else "userName"

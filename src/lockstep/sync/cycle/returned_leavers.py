@@ -21,15 +21,17 @@ NEWEST = 3  # more than one, because an administrator of the application may hav
 
 
 async def mark_newest(connection: Connection, job: str) -> None:
-    """Mark the accounts that were disabled most recently, so that they are read. After that, one call of `mark_all` takes effect."""
+    """Mark the leavers whose accounts were disabled most recently, so that these accounts are read. The next call of `mark_all` then marks
+    all leavers again.
+    """
     await leavers.allow_check(connection, job)
     for kind, ids in (await leavers.disabled_last(connection, job, limit=NEWEST)).items():
         await dirty_marks.mark(connection, job, kind, ids, lane=Lane.RECONCILE, reason=NEWEST_LEAVER_MARK)
 
 
 async def mark_all(services: Services, job: Job) -> None:
-    """Mark the accounts of all leavers, so that each one is read. Accounts that are already marked for such a check are left out. Does
-    nothing if `mark_all` has already taken effect since `mark_newest`.
+    """Mark all leavers, so that each of their accounts is read. Leavers that are already marked for such a check are left out. Does nothing
+    if `mark_all` has already marked leavers since the last call of `mark_newest`.
     """
     checked = (NEWEST_LEAVER_MARK, LEAVER_CHECK_MARK)
     async with transaction(services.pool) as connection:

@@ -30,8 +30,8 @@ MOST_NEW_AHEAD = 2_000
 
 @dataclass(slots=True)
 class Burst:
-    """The combined effects of objects that were read from the queue together: *total* of all of them, *passed* of those that were let
-    through so far.
+    """The combined effects of objects that were read from the queue together. *total* has the effects of all these objects; *passed* has
+    the effects of those that were let through so far.
     """
 
     total: Tally = field(default_factory=Tally)
@@ -40,15 +40,15 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A part of the queue: objects up to a lane, with or without an account."""
+    """A part of the queue: the objects in the lanes up to *up_to_lane* that have an account (*linked*), or those that have none."""
 
     up_to_lane: int
     linked: bool
 
     @classmethod
     def behind(cls, claim: Claim, prepared: PreparedObject) -> Queue:
-        """Return the queue to which *prepared* belongs. A leaver is compared only with leavers, so that it need not wait for all other
-        plans.
+        """Return the part of the queue that is planned ahead together with *prepared*. For a leaver, this part contains only leavers, so
+        that the leaver need not wait for the plans of all other objects.
         """
         linked = prepared.link is not None and prepared.link.state in (LinkState.LIVE, LinkState.DISABLED)
         return cls(claim.lane if claim.lane == Lane.LEAVERS.number else Lane.RECONCILE.number, linked)

@@ -168,7 +168,7 @@ class Guard:
         return hold_or_release(plan, replace(self._counts, waiting=waiting), job.configuration)
 
     async def _look_ahead_again(self, job: Job, queue: Queue, cycle: int | None) -> None:
-        """Plan the queue ahead once more, so that writes which other workers have journalled do not count twice."""
+        """Plan the queue ahead once more. Otherwise, writes that other workers have journalled since then would count twice."""
         self._ahead, self._is_ahead_outdated = Foresight(self._services), False
         await self._ahead.read(job, queue, cycle=cycle)
         for one in self._let_through.values():
@@ -199,8 +199,9 @@ class Guard:
 
 
 def still_undecided(held_before: HeldPlan, plan: Plan) -> Plan | None:
-    """Return *plan* held by the guard that holds *held_before*, if both have the same action and *plan* still has an effect that this guard
-    limits; otherwise None.
+    """Return *plan*, held by the same guard as *held_before*. This keeps the object held until an administrator decides.
+
+    Returns None if the two plans have different actions, or if *plan* no longer has an effect that this guard limits.
     """
     if held_before.action is not plan.action:
         return None

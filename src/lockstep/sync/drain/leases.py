@@ -32,7 +32,9 @@ class Leases:
         return self._ends.get(attempt, 0.0) - time.monotonic()
 
     async def keep(self) -> None:
-        """Renew the leases until cancelled. A lease that cannot be renewed was taken over, or its outcome is being recorded."""
+        """Renew the leases until cancelled. If a lease cannot be renewed, another worker has taken it over or the attempt's outcome is
+        being recorded.
+        """
         while True:
             await asyncio.sleep(self._services.times.lease_renewal_seconds)
             attempts = list(self._ends)

@@ -55,13 +55,15 @@ class MembersResult:
 
 
 def counted_refusals(claim: Claim) -> frozenset[str]:
-    """Return the members whose refusals need not be counted again: the cycle of *claim* counted them when it processed the group before."""
+    """Return the members whose refusals were already counted in the cycle of *claim*, when that cycle processed the group before."""
     resume = claim.resume
     return frozenset(resume.refused_members) if resume.refused_in == claim.cycle else frozenset()
 
 
 def refusing(resume: Resume, refused: tuple[str, ...], *, cycle: int | None) -> Resume:
-    """Return *resume* with the *refused* members, for a group that is otherwise in step. *cycle* has counted these refusals."""
+    """Return *resume*, the notes for the next try, for a group that is in step except for the *refused* members. *cycle* is the cycle that
+    counted their refusals.
+    """
     return replace(resume, is_about_references=True, refused_members=refused, refused_in=cycle if refused else None)
 
 

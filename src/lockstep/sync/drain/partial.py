@@ -71,8 +71,8 @@ class Parts:
                 await self._divide(part, said)
 
     async def _try(self, changes: Sequence[Change]) -> Answer | None:
-        """Send a part. Returns the response if an attribute in the part may have caused a refusal. Returns None if the part was accepted,
-        or if sending must stop.
+        """Send a part. Returns the response if it is a refusal that a single attribute of the part may have caused; the part can then be
+        divided. Returns None if the part was accepted, or if sending must stop.
         """
         answer = await self.send(changes, self.done)
         self.exchanges.append(answer)

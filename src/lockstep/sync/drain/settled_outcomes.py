@@ -61,8 +61,8 @@ def settled(
 
 
 def with_settled_before(outcome: Outcome) -> Outcome:
-    """Return *outcome* with a count for the operation that settling found to have taken effect before. A create whose response was lost
-    thus counts as a create.
+    """Return *outcome* with one more count if an earlier operation of the object, whose response was lost, turned out to have taken effect.
+    A create whose response was lost thus counts as a create.
     """
     did = outcome.claim.resume.did
     if not did or not outcome.counted:
@@ -73,8 +73,8 @@ def with_settled_before(outcome: Outcome) -> Outcome:
 
 
 def with_next_steps(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
-    """Return the *outcome* of a write with what follows from it: other objects that wait for a name, the object's own names and members,
-    and a second account of the object.
+    """Return the *outcome* of a write, extended by the next steps of the object: writing changed names after a disable, comparing the
+    members of a group, and planning the object again after its second account was disabled.
     """
     outcome = outcomes.with_names(outcome)
     if outcome.is_done and planned.plan.names_follow:
@@ -85,10 +85,10 @@ def with_next_steps(outcome: Outcome, planned: PlanResult, moment: Moment, first
 
 
 def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
-    """Return *outcome*, changed if the write was to a second account of the object: the object itself is then planned next.
+    """Return *outcome*. If the write was to a second account of the object, the object itself is planned next.
 
-    The first time, this happens at once, and later after growing pauses. After too many times, the object fails, because an application may
-    report success and still leave the second account active.
+    The first time, the object is planned at once; each further time, it is planned after a growing pause. After too many times, the object
+    fails, because an application may report success and still leave the second account active.
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome

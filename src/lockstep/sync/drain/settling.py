@@ -52,9 +52,9 @@ class Settlement:
     """The result of checking an object's open operations in the application. *settled* are the operations whose outcome is now known,
     *done* those that took effect.
 
-    *link* is the object's link, including any changes found; `changed_link` is None if the link did not change. *stray* is a second active
-    account that Lockstep created for the same object. *problem* tells people why an operation stays open. *waits* is the reason for
-    checking the application again soon.
+    *link* is the object's link, including any changes that the check found. `changed_link` is the same link, or None if the check changed
+    nothing. *stray* is a second active account that Lockstep created for the same object. *problem* tells people why an operation stays
+    open. *waits* is the reason for checking the application again soon.
     """
 
     link: Link | None
@@ -141,11 +141,11 @@ class _Run:
         self.found.relink(replace(link, base=base, state=state, etag=account.etag or link.etag, desired_hash=""))
 
     async def _change_of_unlinked(self, operation: OpenOperation, account: Account | None, *, took: bool) -> None:
-        """Settle a change to a matched account whose link was not recorded yet. If the change took effect, the account belongs to the
-        object.
+        """Settle a change to an account that is not linked to the object. If *operation* had matched the account and took effect, the
+        account is linked now: the link was not recorded in time.
 
-        If the operation did not match the account, the account was linked before. Somebody has forgotten that link since, so the account no
-        longer belongs to the object.
+        If *operation* had not matched the account, the account was already linked at that time. Somebody has forgotten that link since, so
+        the account no longer belongs to the object.
         """
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None or not took or not operation.matched_by or _holds_account(self.found.link):
@@ -195,8 +195,11 @@ class _Run:
             self.found.stray = account
 
     async def _made_by(self, operation: OpenOperation, what: SentOperation) -> list[Account] | None:
-        """Return the accounts that the open create *operation* may have made, the best match first. Returns None if another object has an
-        older claim or an open operation on one of them.
+        """Return the accounts that the open create *operation* may have made, the best match first. Accounts that other objects own are
+        left out.
+
+        Returns None if another object has an open operation that may have created one of these accounts, or that is about to link one of
+        them.
         """
         found = await self._search(what)
         if not found:
@@ -278,7 +281,7 @@ class _Run:
         return self._read[what.target_id]
 
     async def _holders(self, accounts: Mapping[str, Any] | set[str]) -> dict[str, Holder]:
-        """Return the other objects that have these accounts."""
+        """Return the other objects that own these accounts, by account."""
         async with self.services.pool.connection() as connection:
             held = await links.holders(connection, self.job.id, self.prepared.obj.kind.value, accounts)
         return {key: one for key, one in held.items() if one.source_id != self.prepared.obj.id}

@@ -287,8 +287,8 @@ def with_names(outcome: Outcome) -> Outcome:
 
 
 def requests_of(answer: Answer) -> int:
-    """Return the number of requests behind a response. It is 1 if the requests were not recorded, and 0 if none was needed, or if
-    another response to the same bulk request counts it.
+    """Return the number of requests that led to *answer*. The number is 1 if the requests were not recorded. It is 0 if no request was
+    needed, or if another answer to the same bulk request counts the request.
     """
     if not answer.exchanges:
         return answer.reads + int(answer.verdict is not Verdict.DONE_ALREADY and not answer.shares_request)

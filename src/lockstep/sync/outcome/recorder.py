@@ -107,8 +107,8 @@ async def _take_accounts(connection: Connection, job: Job, ours: Sequence[Outcom
 
 
 async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
-    """Handle a late response that reports success: make the attempt that now has the object check whether the operation took effect. The
-    response itself changes nothing.
+    """Handle late responses that report success. A late response changes nothing itself: its operation is opened again, and the attempt
+    that now has the object checks whether the operation took effect.
     """
     happened = [settled for one in late for settled in one.settled if settled.state == "confirmed"]
     if happened:
@@ -160,7 +160,7 @@ async def _write(
 
 
 async def _note_left(connection: Connection, ours: Sequence[Outcome]) -> None:
-    """Record the objects that a cycle leaves while it applies a preview, and remove those that were left before and are done now."""
+    """While cycles apply previews, record the objects that they leave as they are, and remove the records of objects that are done now."""
     pinned = [(one.claim.pin.preview, one) for one in ours if one.claim.pin is not None]
     if left := [(preview, one.left) for preview, one in pinned if one.left is not None]:
         await preview_left.add(connection, left)
@@ -263,7 +263,7 @@ async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[
 
 
 def _is_repeated_skip(record: LogRecord, skipped: Mapping[str, str]) -> bool:
-    """Whether the newest record of the object is the same skip. Such a skip is logged only once."""
+    """Whether *record* is a skip that the newest record of the object already reports. Such a skip is not logged again."""
     is_known = skipped.get(record.source_id or "") == f"{record.error_code} {record.reason}"
     return record.status == "skipped" and is_known
 

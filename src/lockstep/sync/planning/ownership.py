@@ -35,7 +35,9 @@ class StoredOwnership:
         return owners_from(prepared, holders, under_way)
 
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
-        """Choose for each unique mapping the first candidate that is free, which is usually the first one. Returns the others as taken."""
+        """Choose for each unique mapping the first candidate that is free. Returns all other candidates, which the plan must treat as
+        taken.
+        """
         kind = prepared.obj.kind
         async with self.pool.connection() as connection:
             choices = choices_of(prepared, await refused_lately(connection, self.job, prepared))
@@ -57,8 +59,11 @@ async def witnesses_beside(prepared: PreparedObject, pool: Pool, job: str) -> Se
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
-    """Return the owners of the accounts, other than the object itself: the present and former owners by account, and the accounts whose
-    owner is leaving or was another person.
+    """Return the owners of the accounts, without the object of *prepared* itself: the present and the former owners, and the accounts that
+    are being linked to another object.
+
+    The result also has two sets of accounts: those whose present owner is deleted, and those whose former owner is known to be another
+    person.
     """
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
     return Owners(

@@ -205,8 +205,8 @@ def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOpera
 def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: bool) -> PreparedObject:
     """Decide everything that can be decided without asking the application.
 
-    The present state of the linked account is compared, and not the recorded one, if *look* is true, if the list of accounts contains the
-    account, or if the running full cycle has still to compare it.
+    The plan normally compares the recorded state of the linked account. It compares the present state instead if *look* is true, if the
+    list of accounts contains the account, or if the running full cycle has not compared the account yet.
     """
     must_look = look or id in known.indexed or id in known.unseen
     return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)

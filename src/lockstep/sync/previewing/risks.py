@@ -80,7 +80,7 @@ class RiskCollector:
                 self.examples[guard] = plan
 
     def held(self) -> dict[GuardCode, Reason]:
-        """Return the guards that would hold writes because there are too many of them, each with its reason."""
+        """Return the guards that would hold writes because there are too many such writes, each guard with its reason."""
         found = {}
         for guard, plan in self.examples.items():
             waiting = self.total - tally_of(plan)
