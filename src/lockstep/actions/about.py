@@ -48,8 +48,8 @@ async def show_about(context: Context) -> About:
 
 @cache
 def _parts() -> tuple[InstalledPackage, ...]:
-    """Return the installed packages that Lockstep itself depends on, sorted by name. A process goes on using the versions that it has
-    loaded, so they are read once.
+    """Return the installed packages that Lockstep itself depends on, sorted by name. They are read only once, because a running process
+    keeps the versions that it has loaded.
     """
     wanted = {re.split(r"[^A-Za-z0-9._-]", one)[0] for one in _needed() if "extra ==" not in one}
     found = []

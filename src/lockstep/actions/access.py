@@ -28,8 +28,9 @@ Action = TypeVar("Action", bound=Callable[..., Any])
 class AccessRule:
     """The permission that an action needs. If *permission* is None, everybody may call the action, even without signing in.
 
-    *app* is the parameter that names the application for which the caller needs the permission. If *filters* is true, the action returns
-    only data about applications for which the caller has the permission.
+    *app* is the name of the action's parameter that contains the application. The caller then needs the permission for that application
+    only. If *filters* is true, a caller who has the permission for some applications only may call the action without naming one. The
+    action then returns only data about those applications.
     """
 
     permission: Permission | None
@@ -42,8 +43,10 @@ CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permissio
 
 
 def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[Action], Action]:
-    """Return a decorator that checks the permission before the action begins, and raises LockstepError if it is missing. The caller must
-    have *permission* everywhere, or for the application that the action's parameter *app* names.
+    """Return a decorator that checks the permission before the action begins, and raises LockstepError if it is missing.
+
+    The caller needs *permission* everywhere. If *app* is the name of a parameter of the action, the permission for the application in that
+    parameter is sufficient. If *filters* is true, the permission for at least one application is sufficient when none is given.
 
     For an application that the caller may not read, the error is the same as for an unknown application.
     """

@@ -99,8 +99,8 @@ async def sign_in_for_token(
     expires_in: timedelta = USUAL_LENGTH,
     address: str = "",
 ) -> NewToken:
-    """Sign in, create a personal token and sign out again. Without *scopes*, the token gets all permissions of the administrator that a
-    token can have. *address* is the network address of the client. Raises the errors of signing in and of creating a token.
+    """Sign in, create a personal token and sign out again. Without *scopes*, the token gets every permission of the administrator that is a
+    valid scope. *address* is the network address of the client. Raises the errors of signing in and of creating a token.
     """
     signed_in = await sign_in(context, email, password, code, device=name, address=address)
     try:
@@ -158,8 +158,10 @@ async def _delete(connection: Connection, row: TokenRow, *, actor: str) -> None:
 
 
 def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> tuple[str, ...]:
-    """Return *scopes* in the order in which `Permission` lists them. Raises LockstepError if *scopes* is empty, and if a scope is unknown
-    or is not among *able*, the permissions of the token's owner.
+    """Return *scopes* in the order in which `Permission` lists them. *able* contains the permissions that the token may get, and *who* is
+    the name of their holder for error messages.
+
+    Raises LockstepError if *scopes* is empty, or if it contains a scope that is unknown or is not in *able*.
     """
     if not scopes:
         raise invalid("A token needs at least one scope", next_step="For example: --scope applications.read")

@@ -1,4 +1,4 @@
-"""The number of accounts changed in the applications on each of the last days."""
+"""Count the accounts that changed in the applications, for each of the last days."""
 
 from __future__ import annotations
 

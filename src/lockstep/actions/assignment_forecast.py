@@ -37,7 +37,7 @@ _SLICE = 500
 
 @dataclass(frozen=True, slots=True)
 class FoundAccount:
-    """An account that exists already. *attribute* is the matching attribute that found it; "" if Lockstep knew the account."""
+    """An account that a person already has. *attribute* is the matching attribute that found it; "" if Lockstep knew the account before."""
 
     name: str
     account: str
@@ -46,11 +46,11 @@ class FoundAccount:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentForecast:
-    """The effect of an assignment: the number of people that it would add to *application* (*total*), and the accounts that they already
-    have (*found*).
+    """The effect of an assignment. *total* is the number of people that the assignment would add to *application*. *found* contains the
+    accounts that these people already have.
 
-    *looked_up* counts the people whose account Lockstep already knew, and those that it looked up in the application. *is_asked* is false
-    if people could be looked up but no lookup was requested. *problem* says why some people were not looked up.
+    *looked_up* counts the people whose account Lockstep already knew, and the people that it looked up in the application. *is_asked* is
+    false if people could be looked up but no lookup was requested. *problem* says why some people were not looked up.
     """
 
     application: str

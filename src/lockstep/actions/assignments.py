@@ -64,7 +64,7 @@ async def reassign(
     """Make *role* the only role that is directly assigned to each of these people and groups. Returns the assignments that were added and
     those that were removed.
 
-    Both changes are made in one transaction: if somebody were unassigned in between, their account would be disabled.
+    Both changes are made in one transaction. If a person had no assignment between the two changes, Lockstep would disable the account.
     """
     async with context.together() as inner, inner.changing() as edit:
         new = await assign(inner, app, users=users, groups=groups, role=role)

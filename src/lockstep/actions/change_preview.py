@@ -56,7 +56,9 @@ class ForeseenObject:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenAction:
-    """The people and groups to which the change makes the same thing happen. *total* counts all of them, even those that are not listed."""
+    """The people and groups that the change affects in the same way, for example all whose accounts it would disable. *total* counts all of
+    them. *objects* may list only the first ones.
+    """
 
     action: Action
     sign: str

@@ -63,7 +63,7 @@ async def plan_application(
     prune: bool,
     resolve: Resolve,
 ) -> DocumentPlan:
-    """Return the plan for one application. *coming* are the names of groups that the same files create earlier."""
+    """Return the plan for one application. *coming* has the names of the groups that the same files create first."""
     app = await applications.find_application(connection, document.name)
     try:
         template = context.gallery.template(document.spec["template"])

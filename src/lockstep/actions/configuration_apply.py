@@ -55,10 +55,11 @@ async def apply_configuration(
 ) -> ConfigurationPlan:
     """Make the changes that *documents* describe, and return them. With *prune*, also remove everything that the documents do not contain.
 
-    A call that would remove more than *most_removals* items is refused, because a truncated file looks like one that removes everything.
-    *expected* are the changes that an administrator has seen and accepted. If the documents are an earlier version of the configuration,
-    *restores* is the number of that version, which the history and the audit log then mention. Raises LockstepError and changes nothing if
-    the changes are no longer the expected ones (conflict), or if a secret is missing.
+    *expected* contains the changes that an administrator has seen and accepted. If the documents are an earlier version of the
+    configuration, *restores* is the number of that version; the history and the audit log then mention it.
+
+    Raises LockstepError and changes nothing in three cases: the changes are no longer the expected ones (conflict), a secret is missing, or
+    more than *most_removals* items would be removed. That limit exists because a truncated file looks like one that removes everything.
     """
     await ask_ldap(context, documents, resolve)
     async with context.together() as all_or_nothing:

@@ -44,11 +44,11 @@ class EditedText:
 
 @dataclass(frozen=True, slots=True)
 class TextPlan:
-    """The changes that applying an edited text would make. *lines* says how the changes affect people. *mark* is a digest of this plan:
-    `apply_text` applies only the plan with this mark.
+    """The changes that applying an edited text would make. *lines* are sentences about the effects on people. *mark* is a digest of this
+    plan: `apply_text` applies only the plan with this mark.
 
-    *confirm* is the number that the administrator must type first: how many people lose an account, or how many items are removed. 0 means
-    that nothing has to be typed.
+    *confirm* is the number that the administrator must type before the plan is applied: the number of people who lose an account, or the
+    number of items that are removed. 0 means that nothing has to be typed.
     """
 
     plan: ConfigurationPlan
@@ -70,7 +70,7 @@ class TextError:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def read_text(context: Context, app: str = "") -> EditedText:
-    """Return the configuration in force: that of the application *app*, or of the whole organisation if *app* is ""."""
+    """Return the configuration in force of the application *app*. If *app* is "", return the configuration of the whole organisation."""
     text = await export_application(context, app) if app else await export_everything(context)
     return EditedText(text, _digest(text), app)
 

@@ -13,11 +13,11 @@ from lockstep.configuration.unsent_mail import file_notes
 
 @dataclass(frozen=True)
 class DocumentPlan:
-    """The changes that one document makes. *spec* has the new values of the sections that differ, *current* the values in force.
+    """The changes that one document makes. *spec* contains the new values of the sections that differ, and *current* the values in force.
 
-    *is_gone* is true for an application or source that no file contains although the files describe the whole organisation; pruning removes
-    it. *looked_at_again* estimates how many objects are re-evaluated after saving. Re-evaluation writes only values that differ to the
-    application.
+    *is_gone* is true for an application or source that is missing from a set of files for the whole organisation. Pruning removes it.
+    *looked_at_again* estimates the number of objects that are re-evaluated after saving. Re-evaluation writes only values that differ to
+    the application.
     """
 
     document: ConfigDocument

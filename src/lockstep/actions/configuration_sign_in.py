@@ -78,10 +78,11 @@ async def plan_ldap(
 
 
 async def ask_ldap(context: Context, documents: Sequence[ConfigDocument], resolve: Resolve) -> None:
-    """Send one test request to the directory that *documents* would set up, as the command and the page do.
+    """Send one test request to the LDAP directory that *documents* describe. Does nothing if that directory would not be used for sign-in,
+    or if neither its settings nor its password change, and in a rehearsal.
 
-    Raises LockstepError if the directory does not respond. Call this before the transaction of the changes, because the directory may
-    take seconds to respond. A directory that is not used for sign-in, or that does not change, is not contacted.
+    Raises LockstepError if the directory does not respond or refuses the request. Call this before the transaction that makes the changes,
+    because the directory may take seconds to respond.
     """
     section, document = next(((one.spec[SECTION], one) for one in documents if SECTION in one.spec), (None, None))
     if section is None or document is None or not section["enabled"] or context.rehearsal is not None:
@@ -103,8 +104,8 @@ async def ask_ldap(context: Context, documents: Sequence[ConfigDocument], resolv
 
 @needs(Permission.ORGANISATION_WRITE)
 async def apply_ldap(context: Context, plan: DocumentPlan, resolve: Resolve) -> None:
-    """Store the directory, and whether people sign in with it. Raises LockstepError if the directory was changed after the plan was
-    made.
+    """Store the settings of the LDAP directory, including whether people sign in with it. Raises LockstepError if somebody has changed the
+    settings since the plan was made.
     """
     changed = {one.place for one in plan.changes if one.place.partition(".")[0] == SECTION}
     if not changed:

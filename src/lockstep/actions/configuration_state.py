@@ -167,8 +167,8 @@ class _Rows:
 
 @dataclass
 class _KeptRows:
-    """A cache of the assignments of applications, by application and digest, with at most MOST_KEPT entries. Between two exports, the
-    assignments of few applications change.
+    """A cache of the assignments of applications, by application and digest, with at most MOST_KEPT entries. The cache saves work because
+    few applications change their assignments between two exports.
     """
 
     kept: dict[tuple[str, str], _Rows]

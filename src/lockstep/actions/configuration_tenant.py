@@ -16,7 +16,7 @@ ACTIVITY = "Apply configuration file"
 
 @needs(Permission.ORGANISATION_WRITE)
 async def save_tenant(context: Context, plan: DocumentPlan) -> None:
-    """Store the settings of the organisation. The LDAP directory is stored elsewhere."""
+    """Store the settings of the organisation, except those of the LDAP directory. `apply_ldap` stores the latter."""
     own = {key: value for key, value in plan.spec.items() if key != SECTION}
     if not own and not any(change.place.startswith("metadata.") for change in plan.changes):
         return
@@ -31,7 +31,7 @@ async def save_tenant(context: Context, plan: DocumentPlan) -> None:
 
 @needs(Permission.APPLICATIONS_WRITE, filters=True)
 async def save_labels(context: Context, plan: DocumentPlan) -> None:
-    """Store the labels of an application or a source. The labels of the tenant are stored elsewhere, together with the tenant."""
+    """Store the labels of an application or a source. Does nothing for the tenant, whose labels `save_tenant` stores."""
     document = plan.document
     if document.kind is DocumentKind.TENANT:
         return

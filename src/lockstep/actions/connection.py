@@ -82,9 +82,11 @@ async def set_tested_credentials(
     must_work: bool = False,
     agree: Callable[[Probe], None],
 ) -> CredentialView:
-    """Store the tenant URL, the secret or the authentication method. If a token is stored already, the new credentials are tested first. If
-    the new credentials fail while the stored ones work, *agree* is called before anything is stored, and can raise an error to refuse.
-    Raises LockstepError if the URL or the token is invalid, and, with *must_work*, if the new credentials fail.
+    """Store the tenant URL, the secret, the authentication method, or several of these. If a token is stored already, or with *must_work*,
+    the new credentials are tested first.
+
+    If the new credentials fail while the stored ones work, *agree* is called before anything is stored; it can refuse by raising an error.
+    Raises LockstepError if the URL or the token is invalid. With *must_work*, also raises LockstepError if the new credentials fail.
     """
     context.refuse_rehearsal()
     services = new_services(context)
@@ -121,11 +123,12 @@ async def _candidates(
     context: Context, services: Services, app: str, tenant_url: str | None, secret_token: Secret | None,
     authentication: Authentication | None,
 ) -> tuple[bool, TargetSettings | None, TargetSettings | None]:  # fmt: skip
-    """Return whether a readable token is stored, and two settings with which to open the application: with the new credentials, and with
-    the stored ones.
+    """Return three values: whether a readable token is stored, the target settings with the new credentials, and the target settings with
+    the stored credentials.
 
-    The first settings are None if the new credentials are incomplete, the second if no readable token is stored. Raises LockstepError if
-    the new credentials are invalid, or if the stored token would be used for another authentication method.
+    The settings with the new credentials are None if these are incomplete. The settings with the stored credentials are None if no readable
+    token is stored. Raises LockstepError if the new credentials are invalid, or if the stored token would be used for another
+    authentication method.
     """
     url = checked_url(tenant_url) if tenant_url is not None else None
     async with context.reading() as connection:
@@ -156,8 +159,8 @@ async def _candidates(
 async def _stored_settings(
     context: Context, connection: Connection, job: Job, deadline_seconds: float
 ) -> TargetSettings | None:
-    """Return the settings with the stored token. Returns None if the key cannot decrypt that token, so that an administrator can enter a
-    new one.
+    """Return the target settings with the stored token. Returns None, not an error, if the key cannot decrypt that token, so that an
+    administrator can enter a new one.
     """
     try:
         return await read_target_settings(

@@ -36,8 +36,8 @@ _TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """The effects of a change on the people and groups of one application: for each effect, the names of the affected objects, and a text
-    if it is the same for all of them.
+    """The effects of a change on the people and groups of one application. *names* has the names of the affected objects for each effect.
+    *words* describes an effect in more detail; the text is "" if the details differ between the objects.
 
     *findings* are the mistakes that the change introduces in the mappings that disable and enable accounts.
     """

@@ -103,8 +103,8 @@ async def _circumstances(connection: Connection, job: Job, obj: SourceObject) ->
 
 
 async def _nested(connection: Connection, job: Job, obj: SourceObject) -> list[str]:
-    """Return a sentence for each nested group of which the person is a member, if such groups do not count and the person is therefore not
-    assigned.
+    """Return one sentence for each nested group that the person belongs to without being assigned. Returns no sentences if members of
+    nested groups count as assigned, or if everybody is in scope.
     """
     if job.configuration.nested_groups or job.configuration.scope is Scope.ALL:
         return []

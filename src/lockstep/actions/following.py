@@ -101,8 +101,8 @@ def _require_running(row: JobRow | None) -> None:
 
 
 async def _tell_of_trouble(context: Context, connection: Connection, job: str, told: str) -> str:
-    """If the application does not respond, report why nothing is sent, unless *told* is already that message. Returns the last reported
-    message.
+    """Report to the user why nothing is sent if the application does not respond. *told* is the last reported message, which is not
+    reported again. Returns the message that is now the last reported one.
     """
     state = await target_state.read_state(connection, job)
     message = str((state.trouble or {}).get("message", ""))

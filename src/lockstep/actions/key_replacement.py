@@ -14,11 +14,13 @@ from lockstep.vault import Vault
 
 @needs(Permission.ORGANISATION_WRITE)
 async def encrypt_again(context: Context, *, abandon: Callable[[], None]) -> int:
-    """Encrypt with the vault's current key all stored secrets that were encrypted with another key. Returns the number of these secrets.
+    """Find all stored secrets that are encrypted with another key than the vault's current one, and encrypt them with the current key.
+    Returns the number of these secrets. Responses kept for repeated requests stay as they are if they cannot be decrypted; they expire
+    within a day.
 
-    Raises LockstepError if a secret cannot be decrypted. Also raises it if another process of Lockstep is connected, because that process
-    would go on using the former key. In both cases nothing is changed, and *abandon* is called unless some secret is already encrypted with
-    the current key. Stored responses to repeated requests that cannot be decrypted are left as they are, because they expire within a day.
+    Raises LockstepError and changes nothing if a secret cannot be decrypted. Also raises it if another process of Lockstep is connected,
+    because that process would go on using the former key. If no secret is encrypted with the current key after such an error, *abandon* is
+    called.
     """
     try:
         return await _encrypt_again(context)

@@ -87,10 +87,11 @@ async def page_of_links(
 async def list_orphans(
     context: Context, app: str, *, limit: int = 1_000, after: tuple[str, str] = ("", "")
 ) -> list[Orphan]:
-    """Return accounts of the application without a link, people first, then by account id: at most *limit*, starting after *after*.
+    """Return at most *limit* accounts of the application that have no link. Accounts of people come before groups, each sorted by account
+    id.
 
-    *after* is the kind and account id of the last account on the previous page. Reads all accounts of the application page by page, and
-    keeps only those that are returned. Writes nothing.
+    *after* is the kind and account id of the last account on the previous page. Reads all accounts of the application page by page, but
+    keeps in memory only those that are returned. Writes nothing.
     """
     found: list[Orphan] = []
     begin = _place(*after) if any(after) else None
@@ -164,11 +165,11 @@ async def _made_for(
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | None = None) -> list[MadeAccount]:
-    """Link unlinked accounts to the people for whom Lockstep created them.
+    """Link the accounts without a link to the people for whom Lockstep created them. *found* contains all accounts without a link; None
+    means that the caller has not listed them.
 
-    If a person should have no account, the account is then disabled by the usual plan, subject to the guards. An account that only the
-    journal mentions is searched for in the application. *found* are the accounts without a link, if the caller has already listed all of
-    them. Returns the creates whose accounts are linked or searched for.
+    An account that only the journal mentions is searched for in the application. If a person should have no account, the usual plan then
+    disables the linked account, subject to the guards. Returns the creates whose accounts are linked or searched for.
     """
     made = await _made_accounts(context, app) if found is None else [one.made for one in found if one.made is not None]
     async with context.changing() as edit:
@@ -223,10 +224,11 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def forget_link(context: Context, app: str, user: str) -> LinkRow:
-    """Delete the link of a person; the account stays in the application. If the person is in scope, Lockstep then matches or creates an
+    """Delete the link of a person. The account stays in the application. If the person is in scope, Lockstep then matches or creates an
     account again.
 
-    The account also leaves the groups that it is in because of the person's memberships, unless another person takes the account over.
+    The account is also removed from the groups to which Lockstep added it for this person, unless it then belongs to another member of the
+    group.
     """
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)

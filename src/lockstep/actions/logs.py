@@ -58,8 +58,8 @@ async def pages_of_log(
 
 @needs(Permission.DIRECTORY_READ)
 async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | None:
-    """Return the last change in the directory to the person or group of *row* before *row* was written. That change is often the cause of
-    *row*.
+    """Return the last change of the person or group in the directory before *row* was written. That change is often the cause of *row*.
+    Returns None if no such change is recorded.
     """
     if not row.source_id:
         return None
@@ -108,7 +108,9 @@ async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
 async def follow_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", after: int | None = None
 ) -> AsyncIterator[LogRow]:
-    """Yield new records as they are written, oldest first, without end. Begins after the record number *after* or, without *after*, now."""
+    """Yield new records as they are written, oldest first, without end. The first record is the one after the record number *after*.
+    Without *after*, only records that are written from now on are yielded.
+    """
     position = after
     if position is None:
         newest = await list_log(context, wanted, app=app, limit=1)

@@ -28,10 +28,11 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow:
 
 
 async def find_person(connection: Connection, name: str) -> PersonRow:
-    """Find a person outside the recycle bin by user principal name or id, or by another name of the person that nobody else has.
+    """Find a person outside the recycle bin by user principal name, by id, or by another name.
 
-    The other names are the employee id, the mail address, the display name, and given name with surname. Accents are ignored. If *name* is
-    an id, only ids are compared. Raises LockstepError if no person or more than one has this name.
+    The other names are the employee id, the mail address, the display name, and the given name followed by the surname. Accents are
+    ignored. If *name* has the form of an id, only ids are compared. Raises LockstepError if nobody has this name, or if several people have
+    it.
     """
     found = await people.find_person(connection, plain(name))
     if found is not None:
@@ -87,5 +88,7 @@ async def find_source(connection: Connection, name: str) -> SourceRecord:
 
 
 def unknown(noun: str, name: str, known: Iterable[str], *, otherwise: str) -> LockstepError:
-    """Return the error for a *noun* that does not exist under *name*, with up to three similar names from *known*."""
+    """Return the error for a name that does not exist. *noun* says what was searched for, such as "person". *known* contains the existing
+    names: the next step suggests up to three similar ones, or is *otherwise* if none is similar.
+    """
     return not_found(f'Unknown {noun} "{name}"', next_step=did_you_mean(name, known, most=3, otherwise=otherwise))

@@ -50,7 +50,9 @@ async def move_mapping(
     context: Context, app: str, old: str, target: str, changes: Mapping[str, Any], *, kind: ObjectKind
 ) -> None:
     """Let the mapping of the attribute *old* write the attribute *target* instead, and apply *changes* to the mapping. Values that were
-    already written to *old* stay in the application. Raises LockstepError if both are the same attribute: its mapping would be lost.
+    already written to *old* stay in the application.
+
+    Raises LockstepError if *old* and *target* are the same attribute, because the mapping would then be lost.
     """
     if old.lower() == target.lower():
         raise invalid(f"The mapping writes {target} already", next_step="Name another attribute, or change the mapping")

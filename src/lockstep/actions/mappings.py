@@ -107,7 +107,8 @@ SOURCE_NAMES = {kind: source_names(kind) for kind in ObjectKind}
 
 
 def new_unknown_names(before: JobConfiguration | None, after: JobConfiguration) -> tuple[Finding, ...]:
-    """Return a finding for each unknown source attribute in *after* that *before* did not use. A change that introduces one is refused.
+    """Return a finding for each unknown source attribute in *after* that *before* did not use. Callers refuse a change that adds an unknown
+    attribute.
 
     An unknown attribute that is stored already does not make other changes fail; `map lint` reports it.
     """

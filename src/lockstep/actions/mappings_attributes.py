@@ -61,7 +61,7 @@ def _row(attribute: TargetAttribute, *, is_mapped: bool) -> dict[str, Any]:
 async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
     """Return the attributes that the application publishes at `/Schemas`. Raises LockstepError if it publishes none.
 
-    Attributes that no SCIM schema declares are added to the list, with their types.
+    Attributes that are not in the SCIM schemas known to Lockstep are also added to the attribute list of the mapping, with their types.
     """
     context.refuse_rehearsal()
     await needs_also(context, Permission.CONNECTION_TEST, app=app)

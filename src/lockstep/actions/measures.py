@@ -24,7 +24,7 @@ _AWAITED = tuple(
 
 
 class Measures:
-    """Reads the monitoring figures from the database at each call of `read`. Counts writes from the call of `begin` on."""
+    """Reads the monitoring figures from the database at each call of `read`. Writes are counted from the call of `begin` on."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

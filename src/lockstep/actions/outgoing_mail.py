@@ -46,7 +46,7 @@ log = structlog.get_logger("lockstep.actions.outgoing_mail")
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The ways in which messages can be sent at present. A way is None if it is not set up."""
+    """The mail server and the webhook through which messages are sent at present. Each is None if it is not set up."""
 
     server: MailServerRow | None
     webhook: WebhookRow | None

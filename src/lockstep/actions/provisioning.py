@@ -62,11 +62,11 @@ _RESETS_NEED = {
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def start(context: Context, app: str, *, as_of_backup: bool = False) -> JobRow:
-    """Switch provisioning on. The first start begins an initial cycle; a later start continues where provisioning stopped. Ends a
-    quarantine.
+    """Switch provisioning on, and end a quarantine. The first start begins an initial cycle; a later start continues where provisioning
+    stopped.
 
-    After a restore, raises LockstepError until all sources have been read again. With *as_of_backup*, the people in the backup count as
-    current in all applications, and sources need not be read. Also raises LockstepError if no credentials are stored.
+    Raises LockstepError if no credentials are stored. After a restore, also raises it until all sources have been read again. With
+    *as_of_backup*, the people in the backup count as current in all applications, so that sources need not be read.
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
@@ -111,11 +111,12 @@ async def pause(context: Context, app: str) -> JobRow:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
-    """Clear the data that *scopes* name, and start again. Also switches provisioning on. Links are kept unless *scopes* contain
+    """Clear the data that *scopes* name, switch provisioning on, and start again. Links are kept unless *scopes* contain
     ConnectorDataStore.
 
-    If *scopes* clear the position or the links, or if provisioning was never started, an initial cycle runs; otherwise provisioning
-    continues where it stopped. Forgetting links and approving held writes also need the permissions of `forget_link` and `approve_deletes`.
+    If *scopes* clear the position or the links, or if provisioning was never started, an initial cycle runs. Otherwise provisioning
+    continues where it stopped. Forgetting links also needs the permission of `forget_link`, and approving held writes that of
+    `approve_deletes`.
     """
     wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
     for scope, permission in _RESETS_NEED.items():
@@ -204,12 +205,12 @@ async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: 
 async def push(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
 ) -> list[PushResult]:
-    """Provision people and groups now, ahead of all others. Returns what was done for each of them, and why. A push works even while
-    provisioning is off.
+    """Provision people and groups now, ahead of all others, even while provisioning is off. Returns the result for each of them, with the
+    reasons.
 
     With *again*, also send values that the application did not keep before. If the application keeps such a value now, Lockstep assumes
-    that it keeps this attribute for all objects. Raises LockstepError if a name is unknown, if no credentials are stored, or after a
-    restore until all sources have been read again.
+    that it keeps this attribute for all objects. Raises LockstepError if a name is unknown or no credentials are stored. After a restore,
+    also raises it until all sources have been read again.
     """
     context.refuse_rehearsal()
     services = new_services(context)
@@ -249,8 +250,8 @@ async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None 
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
 async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> DecisionCount:
-    """Reject the held writes *ids*; without *ids*, reject all. A rejected write, and any later write with the same effect, is not sent
-    until something different is planned for the object.
+    """Reject the held writes *ids*; without *ids*, reject all. A rejected write is not sent. Later writes with the same effect on the
+    object are not sent either, until Lockstep plans something different for the object.
     """
     return await _decide(context, app, "rejected", ids)
 

@@ -50,7 +50,7 @@ class MappedKind:
 @dataclass(frozen=True, slots=True)
 class SetupProgress:
     """The progress of the setup of the application with the name *app*. *assigned* is the number of people in scope if the scope is
-    "assigned", *everybody* the number if the scope is "all".
+    "assigned". *everybody* is the number of people in scope if the scope is "all".
     """
 
     id: str
@@ -134,8 +134,8 @@ async def _numbers_of_people(connection: Connection, job: Job) -> tuple[int, int
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def provisioning_overview(context: Context, app: str) -> ProvisioningOverview:
-    """Return what the overview shows, read in one transaction. People are counted only for an application that was never started, whose
-    overview shows the setup.
+    """Return the content of the overview, read in one transaction. People are counted only for an application that was never started,
+    because only its overview shows the setup.
     """
     async with context.reading() as connection:
         job = await read_job(context, connection, app)

@@ -35,8 +35,8 @@ _WORD = re.compile(r"[^\s,;!?()\"“”]+")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A person's search text. *words* are the words to search for. *app* is the id of the application that the text names; if there is only
-    one application, a question need not name it. *is_order* is true if the text asks to provision somebody.
+    """A person's search text. *words* are the words to search for. *app* is the id of the application that the text names. If a question or
+    an order names no application, and there is only one, *app* is that one. *is_order* is true if the text asks to provision somebody.
     """
 
     text: str

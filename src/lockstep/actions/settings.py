@@ -152,8 +152,8 @@ async def set_mapping(
 
 
 async def _guarded_values(context: Context, app: str, target: str, kind: ObjectKind) -> Config:
-    """Return the privileged values that the gallery lists for the attribute. A mapping that is removed and added again is therefore guarded
-    as before.
+    """Return the privileged values that the gallery lists for the attribute. With these values, a mapping that is removed and added again
+    is guarded as before.
     """
     async with context.reading() as connection:
         template = (await job_row(connection, app)).template
@@ -190,7 +190,8 @@ async def set_scope(
 ) -> JobConfiguration:
     """Replace all scoping filters for one kind of object by *filters*. Without any filters, everybody passes.
 
-    Raises LockstepError for a mistake in a filter, and for an unknown group, because nobody would pass a filter for its members.
+    Raises LockstepError for a mistake in a filter. Also raises it for an unknown group, because nobody would pass a filter for the members
+    of such a group.
     """
     async with context.reading() as connection:
         for name in dict.fromkeys(named for one in filters for named in groups_named(one)):

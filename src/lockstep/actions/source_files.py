@@ -24,7 +24,9 @@ from lockstep.storage.sources import SourceRecord
 
 @dataclass(frozen=True, slots=True)
 class NamedFiles:
-    """The configuration of a source in the form in which it is stored, and the paths in it that the operator of the machine named."""
+    """The configuration of a source in the form in which it is stored. *by_operator* contains the paths in it that the operator of the
+    machine has named.
+    """
 
     config: Mapping[str, Any]
     by_operator: Sequence[str]
@@ -54,10 +56,11 @@ def named_files(context: Context, config: Mapping[str, Any], known: SourceRecord
 def open_files(context: Context, source: SourceRecord, config: Mapping[str, Any] | None = None) -> Sequence[SourcePass]:
     """Open the passes of *source*. *config* replaces the registered configuration.
 
-    Registered files that the operator did not name are checked again. Files that only *config* names are not checked, because *config*
-    comes from the operator's command line or names the copy of an upload. No other interface lets its caller choose *config*
-    (`remote/exposed.py`). Raises LockstepError for a file that is now outside the folder for sources' files, and for any error that the
-    source finds.
+    Registered files are checked again, except those that the operator named. Files that occur only in *config* are not checked: *config*
+    comes from the operator's command line, or names the copy of an upload. No other interface lets its caller choose *config*
+    (`remote/exposed.py`).
+
+    Raises LockstepError for a file that is now outside the folder for sources' files, and for any error that the source finds.
     """
     given = source.config if config is None else config
     exempt = _paths(given) - (_paths(source.config) - set(source.operator_files))

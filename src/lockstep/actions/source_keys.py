@@ -39,8 +39,11 @@ class KeyChange:
 
 @needs(Permission.SOURCES_WRITE)
 async def rename_source(context: Context, name: str, new_name: str) -> SourceRecord:
-    """Rename a source and move its objects along. If a registered source without people already has the new name, that source takes over
-    the objects. This is how people who were first imported by hand can be moved to a source that was registered later.
+    """Rename a source, together with its objects. *new_name* may be the name of a registered source without people and groups; that source
+    then takes over the objects. An administrator can thus move people who were first imported by hand to a source that was registered
+    later.
+
+    Raises LockstepError if the new name is invalid, or if the source *new_name* already has people or groups.
     """
     if not is_source_name(new_name) or name in (LOCAL_SOURCE, new_name):
         raise invalid(f'The source {name} cannot be renamed to "{new_name}"', next_step="Choose another name")
@@ -98,7 +101,9 @@ async def rekey_source(
 
 
 def _with_key(config: Mapping[str, Any], column: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the configuration with *column* as the key column, and the resulting key columns for each kind of object."""
+    """Return *config* with *column* as the key column of people. Also return the name of the key, in the form in which the source's
+    watermark stores it.
+    """
     maps = {}
     for name, given in dict(config.get("map") or {}).items():
         meanings = [given] if isinstance(given, str) else list(given)

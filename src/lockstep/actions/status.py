@@ -35,9 +35,10 @@ class JobStatus:
     detailed state.
 
     *is_on* is true while provisioning is switched on, also in quarantine. *links* counts linked accounts by kind of object. *backlog*
-    counts objects that wait, have failed, or are due at a later time. *held* counts writes that wait for approval, *rejected* those that
-    were rejected but are still planned, and *maybe_created* creates that got no response. *trouble* describes an application that gives no
-    usable responses: its last response, and the seconds until the next attempt.
+    counts objects that wait, have failed, or are due at a later time. *held* counts writes that wait for approval. *rejected* counts writes
+    that were rejected but are still planned. *maybe_created* counts creates that got no response.
+
+    *trouble* is set while the application gives no usable responses. It has the last response, and the seconds until the next attempt.
     """
 
     app: str
@@ -167,7 +168,9 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
 
 
 class _Found(NamedTuple):
-    """The data that was read for all jobs at once, by the id of the job. *with_secret* and *signing_on* contain ids of applications."""
+    """The data that was read for all jobs at once, by the id of the job. *with_secret* and *signing_on* contain ids of applications
+    instead.
+    """
 
     cycles: Mapping[str, tuple[Cycle | None, Cycle | None]]
     backlogs: Mapping[str, Backlog]

@@ -118,7 +118,9 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class LeaverDelays:
-    """The time for which people kept access that should have ended: percentiles of the last week, for each day and for the whole week."""
+    """The time for which people kept access that should have ended. *days* has the percentiles for each day of the last week, and *whole*
+    those for the whole week.
+    """
 
     days: Sequence[Percentiles]
     whole: Percentiles
@@ -190,7 +192,7 @@ def _first_day(now: datetime) -> datetime:
 
 
 def _by_day(figures: Figures, part: str) -> list[Counter[int]]:
-    """Return for each day the number of waits of each length. *part* is the kind of wait."""
+    """Return, for each day, how often each waiting time occurred. *part* is the kind of wait."""
     days = [figures.get((part, day), {}) for day in range(WAIT_DAYS)]
     return [Counter({int(length): number for length, number in one.items()}) for one in days]
 

@@ -52,7 +52,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePosition:
-    """The position at which a page of a timeline begins. The page has the events older than *before*, without the newest *skip* of them."""
+    """The position at which a page of a timeline begins. The page has the events older than *before*, except the newest *skip* of these."""
 
     before: datetime
     skip: int = 0

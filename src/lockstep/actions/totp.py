@@ -16,11 +16,11 @@ PURPOSE = "second factor"  # of the encrypted seed
 
 
 class SecondFactorRequired(LockstepError):
-    """Raised if the password is right, but a code is needed as well. The caller of the action should ask for the code and sign in again
-    with both.
+    """Raised if the password is right, but a second factor is needed as well. The caller of the action should ask for the code or the
+    passkey, and sign in again with it.
 
     *question* is a challenge for a passkey, whose answer can replace the code; None if there is no passkey for this host. If *has_app* is
-    false, only a passkey can be used; *hosts* are the hosts for which the person has passkeys.
+    false, only a passkey can be used. *hosts* contains the hosts for which the person has passkeys.
     """
 
     def __init__(

@@ -52,8 +52,11 @@ async def show_webhook(context: Context) -> WebhookView | None:
 
 @needs(Permission.MAIL_WRITE)
 async def set_webhook(context: Context, *, url: Secret | None = None, secret: Secret | None = None) -> WebhookView:
-    """Store the webhook. Without *url*, the stored address is kept. Without *secret*, the stored one is kept if the origin stays the same;
-    an empty *secret* switches signing off. Raises LockstepError for an address that Lockstep may not reach, and for a weak secret.
+    """Store the webhook. Without *url*, the stored address is kept. Without *secret*, the stored signing secret is kept if the origin stays
+    the same. An empty *secret* switches signing off.
+
+    Raises LockstepError for an address that Lockstep may not reach, and for a weak secret. Also raises it if the origin changes, a signing
+    secret is stored, and *secret* is not given.
     """
     async with context.recording() as connection:
         before = await store.lock_webhook(connection)

@@ -13,8 +13,8 @@ MOST_NAMED = 3
 
 @needs(Permission.DIRECTORY_READ)
 async def who_may(context: Context, permission: str, of: str = "") -> list[str]:
-    """Return up to three administrators who have *permission* everywhere, or for the application with the id *of*. Administrators with the
-    fewest permissions come first, because they are the easiest to ask.
+    """Return up to three administrators who have *permission* everywhere, or for the application with the id *of*. The administrators with
+    the fewest permissions come first.
     """
     async with context.reading() as connection:
         rows = [row for row in await store.list_administrators(connection) if row.is_enabled]

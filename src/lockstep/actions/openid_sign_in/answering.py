@@ -151,8 +151,8 @@ async def _answer(
 
 
 async def _expected(context: Context, app: OpenIdApplication, request: AuthorizationRequest) -> str:
-    """Return the subject that the application expects, or "" if it accepts anybody. Raises OAuthFault if the hint is not an ID token that
-    Lockstep issued to the application.
+    """Return the subject that the application expects, or "" if it accepts anybody. Raises OAuthFault unless the request's `id_token_hint`
+    is an ID token that Lockstep issued to this application.
     """
     if not request.id_token_hint:
         return ""

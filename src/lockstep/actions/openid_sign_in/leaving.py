@@ -31,8 +31,8 @@ class LogoutAsked:
 
 @open_to_all
 async def logout_asked(context: Context, pairs: Pairs, secret: str, *, visitor: Visitor, origin: str) -> LogoutAsked:
-    """Read a logout request, without ending the session. Raises LockstepError for a hint that Lockstep did not issue, and for an address
-    that is not registered.
+    """Read a logout request, without ending the session. Raises LockstepError if Lockstep did not issue the ID token in `id_token_hint` to
+    the application, or if the address to return to is not registered for the application.
     """
     app: OpenIdApplication | None = None
     try:

@@ -19,8 +19,8 @@ from lockstep.storage import applications
 async def open_application(
     context: Context, name: str, secret: str, *, visitor: Visitor, origin: str
 ) -> ApplicationStart | NotAssigned | None:
-    """Return the application's Sign on URL, where the application called *name* begins the sign-in. *secret* is the secret of the person's
-    session. Returns None if the application does not use OpenID Connect.
+    """Return the Sign on URL of the application *name*, which begins the sign-in. *secret* is the secret of the person's session. Returns a
+    `NotAssigned` page if the person may not sign in, and None if the application does not use OpenID Connect.
 
     Raises LockstepError if the session has ended, or if the application has no Sign on URL.
     """

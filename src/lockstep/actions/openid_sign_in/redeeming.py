@@ -63,8 +63,8 @@ async def redeem(
 async def claims_of_grant(
     context: Context, connection: Connection, app: OpenIdApplication, person: str
 ) -> AssertionClaims:
-    """Return the present claims about the person. Raises OAuthFault if the person may no longer use the application, or if nobody may use
-    it at present.
+    """Return the present claims about the person. Raises OAuthFault if the person may no longer use the application, or if the application
+    is switched off.
     """
     if not app.settings.is_enabled:
         raise OAuthFault(

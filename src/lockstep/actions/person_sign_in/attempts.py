@@ -40,8 +40,10 @@ def subject_of(name: str) -> str:
 
 
 class PasswordAttempt:
-    """One attempt to sign in, counted for the typed name. If that is a login name in the LDAP directory, the attempt is also counted for
-    the user principal name of the person, because otherwise each of the person's names would have its own limit on failures.
+    """One attempt to sign in, which is counted for the typed name.
+
+    If the typed name is a login name in the LDAP directory, the attempt is also counted for the person's user principal name. Otherwise
+    each of the person's names would have its own limit on failures.
     """
 
     def __init__(self, context: Context, visitor: Visitor) -> None:
@@ -146,8 +148,8 @@ def _what_is_wrong(
 
 
 async def proved_caller(context: Context, secret: str) -> PersonCaller:
-    """Return the person whose session has this secret, to change their second factors. Raises LockstepError if the session began at a
-    provider, or without the second factor that the person has.
+    """Return the person whose session has this secret, if the person may change their second factors. Raises LockstepError if the session
+    began at a provider, or if it began without the second factor that the person has.
     """
     caller = await person_or_refusal(context, secret)
     if BY_PASSWORD.isdisjoint(caller.methods):

@@ -169,8 +169,10 @@ async def note_application_sign_in(
 
 
 async def write_sign_in(context: Context, record: SignInRecord) -> None:
-    """Write *record* to the sign-in log. A refusal that concerns no particular person is only counted if many such refusals of the same
-    application and network were recorded lately.
+    """Write *record* to the sign-in log.
+
+    Refusals that concern no particular person can be very many. After MOST_RECORDS such refusals of the same application and network,
+    further ones are not written one by one: a single record counts them.
     """
     if record.result != FAILURE or record.person is not None:
         async with context.recording() as connection:

@@ -70,10 +70,10 @@ from lockstep.ports import Probe
 @dataclass(frozen=True, slots=True)
 class RemoteAction:
     """An action that is offered to remote callers. *here* has the values of parameters that the server sets and that are not transferred.
-    *kept* are parameters that a caller may not set.
+    *kept* contains the names of parameters that a caller may not set.
 
-    If *tells* is false, the caller gets no result. If *is_long* is true, the action continues after its request was answered. *most* is how
-    many rows a caller may request at once, because the response is built in memory.
+    If *tells* is false, the caller gets no result. If *is_long* is true, the action continues after its request was answered. *most* is the
+    highest number of rows that a caller may request at once, because the response is built in memory.
     """
 
     here: Mapping[str, Any] = field(default_factory=dict)

@@ -20,8 +20,8 @@ from lockstep.errors import conflict, invalid
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The result of an action. *said* are the messages of the action. *undone* are the names of the applications to which nothing is sent
-    because no worker is running. *effects* has the consequences if the action was only rehearsed.
+    """The result of an action. *said* contains the messages of the action. *undone* contains the names of the applications to which nothing
+    is sent because no worker is running. *effects* contains the consequences if the action was only rehearsed.
     """
 
     result: Any

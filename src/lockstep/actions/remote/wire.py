@@ -49,8 +49,8 @@ def _read_again(document: ConfigDocument) -> ConfigDocument:
 
 
 def _record_with_secret(kind: type[Any]) -> Any:
-    """Return a form of the record *kind*, one of whose fields is a secret, that pydantic can check. Errors do not contain any values,
-    because a value may be the secret.
+    """Return an annotated type with which pydantic can check records of type *kind*, which have a secret in one field. Errors do not
+    contain any values, because a value may be the secret.
     """
     hints = get_type_hints(kind)
     members: dict[str, Any] = {

@@ -53,8 +53,8 @@ class WorkStepJson(TypedDict):
 
 
 class WaitDayJson(TypedDict):
-    """Waiting times on one day in UTC, from a change in the directory until the account was usable (*gained*), or was disabled or deleted
-    (*lost*).
+    """Waiting times on one day in UTC, each from a change in the directory to its effect in the application. *gained* ends when the account
+    was usable, and *lost* when it was disabled or deleted.
     """
 
     day: str
@@ -71,12 +71,14 @@ class CycleDurationJson(TypedDict):
 
 
 class AppActivityJson(TypedDict):
-    """The figures of the charts of one application. *steps* are *stepSeconds* long, oldest first.
+    """The figures of the charts of one application. Each of *steps* is *stepSeconds* long, and the oldest comes first.
 
-    *waiting* is the present number of objects in the queue, *perMinute* the number of objects processed per minute in the last ten minutes,
-    and *emptyInSeconds* the time until the queue is empty at this rate; it is null if there is no such time. *gained* and *lost* cover the
-    last 7 days, *waits* has each of these days. *targetSeconds* is the target for p95. *cycles* are the newest finished cycles, oldest
-    first. *days* are the last 14 days.
+    *waiting* is the present number of objects in the queue. *perMinute* is the number of objects processed per minute, over the last ten
+    minutes. *emptyInSeconds* is the time until the queue is empty at this rate. It is null if the queue is empty or nothing is being
+    processed.
+
+    *gained* and *lost* cover the last 7 days; *waits* has one entry for each of these days. *targetSeconds* is the target for the 95th
+    percentile. *cycles* are the newest finished cycles, oldest first. *days* are the last 14 days.
     """
 
     application: str
@@ -102,9 +104,10 @@ class WrittenJson(TypedDict):
 
 
 class ActivityJson(TypedDict):
-    """The changes of the last 14 days in all applications, oldest first. *lost* has the times from a change in the directory until the
-    account was disabled or deleted, over the last 7 days. *lostByDay* has each of these days, oldest first. *targetSeconds* is the target
-    for p95.
+    """The changes of the last 14 days in all applications, oldest first.
+
+    *lost* has the times from a change in the directory until the account was disabled or deleted, over the last 7 days. *lostByDay* has one
+    entry for each of these days, oldest first. *targetSeconds* is the target for the 95th percentile.
     """
 
     days: list[DayActivityJson]

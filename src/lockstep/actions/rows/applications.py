@@ -77,8 +77,9 @@ class FoundAccountJson(TypedDict):
 
 
 class AssignmentForecastJson(TypedDict):
-    """A forecast: the assignment would add *added* people. For *lookedUp* of them, the application was asked; *existing* are the accounts
-    that they already have. *problem* says why the others were not looked up.
+    """A forecast: the assignment would add *added* people. *existing* contains the accounts that these people already have. *lookedUp*
+    counts the people who were looked up in the application or whose account Lockstep already knew. *problem* says why the others were not
+    looked up.
     """
 
     application: str

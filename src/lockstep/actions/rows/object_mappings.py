@@ -30,7 +30,7 @@ class ObjectMappingJson(TypedDict):
 
 
 class TriedValueJson(TypedDict):
-    """*value* is what the mapping would give; *note* or *error* say why there is none."""
+    """*value* is the value that the mapping would give. If there is none, *note* or *error* says why."""
 
     name: str
     displayName: str
@@ -56,8 +56,9 @@ class ForeseenObjectJson(TypedDict):
 
 
 class ForeseenActionJson(TypedDict):
-    """*action* is `create`, `enable`, `update`, `disable`, `delete`, `release` (the account stays, but is no longer managed) or `refuse`
-    (it cannot be provisioned). *count* counts all people and groups for whom the change leads to it; *objects* are the first of them.
+    """The people and groups that the change affects in the same way. *action* is `create`, `enable`, `update`, `disable`, `delete`,
+    `release` (the account stays, but is no longer managed) or `refuse` (the object cannot be provisioned). *count* counts all of these
+    people and groups; *objects* contains the first of them.
     """
 
     action: str
@@ -66,7 +67,9 @@ class ForeseenActionJson(TypedDict):
 
 
 class ChangePreviewJson(TypedDict):
-    """*evaluated* people and groups were planned; for *unchanged* of them the change makes no difference."""
+    """The effects of a change of the configuration. *evaluated* is the number of people and groups that were planned. *unchanged* of them
+    are not affected by the change.
+    """
 
     evaluated: int
     unchanged: int

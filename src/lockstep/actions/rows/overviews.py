@@ -83,8 +83,8 @@ class TimeLeftJson(TypedDict):
 
 
 class AppOverviewDetailsJson(AppOverviewJson):
-    """*timeLeft* is null unless a cycle runs that has done enough for an estimate. *givesUpDateTime* is the time at which objects that fail
-    in quarantine are no longer retried.
+    """*timeLeft* is null if no cycle is running, or if the cycle has not done enough for an estimate. *givesUpDateTime* is the time after
+    which objects that fail in quarantine are no longer retried.
     """
 
     setup: SetupJson

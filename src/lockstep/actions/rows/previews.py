@@ -36,14 +36,15 @@ class PreviewJson(TypedDict):
     """A preview of a whole application. *state* is `waiting`, `running`, `done`, `failed` or `stopped`. *isStale* is true if the
     configuration has changed since the preview was made.
 
-    *counts* has the number of objects for each action. `held` counts writes that are kept back; `due` counts writes that the next
-    incremental cycle makes, whereas a full cycle makes all.
+    *counts* has the number of objects for each action. `held` counts the writes that are kept back. `due` counts the writes that the next
+    incremental cycle makes; a full cycle makes all writes.
 
     *difference* compares a complete preview with the previous complete one, whose number is `earlier`. `changed` counts objects that are
-    planned differently or are new, `gone` objects that only the previous preview has. *difference* is null if there is no previous preview,
-    or if it is no longer kept.
+    new or are planned differently. `gone` counts objects that are only in the previous preview. *difference* is null if there is no
+    previous preview, or if it is no longer kept.
 
-    *appliedBy* is the newest cycle that applied the preview, and *left* the number of objects that it left because they had changed.
+    *appliedBy* is the number of the newest cycle that applied the preview. *left* is the number of objects that this cycle left out because
+    their plan had changed.
     """
 
     id: int
@@ -87,7 +88,9 @@ class PreviewedObjectJson(TypedDict):
 
 
 class LeftObjectJson(TypedDict):
-    """*planned* is the new plan; *previewed* the one in the preview, or null if the preview lacks the object."""
+    """An object that was left out when a preview was applied. *planned* is the new plan. *previewed* is the plan in the preview, or null if
+    the preview does not contain the object.
+    """
 
     planned: PreviewedObjectJson
     previewed: PreviewedObjectJson | None

@@ -28,8 +28,8 @@ class CertificateJson(TypedDict):
 
 
 class SignOnJson(TypedDict):
-    """Single sign-on of an application. *singleSignOn* is the section of a configuration file. An administrator must enter the addresses
-    and certificates in the application. *clientId* is the application's name in OpenID Connect.
+    """Single sign-on of an application. *singleSignOn* has the form of that section in a configuration file. *clientId* identifies the
+    application in OpenID Connect. An administrator must enter the addresses and certificates in the application.
     """
 
     app: str

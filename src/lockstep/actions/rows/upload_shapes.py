@@ -23,9 +23,9 @@ class ReadingProblemJson(TypedDict):
 
 
 class UploadShapeJson(TypedDict):
-    """*kind* is "people", "groups" or "members", and "" if it is not known. *isNew* is true if no source of this name is registered. *key*
-    is the column that identifies people; "" if none was chosen. *stable* names a column that would be a better key, or is "". *problem*
-    says why the file cannot be imported as it would be read.
+    """An uploaded file, and how it would be read. *kind* is "people", "groups" or "members"; "" if the kind is unknown. *isNew* is true if
+    no source of this name is registered. *key* is the column that identifies people; "" if none was chosen. *stable* is a column that would
+    be a better key; "" if there is none. *problem* says why the file cannot be imported in this way.
     """
 
     id: str

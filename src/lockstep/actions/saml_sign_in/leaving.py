@@ -55,8 +55,10 @@ class Stop:
 
 @open_to_all
 async def receive_logout(context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str) -> str:
-    """Process a logout message of an application. For a request, returns the address that delivers the response, or "" if the application
-    accepts no response. For the application's response to a request of Lockstep, returns "".
+    """Process a logout message of an application.
+
+    For a logout request, ends the sessions that it names and returns the address that delivers the response; "" if the application accepts
+    no response. For the application's response to a request of Lockstep, returns "".
 
     Raises LockstepError for a request that is not signed by the application, is meant for another identity provider, is too old, or was
     used before.
@@ -97,8 +99,8 @@ async def sign_out_here(context: Context, secret: str, *, then: str = "") -> str
 
 @open_to_all
 async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
-    """Return the next stop on the encrypted list *way*. After the last application, this is the address at the end of the sign-out; None if
-    there is no such address. Also returns None if *way* is invalid or too old.
+    """Return the next stop on the encrypted list *way*. After the last application, the stop is the address at the end of the sign-out.
+    Returns None if there is no such address, or if *way* is invalid or too old.
 
     Applications that have no Logout URL or no signing key, or that were removed, are left out.
     """
@@ -155,10 +157,10 @@ def _read(context: Context, facts: ApplicationSso, incoming: ReceivedMessage) ->
 
 
 async def _end_sessions(context: Context, facts: ApplicationSso, request: LogoutRequest) -> bool:
-    """End the sessions that the request names. Returns True if the sessions had signed in to no other application.
+    """End the sessions that the request names. Returns True if these sessions had signed in to no other application.
 
-    Raises SamlFault for a request that was used before. The request is marked as used in the transaction that ends the sessions, so it can
-    be used again after a crash.
+    Raises SamlFault for a request that was used before. The request is marked as used in the transaction that ends the sessions. If the
+    process crashes before the commit, the same request can therefore be sent again.
     """
     is_everywhere, now = True, context.now()
     used = hash_of(f"logout {facts.app} {request.id}")

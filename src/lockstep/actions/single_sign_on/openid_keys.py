@@ -69,10 +69,11 @@ async def list_openid_keys(context: Context) -> list[OpenIdKey]:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def roll_openid_keys(context: Context, *, is_compromised: bool = False) -> list[OpenIdKey]:
-    """Make the next key active, and publish a new next key. If *is_compromised* is true, the former key is withdrawn, and everything
-    that it signed is refused.
+    """Make the next key active, and publish a new next key. If *is_compromised* is true, the former key is withdrawn, and everything that
+    it signed is refused.
 
-    Raises LockstepError if applications may not know the next key yet.
+    Raises LockstepError if the next key was published so recently that applications may not know it yet. A compromised key is replaced even
+    then.
     """
     now = context.now()
     async with context.recording() as connection:

@@ -72,9 +72,10 @@ async def openid_parts(
 async def openid_answers(
     connection: Connection, app: ApplicationRow, rows: Sequence[SignInRow], *, now: datetime
 ) -> dict[str, str]:
-    """Describe Lockstep's response to each of these attempts. The keys of the result are the ids of the records. If the response was a
-    code, the text also says whether the application has exchanged the code for tokens, which an application that rejects the response does
-    not do.
+    """Describe Lockstep's response to each of these attempts. The keys of the result are the ids of the records.
+
+    If the response was a code, the text also says whether the application has exchanged the code for tokens. An application that rejects
+    the response does not exchange the code.
     """
     codes = await openid_grants.codes_of_sign_ins(connection, app.id, [row.id for row in rows])
     return {row.id: _answer(row, app.display_name, codes.get(row.id), now) for row in rows}

@@ -63,8 +63,8 @@ def _due(ending: Expiry, now: datetime) -> int:
 
 
 async def _remind(context: Context, connection: Connection, reminder: Reminder) -> None:
-    """Write the notification and the audit entry of the reminder, in the transaction in which the caller recorded it. None of these is
-    therefore written twice.
+    """Write the notification and the audit entry of the reminder. Both are written in the transaction that records the reminder, so neither
+    is written twice.
     """
     ending = reminder.ending
     app = await find_application(connection, ending.app_name)

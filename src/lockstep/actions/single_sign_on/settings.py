@@ -84,11 +84,11 @@ async def show_sign_on(context: Context, app: str, *, origin: str = "") -> SignO
 async def change_sign_on(
     context: Context, app: str, changes: Mapping[str, Any], *, replaces: bool = False, seen: str = ""
 ) -> SignOnView:
-    """Change the given keys of the section `singleSignOn`; None resets a key to its default. With *replaces*, omitted keys are reset
-    too.
+    """Change the given keys of the section `singleSignOn`; the value None resets a key to its default. With *replaces*, keys that are not
+    given are reset too.
 
-    *seen* is the version that the caller has read, or "" to skip that check. Raises LockstepError, with the place of a mistake, or if
-    somebody has changed the settings since *seen*. Nothing is changed then.
+    *seen* is the version that the caller has read; "" skips the check for changes since then. Raises LockstepError and changes nothing if a
+    value is wrong, or if somebody has changed the settings since *seen*. For a wrong value, the error names its place.
     """
 
     return await _edit(context, app, lambda config: _merged({} if replaces else config, changes), seen)
@@ -98,8 +98,8 @@ async def change_sign_on(
 async def set_claim(
     context: Context, app: str, name: str, changes: Mapping[str, Any] | None, *, seen: str = ""
 ) -> SignOnView:
-    """Add or change the claim *name* of the selected method. *changes* has one of source, expression and constant, and may have a new name
-    in `name`. If *changes* is None, remove the claim.
+    """Add or change the claim *name* of the selected method. *changes* has one of the keys source, expression and constant. The key `name`
+    renames the claim. If *changes* is None, remove the claim.
 
     For *seen*, see `change_sign_on`.
     """
@@ -159,10 +159,10 @@ async def settings_in(
 
 
 def usual_settings(template: Template, tenant_url: str) -> SignOnSettings:
-    """Return the gallery's settings. If the host in the tenant URL belongs to the customer, identifiers and reply URLs get the origin of
-    that host.
+    """Return the single sign-on settings of the gallery. If the tenant URL has another origin than in the gallery, identifiers and reply
+    URLs at the gallery's origin move to the origin of the tenant URL.
 
-    The Sign on URL usually has a different host, which cannot be derived from the tenant URL. It is therefore not changed, unless the
+    The Sign on URL usually has a host of its own, which cannot be derived from the tenant URL, so it stays unchanged. It moves only if the
     host in the tenant URL is an IP address or localhost, as in the demo.
     """
     usual, own = _origin(template.tenant_url.default), _origin(tenant_url)

@@ -67,12 +67,11 @@ class AnsweredAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignOnTrial:
-    """The result of trying a sign-in. *issuer*, *audience* and *recipient* are values of the assertion. *starts_at* is the address at which
-    a real test begins.
+    """The result of trying a sign-in. *issuer*, *audience* and *recipient* are values of the assertion.
 
-    *request* is "" if Lockstep begins the sign-in. *response* is empty if no assertion can be made. *attempts* are the newest entries of
-    the sign-in log about the person, and those about requests that were refused before anybody signed in; the list is empty for a caller
-    who may not read the log.
+    *request* is "" if Lockstep begins the sign-in, or if settings for the request are missing. *response* is empty if no assertion can be
+    made. *attempts* contains the newest entries of the sign-in log about the person, and those about requests that were refused before
+    anybody signed in. It is empty for a caller who may not read the log.
 
     With OpenID Connect, *audience* is the client id, *recipient* the first redirect URI, *request* an address, and *response* the payload
     of the ID token.
@@ -106,7 +105,9 @@ class SignOnTrial:
 
     @property
     def starts_at(self) -> str:
-        """Return the application's own *Sign on URL*; "" if Lockstep has to begin the sign-in (IdP-initiated)."""
+        """Return the address at which a real test begins: the application's own *Sign on URL*; "" if Lockstep has to begin the sign-in
+        (IdP-initiated).
+        """
         return self.view.settings.sign_on_url
 
 
