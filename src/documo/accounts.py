@@ -144,8 +144,10 @@ async def change_settings(store: Store, account: TenantAccount, settings: Mappin
 
 
 async def _default_role(store: Store, account: TenantAccount, wanted: str) -> str:
-    """Return the value of the role called *wanted*. Raises LockstepError if the role is unknown, or if the account would
-    have no Admin, because its Admins have that role only by default.
+    """Return the value of the role called *wanted*. Raises LockstepError if the role is unknown, or if the account would lose its last
+    Admin.
+
+    The latter happens if all Admins have that role only because it is the present default role.
     """
     async with store.tenant(account.id) as connection:
         role = await known_role(connection, account.id, wanted)

@@ -56,7 +56,7 @@ def url_of(host: str, public_url: str) -> str:
 
 
 async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API, vouched: bool = False) -> Domain:
-    """Add a domain. *vouched* skips the proof. Several accounts may add the same name; the first account to verify it gets it.
+    """Add a domain. *vouched* skips the proof. Several accounts may add the same name; the first account that verifies the name owns it.
 
     Raises LockstepError for an invalid name, for a name that the account already has and, if *vouched* is true, for a name that another
     account has verified.
@@ -110,11 +110,11 @@ async def remove_domain(store: Store, tenant_id: int, host: str) -> None:
 async def verify_domain(
     store: Store, tenant_id: int, host: str, *, name_server: str | None = None, look: CertificateLook | None = None
 ) -> Domain:
-    """Check the proof in DNS and serve the domain from then on. Raises LockstepError with the records found if the proof is missing, and
-    also if another account has verified the name.
+    """Check the proof in DNS and serve the domain from then on. If the proof is missing, raises LockstepError with the records that were
+    found. Also raises LockstepError if another account has verified the name.
 
-    The CNAME record is looked up only to be shown. It is not required, because a domain can point to Documo in other ways. With *look*, the
-    certificate of a domain that serves something is checked too; a bad one does not prevent the verification.
+    The CNAME record is looked up only to be shown. It is not required, because a domain can point to Documo in other ways. If *look* is
+    given, the certificate of a domain that serves something is checked too. A bad certificate does not prevent the verification.
     """
     from documo.dns_txt import cname_record, txt_records  # a server or command seldom asks a name server
 

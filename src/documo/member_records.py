@@ -2,8 +2,8 @@
 
 A provisioning directory overwrites name, email and phone with its next change, so a change by hand would be lost silently. These fields
 are therefore read-only for a member that provisioning manages, as long as the account has a key that may provision
-(docs/decisions/0040-what-may-be-changed-of-a-provisioned-member.md). Admins can always change the role, disable and delete, because they
-must be able to end access at once.
+(docs/decisions/0040-what-may-be-changed-of-a-provisioned-member.md). Admins can always change the role, and disable or delete the member,
+because they must be able to end access at once.
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ async def details_of(store: Store, tenant: TenantFacts, who: str) -> tuple[Membe
 
 
 def management_of(source: str, managed_by: str | None, key: str | None, *, provisions: bool) -> Management:
-    """Return who manages a member with this *source*. *provisions* is true if the account has a key that may provision."""
+    """Return who manages a member.
+
+    *source* is "scim" if provisioning created the member, *managed_by* the id of the first key that wrote the member, and *key* its name.
+    *provisions* is true if the account has a key that may provision.
+    """
     is_managed = source == "scim" or managed_by is not None
     return Management(is_managed, key or "", is_managed and provisions)
 

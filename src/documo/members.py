@@ -211,7 +211,7 @@ async def find_role(store: Store, tenant: TenantFacts, name: str) -> str:
 
 
 async def effective_role(store: Store, tenant: TenantFacts, who: str, *, deleted_within: int | None = None) -> str:
-    """Return the effective role of a member or, if a number of days is given, of the member that `undelete` would restore.
+    """Return the effective role of a member or, with *deleted_within* (in days), of the member that `undelete` would restore.
 
     Returns "" for an unknown member.
     """

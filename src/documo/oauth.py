@@ -117,8 +117,9 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
 
 
 def _failure(error: ScimError) -> JSONResponse:
-    """Return the response for an error that has no code in RFC 6749, section 5.2. Its code is `slow_down` (RFC 8628, section 3.5) for 429,
-    and otherwise a code of RFC 6749, section 4.1.2.1.
+    """Return the response for an error that has no code in RFC 6749, section 5.2.
+
+    Status 429 gets the code `slow_down` (RFC 8628, section 3.5); any other status gets a code of RFC 6749, section 4.1.2.1.
     """
     code = {429: "slow_down", 503: "temporarily_unavailable"}.get(error.status, "server_error")
     headers = {"Retry-After": str(seconds)} if (seconds := retry_after(error)) else {}

@@ -1,7 +1,7 @@
 """Security event tokens (RFC 8417) for changes to members and groups, with the SCIM profile of RFC 9967. Pure.
 
-Only notices are sent, which name the changed attributes without their values. A stream therefore never contains values that a key may not
-read. For creations and deletions, feed events are sent too, because a stream covers the whole account.
+A change is sent as a notice. It names the changed attributes but not their values, so a stream never contains values that a key may not
+read. Creations and deletions are also sent as feed events, because a stream covers the whole account.
 """
 
 from __future__ import annotations

@@ -209,7 +209,9 @@ class Target(TargetReader, Protocol):
         etag: str,
         operation_id: str,
     ) -> Answer:
-        """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). *current* decides whether a filtered path is replaced or added."""
+        """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). *current* decides whether the value at a filtered path is replaced or
+        added.
+        """
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer: ...
 

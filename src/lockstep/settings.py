@@ -1,7 +1,8 @@
-"""Settings of the process, from flags, then the environment, then defaults; checked once and then frozen.
+"""The settings of the process. A flag overrides an environment variable, and a variable overrides the default.
 
-An unknown LOCKSTEP_ variable is an error, because a misspelt safety setting must not silently become the default.
-With `_FILE` added to its name, any variable can name a file with the value instead (container secrets).
+Settings are checked once and cannot be changed afterwards. An unknown LOCKSTEP_ variable is an error, because a misspelt safety setting
+must not silently become the default. With `_FILE` added to its name, any variable can name a file with the value instead (container
+secrets).
 """
 
 from __future__ import annotations

@@ -155,8 +155,8 @@ def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | Non
 
 
 def open_vault_for_new_key(data: Path, *, older_key: Secret | None = None) -> Vault:
-    """Open the vault in order to replace the key in `<data>/key`. It seals with the new key in `<data>/key.next`, which is created if
-    missing.
+    """Open the vault in order to replace the key in `<data>/key`. The returned vault seals with the new key in `<data>/key.next`, which is
+    created if missing.
 
     The new key is on disk before anything is sealed with it. If the replacement is interrupted, the next call continues with the same new
     key. Raises LockstepError for a missing or malformed key.

@@ -199,11 +199,11 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Connect to the database (starting our own PostgreSQL if no other is configured), migrate it, and open everything else.
 
-    *main* means that this process is `up` or `serve`; a data folder has only one. Unless *upgrades* is true, an older database is refused.
-    A missing key is created if no secrets are stored. With stored secrets, it is an error, unless *needs_key* is false: then the vault
-    cannot open them. *observer* receives every request to an application. Raises LockstepError.
-    After an interrupted restore, applications may still be switched on, so only a caller with *restores* may open the folder. Until a
-    replacement of the key is finished, only a caller with *replaces_key* may open it; its vault seals with the new key and opens with both.
+    *main* is true for `up` and `serve`; only one such process may use a data folder. *observer* receives every request to an application.
+    An older database is refused if *upgrades* is false. A missing key is created if no secrets are stored. If secrets are stored, a missing
+    key is an error; with *needs_key* false, it is no error, but the vault cannot open the secrets. Raises LockstepError. After an
+    interrupted restore, only a caller with *restores* may open the folder, because applications may still be switched on. Until a key
+    replacement is finished, only a caller with *replaces_key* may open it. Its vault seals with the new key and opens with both keys.
     """
     if not restores:
         _refuse_unfinished_restore(settings.data)

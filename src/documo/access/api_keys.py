@@ -79,8 +79,8 @@ async def create_key(
 async def owner_of_key(connection: table.Connection, tenant_id: int, *, member: str, role: str) -> str:
     """Return the id of *member* or, if *member* is "", of the first active member with *role* ("" means Admin).
 
-    Raises LockstepError if there is no such member, or if the member is not active: the key would begin to work unnoticed when the member
-    is activated.
+    Raises LockstepError if there is no such member, or if the member is not active. (A key for an inactive member would start to work
+    unnoticed when the member is activated.)
     """
     if member:
         owner = await members_table.find_member(connection, tenant_id, member)

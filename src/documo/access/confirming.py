@@ -1,8 +1,8 @@
-"""Confirm who is at the keyboard before a sensitive change: by the password or, in a session of the identity provider, by signing in there
-again.
+"""Confirm who is at the keyboard before a sensitive change. The member enters the password or, if the identity provider began the session,
+signs in at the provider again.
 
-A session counts as confirmed for a time after the member proved who they are. A provider that signs a person in without asking again says
-so in its response (AuthnInstant), and such a sign-in confirms nothing.
+The confirmation is valid for a limited time. If the provider did not ask for the credentials again, it says so in its response
+(AuthnInstant), and such a sign-in confirms nothing.
 """
 
 from __future__ import annotations

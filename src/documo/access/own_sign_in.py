@@ -75,7 +75,9 @@ async def sessions_of(store: Store, tenant: TenantFacts, who: str) -> list[Membe
 
 
 async def end_sessions(store: Store, tenant: TenantFacts, who: str, *, only: str | None = None) -> int:
-    """End one session of a member, or all. Returns how many ended. Raises LockstepError for an unknown member."""
+    """End the session *only* of a member, or all sessions if *only* is None. Returns how many ended. Raises LockstepError for an unknown
+    member.
+    """
     async with store.tenant(tenant.id) as connection:
         member_id = await members_table.find_member(connection, tenant.id, who)
         if member_id is None:

@@ -51,7 +51,7 @@ class DocumoOutput:
             self._machine({"formatVersion": FORMAT_VERSION, name: [dict(item) for item in items]})
 
     def lines(self, name: str, items: Sequence[Mapping[str, Any]], text: Callable[[Mapping[str, Any]], str]) -> None:
-        """Print a list under the key *name*. In the table format, *text* of each item is printed on a line."""
+        """Print a list under the key *name*. In the table format, print one line for each item: the result of *text*."""
         if self.format != "table":
             self.many(name, items, ())
             return

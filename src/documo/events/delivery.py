@@ -40,8 +40,8 @@ PURGE_SECONDS = 600.0
 
 
 class EventDelivery:
-    """Serves the streams of all accounts as a task. Several processes share the work: each takes streams that no other process is
-    serving.
+    """A task that delivers the events of all accounts' streams. Several processes share the work: each takes streams that no other process
+    is serving.
     """
 
     def __init__(self, store: Store, tenants: Tenants, keys: EventKeys, rules: OutboundRules, issuer: str) -> None:

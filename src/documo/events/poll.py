@@ -102,8 +102,9 @@ def _wanted(body: bytes) -> _Wanted:
 
 
 async def _waiting(store: Store, stream: StreamRow, wanted: _Wanted) -> list[StreamEvent]:
-    """Return up to `wanted.most` waiting events, and one more if there are more. If there are none, wait for the next event for up to
-    WAIT_SECONDS, unless `wanted.at_once` is true.
+    """Return the waiting events, at most `wanted.most` plus one. The extra event shows that more are waiting.
+
+    If no event is waiting, wait for the next one for up to WAIT_SECONDS, or not at all if `wanted.at_once` is true.
     """
     if not wanted.most:
         return []

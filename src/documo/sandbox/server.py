@@ -1,6 +1,6 @@
-"""Run a throw-away Documo: a temporary folder, its own database and one Admin key per tenant. All are removed when it ends.
+"""Run a throw-away Documo: a temporary folder, its own database and one Admin key per tenant. All are removed when the sandbox ends.
 
-It ends on SIGTERM, on Ctrl-C, and when the process that started it has ended.
+The sandbox ends on SIGTERM, on Ctrl-C, and when the process that started it has ended.
 """
 
 from __future__ import annotations

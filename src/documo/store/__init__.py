@@ -1,1 +1,1 @@
-"""Documo's SQL, one module per noun. All queries are made here, and no decisions."""
+"""Documo's SQL, one module per noun. This package makes all queries, but no decisions."""

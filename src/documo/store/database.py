@@ -25,8 +25,9 @@ SET_BOTH = "select set_config('documo.tenant', %s, true), set_config('documo.act
 
 
 class Store:
-    """The connection pool, and the two kinds of transactions. The audit log records *actor* as the author of their changes; see
-    `actors`.
+    """The connection pool, and the two kinds of transactions.
+
+    The audit log records *actor* as the author of the changes made in these transactions; see `actors`.
     """
 
     is_rehearsal = False

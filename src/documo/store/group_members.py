@@ -104,7 +104,9 @@ def few_members(tenant_id: int, group_id: str, limit: int) -> Statement:
 
 
 def groups_of(tenant_id: int, member_ids: Sequence[str]) -> Statement:
-    """Return (member id, group id, group name, direct), including the groups that contain a member's groups."""
+    """Return rows of (member id, group id, group name, direct). *direct* is false if the member is in the group only through another
+    group.
+    """
     return (
         "with recursive held as ("
         " select m.member_id as who, m.group_id, true as direct from group_members m"

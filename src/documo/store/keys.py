@@ -186,8 +186,10 @@ async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
 
 
 async def note_use(connection: Connection, uses: Iterable[tuple[str, datetime, str, str]]) -> None:
-    """Store the last use of keys, each as (key id, time, address, user agent), in order of time. The use of a token counts as a use of the
-    key that the token was issued for. An older use does not replace a newer one.
+    """Store the last use of keys. *uses* are (key id, time, address, user agent), in order of time. An older use does not replace a newer
+    one.
+
+    The use of a token counts as a use of the key that the token was issued for.
     """
     async with connection.cursor() as cursor:
         await cursor.executemany(

@@ -9,7 +9,7 @@ from documo.store.round_trip import Statement
 
 
 def display_names(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """Return (id, name) of the users among *ids*, which may contain anything that a client sent."""
+    """Return (id, name) of the users among *ids*. An id may be any text that a client sent."""
     return (
         "select id::text, coalesce(document->>'displayName', document->>'userName') from resources"
         " where tenant_id = %s and id = any(%s::uuid[]) and kind = 'User' and deleted_at is null",

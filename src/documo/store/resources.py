@@ -198,10 +198,10 @@ def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
-    """Lock the current resource with this name, otherwise the resource with this name that was deleted last within the undelete window or
-    is kept as a deactivated user. Returns at most one row.
+    """Lock and return the resource that has this unique name; at most one row: id, deleted, active, source, version and document.
 
-    Its columns are id, deleted, active, source, version and document.
+    A current resource takes precedence. Otherwise, this is the most recently deleted resource that had the name, if it was deleted within
+    the undelete window or is kept as a deactivated user.
     """
     return (
         "select id::text, deleted_at is not null, active, source, version, document::text from resources where tenant_id = %s and kind = %s"

@@ -119,7 +119,7 @@ async def tenants_to_leave(connection: Connection, entity_id: str, name_id: str,
 
 
 async def due_for_refresh(connection: Connection, before: datetime) -> list[int]:
-    """Return the accounts whose provider's metadata was last read before *before*, or has an address but was never read. Works outside a
+    """Return the accounts whose provider has a metadata address and whose metadata was last read before *before*, or never. Works outside a
     tenant's transaction.
     """
     cursor = await connection.execute(

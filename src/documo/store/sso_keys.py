@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SignOnKeyRow:
-    """One of the account's keys, both parts in PEM."""
+    """One of the account's keys. The certificate and the private key are in PEM."""
 
     thumbprint: str
     state: str

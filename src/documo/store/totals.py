@@ -31,7 +31,7 @@ async def members(connection: Connection) -> int:
 
 
 async def event_streams(connection: Connection) -> tuple[int, int, int]:
-    """Return the number of streams, of streams whose last delivery failed, and of waiting events."""
+    """Return three numbers: all streams, the streams whose last delivery failed, and the waiting events."""
     cursor = await connection.execute(
         "select count(*), count(*) filter (where failures > 0), (select count(*) from stream_events) from event_streams"
     )

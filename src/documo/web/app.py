@@ -1,4 +1,4 @@
-"""Documo's pages as an ASGI application: the kit's request handling, with the sessions of members."""
+"""Documo's pages as an ASGI application. The kit handles the requests; the sessions belong to Documo's members."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ BEAT = b"event: beat\ndata:\n\n"  # an event, because a page's script does not s
 
 
 class LiveRequests:
-    """Forwards notifications of the database to the open pages of this process. `run` must run while it is used."""
+    """Forwards notifications of the database to the open pages of this process. The task `run` must run as long as pages are served."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

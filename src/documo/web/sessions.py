@@ -19,7 +19,7 @@ def session_secret(request: Request) -> str:
 
 
 def signed_in(request: Request, session: MemberSession, *, back: str) -> Response:
-    """Store the session in a cookie until it ends, and redirect to *back*."""
+    """Store the session's secret in a cookie, which expires with the session, and redirect to *back*."""
     response = RedirectResponse(safe_next(back), status_code=303)
     keep_cookie(response, request, COOKIE, session.secret, until=session.expires_at)
     return response

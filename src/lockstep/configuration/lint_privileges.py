@@ -20,7 +20,11 @@ from lockstep.engine.rules.mappings import AttributeMapping, Constant, ObjectMap
 
 @dataclass(slots=True)
 class PrivilegeCounts:
-    """The number of people in scope, and how many of them would get each privileged value with a new account, by target path."""
+    """Counts who would get privileged values. *people* is the number of people in scope.
+
+    For each target path and privileged value, *counts* has the number of people who would get that value if a new account were created for
+    them.
+    """
 
     people: int = 0
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)

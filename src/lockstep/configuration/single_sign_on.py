@@ -43,7 +43,7 @@ _USER_PRINCIPAL_NAME = Direct("userPrincipalName")
 
 
 class SignOnMode(StrEnum):
-    """A *single sign-on method*."""
+    """The method by which people sign in to the application. Entra calls it the *single sign-on method*."""
 
     DISABLED = "disabled"
     SAML = "saml"

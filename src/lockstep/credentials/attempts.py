@@ -16,8 +16,9 @@ _SITE_BITS = 64  # an IPv6 client chooses the other 64 bits of its address itsel
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit on failures. The first *free* failures cause no delay. *fades* is the time after which one failure no longer counts; if it is
-    None, failures do not fade one by one.
+    """A limit on failures. Delays begin with failure number *free*.
+
+    For every period of length *fades* since the last failure, one failure fewer counts. If *fades* is None, failures do not fade.
     """
 
     free: int

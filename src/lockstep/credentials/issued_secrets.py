@@ -33,14 +33,19 @@ def derived(secret: str, use: str) -> str:
 
 
 def secret_of_forms(secret: str, use: str) -> str:
-    """Return the secret of the forms of a session. *secret* is the session's own secret, which contains the form secret if `renewed_secret`
-    made it; otherwise the form secret is derived from *secret*.
+    """Return the secret that protects the forms of a session against forgery.
+
+    *secret* is the session's own secret. If `renewed_secret` made it, it contains the form secret. Otherwise the form secret is derived
+    from it.
     """
     return secret.partition(".")[2] or derived(secret, use)
 
 
 def renewed_secret(of_forms: str) -> str:
-    """Return a new session secret that contains the form secret *of_forms*, so that forms that are open in other tabs can still be sent."""
+    """Return a new session secret that contains the existing form secret *of_forms*.
+
+    Forms that are already open in other tabs can therefore still be submitted.
+    """
     return f"{new_secret()}.{of_forms}"
 
 

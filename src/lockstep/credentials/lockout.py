@@ -34,7 +34,10 @@ class Subject:
 
 
 def subjects_of(email: str, address: str) -> list[Subject]:
-    """Return the subjects of an attempt, the client's address first: while it is locked, nothing is counted for the e-mail address."""
+    """Return the subjects whose attempts are counted: first the client's address, then the e-mail address.
+
+    The order matters: while the client's address is locked, an attempt is refused before it is counted for the e-mail address.
+    """
     network = network_of(address) if address else ""
     by_address = [Subject(f"address {network}", OF_ADDRESS, network)] if address else []
     return [*by_address, *([Subject(email, OF_EMAIL)] if email else [])]

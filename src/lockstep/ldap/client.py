@@ -213,9 +213,9 @@ async def _opened(server: LdapServer) -> _Link:
 
 
 async def _encrypted(link: _Link, server: LdapServer) -> _Link:
-    """Encrypt the connection with StartTLS (RFC 4511, section 4.14). Data received before that is discarded.
+    """Encrypt the connection with StartTLS (RFC 4511, section 4.14). Data that arrives before the encryption starts is discarded.
 
-    Raises LockstepError if the server refuses. Nothing is then sent unencrypted.
+    Raises LockstepError if the server refuses StartTLS. In that case nothing else is sent.
     """
     await link.send(messages.start_tls_request(1))
     answer = await link.read()

@@ -1,8 +1,9 @@
 """Build a message: plain text and HTML with the same content.
 
 Subject and text may contain names from outside. Line breaks and control characters are removed from the subject, so that no name can add a
-header, and everything is escaped in the HTML. Encoded words (RFC 2047) in names are broken up. Otherwise `email` would decode them, and any
-line breaks in them.
+header. In the HTML, everything is escaped.
+
+A name may contain an encoded word (RFC 2047), which `email` would decode, together with any line breaks in it. Such words are broken up.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def _require_place(http: HttpClient, endpoint: str, url: object) -> None:
 
 
 def _optional(found: Mapping[str, Any], name: str) -> str:
-    """Return a URL that a browser or Lockstep may open, or "" if it is missing or its scheme is not http or https."""
+    """Return the URL in the field *name* of the metadata. Returns "" if the field is missing or is not an http or https URL."""
     url = found.get(name)
     return url if isinstance(url, str) and urlsplit(url).scheme in ("https", "http") else ""
 

@@ -1,5 +1,6 @@
-"""The portal as routes: the kit's `PageDesk`, with the sessions of people of the directory. Its routes are matched before those of the
-admin centre.
+"""The routes of the portal. Its pages work like those of the kit's `PageDesk`, but their sessions belong to people of the directory.
+
+The portal's routes are matched before the routes of the admin centre.
 """
 
 from __future__ import annotations
@@ -90,7 +91,10 @@ class PortalDesk(PageDesk[PortalContext, PersonCaller]):
         self._contexts = contexts
 
     async def caller_of(self, request: Request) -> PersonCaller | None:
-        """Return the signed-in person. If the person lacks a required second factor, only the page that adds one is open to them."""
+        """Return the signed-in person.
+
+        A person who still has to set up a required second factor is returned only on the pages for adding it and on sign-out.
+        """
         caller = await caller_of_person(self._contexts(NOT_SIGNED_IN), session_secret(request))
         request.state.lacks_factor = False
         if caller is None or not caller.lacks_factor:

@@ -45,7 +45,7 @@ def session_secret(request: Request) -> str:
 
 
 def set_session(response: Response, request: Request, signed_in: PersonSignedIn) -> None:
-    """Store the session in a cookie until it ends."""
+    """Store the session's secret in a cookie, which expires together with the session."""
     keep_cookie(response, request, SESSION_COOKIE, signed_in.secret, until=signed_in.expires_at)
 
 
@@ -54,7 +54,7 @@ def browser_secret(request: Request, cookie: BrowserCookie) -> str:
 
 
 def set_browser_secret(response: Response, request: Request, secret: str, cookie: BrowserCookie) -> None:
-    """Store a secret by which the browser that started a request is recognised later, until the request expires."""
+    """Store *secret* in the browser that started a request, to recognise the browser later. The cookie expires with the request."""
     keep_cookie(response, request, cookie.name, secret, until=REQUEST_VALID, path=cookie.path)
 
 
@@ -72,7 +72,7 @@ def set_way_out(response: Response, request: Request, way: str) -> None:
 
 
 def set_attempt(response: Response, request: Request, cookie: str) -> None:
-    """Store the sign-in attempt in the browser while it is at the provider; "" removes it."""
+    """Store the sign-in attempt in the browser until it returns from the provider. If *cookie* is "", remove the stored attempt."""
     _keep_or_drop(response, request, ATTEMPT_COOKIE, cookie, lasts=VALID, path=PROVIDER)
 
 

@@ -72,7 +72,7 @@ async def give_tokens(context: Context, request: Request) -> Response:
 
 
 async def tell_user_info(context: Context, request: Request) -> Response:
-    """Return the claims about the person. The access token is accepted only in the header, because an address would be logged."""
+    """Return the claims about the person. The access token is accepted only in a header, because tokens in URLs would end up in logs."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return Response(status_code=401, headers={**_PRIVATE, "WWW-Authenticate": 'Bearer realm="Lockstep"'})
@@ -89,8 +89,9 @@ async def take_revocation(context: Context, request: Request) -> Response:
 
 
 async def take_form(context: Context, request: Request) -> Response:
-    """Handle an authorization request by POST (OpenID Connect Core, section 3.1.2.1): redirect it to a GET, because browsers send the
-    session cookie with a GET from another site, but not with a POST.
+    """Redirect an authorization request that was sent by POST (OpenID Connect Core, section 3.1.2.1) to the same request by GET.
+
+    The redirect is needed because browsers send the session cookie with a GET from another site, but not with a POST.
     """
     return RedirectResponse(f"{AUTHORIZE}?{urlencode(list(await _form(request)))}", status_code=303)
 

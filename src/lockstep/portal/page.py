@@ -26,8 +26,9 @@ class PortalContext:
 
 @dataclass(frozen=True, slots=True)
 class LeavingView(PageView):
-    """A page of a sign-out that continues at other applications. The browser stores *way*, the encrypted list of the remaining
-    applications, or "" at the end.
+    """A page shown during a sign-out that continues at other applications.
+
+    *way* is the encrypted list of the applications that remain, which the browser stores; "" means that none remain.
     """
 
     _: KW_ONLY

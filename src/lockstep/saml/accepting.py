@@ -1,7 +1,8 @@
 """Check that a Response is meant for us, genuine and fresh, and read who it signs in (SAML core, section 3.3.3; profiles, section 4.1.4.3).
 
-Nothing in the message is used before its signature was verified, except data that can only lead to a refusal. The tuples below list all
-checks; each has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until `not_on_or_after`.
+Before the signature is verified, data from the message is used only where it can lead to nothing but a refusal. The tuples below list all
+checks; each check has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until
+`not_on_or_after`.
 """
 
 from __future__ import annotations
@@ -200,8 +201,10 @@ HEAD_CHECKS: tuple[Callable[[Element, ResponseRequirements, bool, datetime], Non
 def _assertion_of(
     root: Element, head: Element, expected: ResponseRequirements, *, is_response_signed: bool
 ) -> tuple[Element, bool]:
-    """Return the assertion, and whether a signature covers it. If the assertion has its own signature, return the content that this
-    signature covers, otherwise the assertion in *head*.
+    """Return the assertion, decrypted if necessary, and whether a signature covers it.
+
+    If the assertion itself is signed, the content of that signature is returned. Otherwise the assertion in *head* is returned; a signature
+    covers it only if *is_response_signed* is true.
     """
     encrypted = only_child(head, "saml", "EncryptedAssertion")
     if encrypted is not None:

@@ -188,7 +188,7 @@ def _check_confirmation_begin(reading: AssertionReading, data: Element) -> None:
 
 
 def _check_response_agrees(reading: AssertionReading, data: Element) -> None:
-    """Refuse a response that names another request than the one that this browser sent, even if no signature covers the response."""
+    """Refuse a response that answers a request other than the one that this browser sent, even if no signature covers the response."""
     named, asked = reading.head.get("InResponseTo") or "", reading.expected.in_response_to or ""
     if named and named != asked:
         raise fault(FaultCode.WRONG_IN_RESPONSE_TO, expected=asked or "no request", received=named)

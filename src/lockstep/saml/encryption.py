@@ -96,10 +96,10 @@ def encrypt_element(element: Element, certificate: Certificate, method: DataMeth
 
 
 def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_LEGACY) -> list[DecryptedData]:
-    """Return the results of decrypting an EncryptedAssertion, one for each key that seems to fit. With CBC, a wrong key is not detected: in
-    one case out of 16 its result looks valid. Only one of several results is therefore the real content.
+    """Return the results of decrypting an EncryptedAssertion, one for each key that seems to fit.
 
-    Raises SamlFault for an algorithm that is not accepted, and "DecryptionFailed" for all other failures.
+    With CBC, a wrong key is not always detected: in one case out of 16, its result looks valid. If there are several results, only one of
+    them can be the real content. Raises SamlFault for an algorithm that is not accepted, and "DecryptionFailed" for all other failures.
     """
     data = only_child(holder, "xenc", "EncryptedData")
     if data is None:

@@ -1,6 +1,7 @@
-"""Build the smallest PATCH, either from new values by target path, in the dialect of the server, or from two states of a resource.
+"""Build the smallest PATCH for a change, from one of two inputs: new values by target path, or the states of a resource before and after.
 
-Applying `build_patch(before, after)` to *before* always gives *after*. A remove operation never removes more values than intended.
+From new values, the PATCH is built in the dialect of the server. Applying `build_patch(before, after)` to *before* always gives *after*.
+A remove operation never removes more values than intended.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The result of a PATCH: the new resource, and the names of the attributes that differ from the old one."""
+"""The result of a PATCH: the new resource, and the names of the attributes whose values have changed."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class ResourceDefinition:
         self._found: dict[AttributePath, PathTarget] = {}
 
     def attribute(self, name: str, urn: str = "") -> Attribute | None:
-        """Find an attribute by its name in any letter case: in the extension *urn*, or if *urn* is empty among the core and common
+        """Find an attribute by its name, in any letter case. Search the extension *urn* or, if *urn* is "", the core and common
         attributes.
         """
         if not urn or urn.lower() == self.schema.id.lower():

@@ -1,7 +1,7 @@
 """Tolerances for PATCH operations, one function each. Each docstring says what clients send and which clients do it.
 
-The first group corrects operations that are still JSON, the second group operations whose paths were parsed. If there is nothing to
-correct, each function returns the object that it was given.
+The functions of the first group correct operations that are still JSON. Those of the second group correct operations with parsed paths. If
+there is nothing to correct, each function returns the object that it was given.
 """
 
 from __future__ import annotations

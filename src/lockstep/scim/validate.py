@@ -18,7 +18,11 @@ Unknown = Literal["ignore", "refuse"]
 
 
 class Checkers:
-    """The compiled checks of a resource type. The keys are the URN of the extension, or "" for core, and the name in the schema."""
+    """The compiled checks of a resource type.
+
+    A check has a key of two strings: the URN of the extension ("" for the core schema), and the attribute's name in the schema. The key of
+    a sub-attribute has its name as a third string.
+    """
 
     def __init__(self, definition: ResourceDefinition, *, drop_unknown: bool) -> None:
         self.whole: dict[tuple[str, str], Checker] = {}

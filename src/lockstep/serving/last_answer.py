@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 
 class LastAnswer(asyncio.Transport):
-    """The transport for the last response of a connection. Its method `close` only calls the given function, which closes the connection
-    after the client has read the response.
+    """The transport for the last response of a connection.
+
+    Its method `close` calls only the given function. That function closes the connection after the client has read the response.
     """
 
     __slots__ = ("_close", "_transport")

@@ -1,8 +1,8 @@
 """Build the Authorization header of requests to an application: a bearer token, Basic, or a token from OAuth 2.0 client
 credentials.
 
-An access token is fetched when it is needed and kept only in memory (RFC 6749, section 4.4). A new one is fetched before it expires, and
-once if the application refuses a token that worked before. The secret is revealed only while a header is built.
+An access token is fetched when it is needed, and kept only in memory (RFC 6749, section 4.4). It is replaced before it expires. If the
+application refuses a token that worked before, it is also replaced, once. The secret is revealed only while a header is built.
 """
 
 from __future__ import annotations

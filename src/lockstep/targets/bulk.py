@@ -75,8 +75,8 @@ class BulkCreates:
         """Return how many creates one request may contain: 1 if the application offers no bulk requests, or if its limits are not known
         yet.
 
-        Only one caller at a time asks the application; the others do not wait for the response. If there is none, the application is not
-        asked again for `ASK_AGAIN_SECONDS`.
+        Only one caller at a time asks the application; the others do not wait for the response. If the application does not respond, it is
+        not asked again for `ASK_AGAIN_SECONDS`.
         """
         now = asyncio.get_running_loop().time()
         if self._limits is None and not self._is_asking and now >= self._ask_at:
@@ -203,7 +203,7 @@ def read_results(content: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
 def response_of(result: Mapping[str, Any] | None, collection: str, seconds: float) -> Response | None:
     """Return *result* in the form of the response to a single POST to *collection*, or None if it is not usable.
 
-    If a create succeeded and the result does not contain the resource, the id in its location is all that is known of the account.
+    A successful result may lack the resource. The response then contains only the account's id, taken from the `location` of the result.
     """
     status = _status(result.get("status")) if result is not None else None
     if result is None or status is None:

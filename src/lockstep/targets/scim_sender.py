@@ -1,4 +1,4 @@
-"""Send one SCIM request and interpret the response: rate limit, authorization, headers, the record for the log, verdict.
+"""Send one SCIM request: wait for a turn, add the headers, record the exchange for the log, and interpret the response.
 
 The secret is revealed only while a header is built. A request is sent again in one case only: the application refused an access token of
 client credentials because the token had expired.
@@ -100,7 +100,7 @@ class ScimSender:
         return read_answer(request, response, url, self._sayer, now=now, exchanges=(exchange,)).answer
 
     def paced(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Adapt the pace to the *answers* of one bulk request. However many are refused because of the load, it counts as one refusal."""
+        """Adapt the pace to the *answers* of one bulk request. All refusals because of the load count together as one refusal."""
         throttled = [one for one in answers if one.verdict is Verdict.THROTTLED]
         if not throttled:
             self._pace.keep_going()

@@ -89,9 +89,9 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 async def _person(store: Store, tenants: Sequence[int], arrival: ReceivedResponse, api_url: str) -> _Person:
     """Return the person that the response signs in. An unsolicited response may be for any account that uses the provider.
 
-    If several accounts accept the response, it is for the account that verified the email domain, even if such a member exists only in
-    another account. If no account verified the domain and two accounts have such a member, nobody is signed in and no account creates a
-    member. The reason is that anybody can configure somebody else's provider for their own account, and could otherwise learn the names of
+    If several accounts accept the response, the account that verified the email domain gets it, even if only another account has a matching
+    member. If no account verified the domain, the response signs in only if exactly one account has a matching member; no member is
+    created. The reason is that anybody can configure somebody else's provider for their own account, and could otherwise learn the names of
     that provider's people.
     """
     found: list[_Person] = []

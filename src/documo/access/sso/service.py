@@ -19,8 +19,8 @@ _MOST_DIGITS = 9  # digits of an account number
 async def metadata_of(store: Store, account: str, *, api_url: str) -> bytes:
     """Return the metadata of the account with this number.
 
-    Raises LockstepError for an unknown account, and for an account whose Admins have not opened the page *Security*. Anybody may call this,
-    so the text is the same in both cases.
+    Raises LockstepError for an unknown account, and for an account whose Admins have not opened the page *Security*. Both errors have the
+    same text, because anybody may call this.
     """
     tenant_id = int(account) if account.isascii() and account.isdigit() and len(account) <= _MOST_DIGITS else 0
     keys = await find_own_keys(store, tenant_id) if tenant_id else []

@@ -1,4 +1,4 @@
-"""The response to a PATCH may follow the profile; an index counts Admins; more tables have row-level security."""
+"""A PATCH may be answered as the profile says; an index for counting Admins; row-level security for more tables."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -32,7 +32,9 @@ def upgrade() -> None:
 
 
 def give_keys(connection: psycopg.Connection[tuple[str, ...]]) -> None:
-    """Write the key of every non-ASCII name. If another member already has the key, log both members and leave the newer without a key."""
+    """Write the comparison key of every non-ASCII name. If another member already has that key, log both members and leave the newer member
+    without a key.
+    """
     for (tenant_id,) in connection.execute("select id from accounts order by id").fetchall():
         connection.execute("select set_config('documo.tenant', %s, true)", (str(tenant_id),))
         for member_id, kind, held, name, lives in connection.execute(_NAMES, (tenant_id,)).fetchall():

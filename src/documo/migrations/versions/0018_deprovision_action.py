@@ -1,4 +1,4 @@
-"""The effect of a directory's DELETE on a user."""
+"""Let an account choose the effect of a directory's DELETE on a user."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -22,8 +22,10 @@ from lockstep.scim.patch import apply_patch
 
 
 async def patch(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
-    """Apply the operations in the body. Returns 200 with the resource. Unless the request selects attributes, returns 204 for a large
-    group, and if the account's settings say so.
+    """Apply the operations in the body. Returns 200 with the resource, or 204 without a body.
+
+    The response is 204 if the resource is a large group, or if the account's settings ask for it. A request that selects attributes always
+    gets 200.
     """
     search = request.search()
     changed = await patch_resource(service, request, place, resource_id, request.json())
@@ -35,8 +37,9 @@ async def patch(service: Service, request: Request, place: ResourcePlace, resour
 
 
 def _answers_nothing(tenant: ScimTenant) -> bool:
-    """Whether PATCH returns 204 instead of 200. The account's setting decides or, if the setting says so, the profile: under the profile of
-    Entra, PATCH returns 204 as Entra's reference code does. RFC 7644 allows both.
+    """Whether the account prefers status 204 to 200 as the response to PATCH. RFC 7644 allows both.
+
+    If the account's setting leaves the choice to the profile, only the profile of Entra prefers 204, like Entra's reference code.
     """
     wanted = tenant.account.patch_answer
     return wanted == "nothing" or (wanted == "profile" and tenant.profile.name == "entra")

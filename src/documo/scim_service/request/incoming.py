@@ -32,7 +32,7 @@ class IncomingResource:
 def read_resource(
     request: Request, place: ResourcePlace, body: Any, *, stored: Mapping[str, Any] | None = None
 ) -> IncomingResource:
-    """Return the resource in *body*: for a replace if *stored* is given (the stored document), otherwise for a create. Raises ScimError."""
+    """Return the resource in *body*. *stored* is the stored document in a replace, and None in a create. Raises ScimError."""
     profile = request.tenant.profile
     right, applied = normalize_resource(body, profile, place.definition)
     request.tolerances += applied

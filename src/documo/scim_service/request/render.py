@@ -33,9 +33,9 @@ async def rendered(
     *,
     members: Sequence[tuple[str, str]] | None = None,
 ) -> list[str]:
-    """Return the JSON text of each resource, including the members of groups and the names of managers, which are not in its row.
+    """Return the JSON text of each resource, including the members of groups and the names of managers, which are stored in other rows.
 
-    *members* are the (id, kind) pairs of the members if *rows* is one group and its members are already known.
+    If *rows* is one group whose members are already known, *members* are their (id, kind) pairs.
     """
     choices = {kind: projection_of(place.definition, search) for kind, place in places.items()}
     named = _shows_names(request, search)

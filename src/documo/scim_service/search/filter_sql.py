@@ -1,7 +1,7 @@
 """Compile a filter to SQL over `resources r` and `resource_search s`, with the same meaning as `lockstep.scim.filter_match`.
 
-A filter that cannot be compiled is refused with invalidFilter; nothing is ever filtered in Python. A comparison with an absent attribute
-is false, not null, so that `not` has the same meaning in both: coalesce wraps every condition that could be null.
+A filter that cannot be compiled is refused with invalidFilter; nothing is ever filtered in Python. A comparison with an absent attribute is
+false in Python, but null in SQL. Every condition that could be null is therefore wrapped in coalesce, so that `not` means the same in SQL.
 """
 
 from __future__ import annotations

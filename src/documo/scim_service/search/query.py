@@ -83,8 +83,8 @@ async def _at_once(
     wanted: SearchRequest,
     trees: Sequence[Filter | None],
 ) -> list[ResourceRow] | None:
-    """Return the rows for one of the most common filters, `userName eq "x"` and `externalId eq "x"`. One query reads them together with the
-    rows for concurrent requests.
+    """Return the rows for `userName eq "x"` or `externalId eq "x"`, the most common filters. One query reads the rows for all concurrent
+    requests of this form.
 
     Returns None for any other request, and if too many resources have that external id.
     """

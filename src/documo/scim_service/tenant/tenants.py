@@ -52,7 +52,7 @@ class TenantCaller:
 
 
 class Tenants:
-    """The cache of callers, tenants and domains. `listen` must run while it is used."""
+    """The cache of callers, tenants and domains. The task `listen` must run as long as the cache is used."""
 
     def __init__(self, store: Store, *, rate_override: int | None = None) -> None:
         self._store = store

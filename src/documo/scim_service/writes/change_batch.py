@@ -143,7 +143,10 @@ class _Batch:
             return await asyncio.to_thread(change.decide, stored)
 
     async def _is_held(self, change: ResourceChange, stored: LockedResource, columns: ResourceColumns) -> bool:
-        """Whether the account reserves the names of deleted members, and the new name belongs to another member or is reserved."""
+        """Whether the account reserves the names of deleted members and the user's new name is taken.
+
+        A name is taken if another member has it. It is also taken if a deleted member had it, and the undelete window has not passed.
+        """
         account, name = self._tenant.account, columns.unique_name
         if change.kind != "User" or not account.hold_names or name is None:
             return False

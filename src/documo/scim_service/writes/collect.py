@@ -15,11 +15,11 @@ Work = Callable[[Sequence[Question]], Awaitable[Sequence["Answer | Exception"]]]
 
 
 class Collector(Generic[Question, Answer]):
-    """One queue for each key. *run* answers a batch of one key in order, with an exception for each question that failed.
+    """Collects questions in one queue for each key, and passes them to *run* in batches.
 
-    Up to *lanes* batches of a key run at once: while the database works on one batch, the responses of another are written. The total
-    weight of the questions in a batch is at most *max_batch*. Each question weighs 1 unless *weigh* is given; a question that is heavier
-    than *max_batch* is sent alone.
+    *run* answers a batch in order, with an exception for each question that failed. Up to *lanes* batches of a key run at once: while the
+    database works on one batch, the responses of another are written. Each question weighs 1 unless *weigh* is given. The questions in a
+    batch weigh at most *max_batch* together; a heavier question is sent alone.
     """
 
     def __init__(

@@ -95,8 +95,9 @@ def _outcome(results: Sequence[Rows]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _hold_days(tenant: ScimTenant) -> int | None:
-    """Return for how many days the name of a deleted person counts as taken, so that the restore policy applies. Returns None if such names
-    do not count as taken.
+    """Return for how many days the name of a deleted person counts as taken, or None if such a name is free at once.
+
+    While the name counts as taken, the restore policy decides about a create with it.
     """
     account = tenant.account
     return account.undelete_days if account.hold_names or account.restore_policy != "new" else None

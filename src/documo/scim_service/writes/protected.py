@@ -18,7 +18,7 @@ from lockstep.scim.errors import ScimError, invalid_value, mutability_error
 
 
 def refuse_change_of_role(place: ResourcePlace, document: Mapping[str, Any], tenant: ScimTenant) -> None:
-    """Raise ScimError 403 for the role Admin and the account's default role."""
+    """Raise ScimError 403 if the resource is the role Admin or the account's default role, which Documo needs unchanged."""
     if place.kind == "Role" and document.get("value") in (ADMIN, tenant.account.default_role):
         raise ScimError(
             403, "", f"Documo needs the role {document['value']}, so it cannot be changed or deleted.", "value"

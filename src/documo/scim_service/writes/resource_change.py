@@ -51,8 +51,9 @@ class ResourceChange:
         return {found for members in self._lists() for member in members if (found := read_id(member.value))}
 
     def touched_members(self) -> set[str]:
-        """Return the ids that the change names: their membership would begin or end. Other members, which a replacement would remove, are
-        not named.
+        """Return the ids that the change mentions: members to add, to set or to remove.
+
+        If the change replaces all members, the members that lose their membership are not mentioned.
         """
         removed = [value for c in self.members if isinstance(c, RemoveMembers) for value in c.values]
         return self.named_members() | {found for value in removed if (found := read_id(value))}

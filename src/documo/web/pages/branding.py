@@ -66,7 +66,9 @@ async def remove_logo(context: PageContext, _: Request) -> Answer:
 
 @pages.get("/branding/logo", is_public=True)
 async def logo(context: PageContext, request: Request) -> Response:
-    """Return the logo of the caller's account. Before signing in, return the logo of the account that this domain belongs to."""
+    """Return the logo of the caller's account. For a visitor who has not signed in, return the logo of the account that owns this
+    domain.
+    """
     brand = context.caller.brand if context.caller is not None else request.state.brand
     found = await branding.read_logo(context.store, brand.tenant_id) if brand is not None else None
     if found is None:

@@ -95,7 +95,9 @@ async def sign_out(context: PageContext, request: Request) -> Answer:
 
 @pages.get("/links/{secret}", is_public=True)
 async def link_page(context: PageContext, request: Request) -> Answer:
-    """Show the form. If this browser is signed in as somebody else, ask first, because the link replaces that session."""
+    """Show the form for setting a password. If this browser is signed in as somebody else, ask first, because the link replaces that
+    session.
+    """
     owner = await password_links.owner_of_link(context.store, request.path_params["secret"])
     given = request.query_params.get(INSTEAD_OF, "")
     return _question(context, request, owner, given) or _password_form(request, owner, given)

@@ -67,8 +67,9 @@ def mapping_to_json(mapping: ObjectMapping) -> dict[str, Any]:
 
 
 def with_changes(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the mapping of an attribute with *changes* applied, in the form of an application's file. None removes a key; a new source
-    replaces the old one.
+    """Return *known*, the mapping of one attribute, with *changes* applied. Both have the form of an application's file.
+
+    A change to None removes the key; a new source replaces the old one.
     """
     found = dict(known)
     if any(changes.get(key) is not None for key in SOURCES):

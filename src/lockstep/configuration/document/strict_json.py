@@ -44,7 +44,7 @@ class Part:
         return self._value.get(key) is not None
 
     def has(self, key: str) -> bool:
-        """Whether the key is present. Unlike `in`, this does not mark it as known."""
+        """Whether the key is present. The check alone does not mark the key as known, so `done` may still refuse it."""
         return key in self._value
 
     def place_of(self, key: str) -> str:

@@ -25,8 +25,9 @@ def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def give_back(ours: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *ours* with the document's values put back: the inverse of `keep`. Values that have changed in Lockstep since the import are
-    left as they are.
+    """Undo `keep`: return *ours* with the values of the imported document put back.
+
+    A value that was changed in Lockstep after the import is not replaced.
     """
     result = dict(ours)
     for key, pair in kept.items():

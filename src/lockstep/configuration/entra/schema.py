@@ -83,7 +83,7 @@ def import_schema(document: Any, source_names: SourceAttributes | None = None) -
 def _object(
     found: ImportedSchema, theirs: Mapping[str, Any], place: str, known: list[TargetAttribute]
 ) -> dict[str, Any]:
-    """Read one object mapping into *found*. Returns the keys from which an export recognises the mapping."""
+    """Read one object mapping into *found*. Returns an entry by which an export finds the mapping again."""
     try:
         kind = ObjectKind(str(theirs.get("sourceObjectName")).capitalize())
     except ValueError:

@@ -232,7 +232,7 @@ def _mapping(comparison: DocumentComparison, place: str, declared: Json, current
 
 
 def _as_known(declared: Json, current: Json) -> Json:
-    """Complete *declared* with the gallery's facts about the application that the file does not mention.
+    """Add to *declared* what the gallery knows about the application, where the file says nothing else.
 
     Otherwise a file that contains only mappings would remove the list of privileged roles, and thereby disable the guard for them.
     """

@@ -106,7 +106,7 @@ def application_from_json(part: Part) -> dict[str, Any]:
 
 
 def provisioning_from_json(part: Part) -> dict[str, Any]:
-    """Return the keys that are present, in canonical form. A key with the default value is present with the value None."""
+    """Return the keys that are present, in canonical form. A key whose value in the file is the default gets the value None."""
     given = part.whole()
     try:
         compiled = configuration_from_json(given, version=0)

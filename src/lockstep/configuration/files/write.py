@@ -129,7 +129,7 @@ def _fits(node: yaml.Node) -> bool:
 
 
 def _has_plain_keys(node: yaml.Node) -> bool:
-    """Whether all keys are like those of a file: short words on one line."""
+    """Whether every key is short, printable and on one line, like the keys of configuration files."""
     if isinstance(node, yaml.MappingNode):
         return all(
             0 < len(key.value) <= _LONGEST_KEY and key.value.isprintable() and _has_plain_keys(value)

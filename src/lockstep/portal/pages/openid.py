@@ -40,8 +40,8 @@ async def authorize(context: PortalContext, request: Request) -> Answer:
 async def go_on(context: PortalContext, request: Request) -> Answer:
     """Continue after the person has signed in. The address contains the encrypted request.
 
-    The person goes to the application through a page and not through a redirect: after a form, browsers allow redirects only to addresses
-    to which the form may be sent.
+    The response is a page that leads to the application, not a redirect: after a form, browsers follow a redirect only to addresses that
+    the form itself may be sent to.
     """
     found = await answering.resume(
         context.actions, request.query_params.get("request", ""), context.caller, visitor=visitor_of(request),
@@ -73,8 +73,9 @@ async def confirm_logout(context: PortalContext, request: Request) -> Answer:
 
 
 async def _signed_out(context: PortalContext, request: Request, then: str) -> Response:
-    """Sign out here. The response sends the browser to the SAML applications to sign out of, and then to *then*, or to our own page if
-    *then* is "".
+    """End the session in Lockstep. Then send the browser to each SAML application that must end its own session, and finally to *then*.
+
+    If *then* is "", the browser ends at our own page.
     """
     way = await way_out.sign_out_here(context.actions, session_secret(request), then=then)
     response = _redirected(SIGNED_OUT if way or not then else then)

@@ -133,8 +133,9 @@ async def show_metadata(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/saml2/{app}/logout", is_public=True)
 async def take_logout(context: PortalContext, request: Request) -> Answer:
-    """Handle a logout request of the application and answer it, or handle the application's response to our request and continue with the
-    next application.
+    """Handle a logout message from the application.
+
+    If the message is a request, answer it. If it is the response to our own request, continue with the next application.
     """
     address = await receive_logout(
         context.actions,

@@ -76,10 +76,10 @@ async def sign_out(context: PortalContext, request: Request) -> Response:
 
 @pages.get(SIGNED_OUT, is_public=True)
 async def show_signed_out(context: PortalContext, request: Request) -> Answer:
-    """Send the browser to the next application to sign out of. The browser returns here from each of them; after the last one, say that the
-    person is signed out.
+    """Send the browser to the next application to sign out of. The browser returns here from each application.
 
-    The browser gets a page and not a redirect: after a form, browsers allow redirects only to addresses to which the form may be sent.
+    After the last application, say that the person is signed out. The response is a page, not a redirect: after a form, browsers follow a
+    redirect only to addresses that the form itself may be sent to.
     """
     stop = await leaving.next_stop(context.actions, cookie_in(request, WAY_COOKIE), origin=origin_of(request))
     if stop is None:
@@ -91,7 +91,7 @@ async def show_signed_out(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/myapps/link/{secret}", is_public=True)
 async def show_link(context: PortalContext, request: Request) -> Answer:
-    """Show the form. If this browser is signed in as somebody else, ask first, because the link replaces that session."""
+    """Show the form for setting a password. If this browser is signed in as somebody else, ask first: the link replaces that session."""
     owner = await passwords.owner_of_link(context.actions, request.path_params["secret"])
     given = request.query_params.get(INSTEAD_OF, "")
     return _question(context, request, owner, given) or _link_form(request, owner, given)

@@ -181,8 +181,10 @@ async def _clean_up(run: _Run) -> list[str]:
 
 
 async def _found(conversation: Conversation, path: str) -> list[str]:
-    """Return the paths of the resources at *path*: *path* itself, or the results if it is a search. Raises Broken if the search finds
-    nothing.
+    """Return the paths of the resources at *path*. If *path* is a search, return the paths of the results that have our name; otherwise
+    return *path* itself.
+
+    Raises Broken if the search finds no such resource.
     """
     collection, is_search, _ = path.partition("?")
     if not is_search:
