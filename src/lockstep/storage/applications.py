@@ -64,7 +64,7 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow 
 async def insert_application(
     connection: Connection, *, name: str, display_name: str, template: str, job_template: str, tenant: str
 ) -> ApplicationRow:
-    """Add an application with its job. The job is named `<template>.<tenant>.<application>` and switched off."""
+    """Add an application with its job, which is switched off. The id of the job is `<template>.<tenant>.<application>`."""
     cursor = await connection.execute(
         "insert into application (name, display_name, template) values (%s, %s, %s) returning id::text",
         (name, display_name, template),

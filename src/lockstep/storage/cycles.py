@@ -206,8 +206,8 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
 
 
 async def unpin(connection: Connection, job: str) -> None:
-    """Turn the running cycle, which applies a preview, into an ordinary one. The objects that it has already left aside stay so until
-    `make_left_due`.
+    """Turn the running cycle, which applies a preview, into an ordinary one. Objects that the cycle has already left as they are wait until
+    `make_left_due` is called.
     """
     await connection.execute("update cycle set preview = null where job = %s and state = 'running'", (job,))
     await notify(connection, Topic.CYCLE, job=job)

@@ -74,7 +74,7 @@ class Claim:
 
     @property
     def is_compared(self) -> bool:
-        """Whether a full cycle has to compare the account. It uses the list of accounts or reads the account."""
+        """Whether a full cycle has to compare the account, either as it is in the list of accounts or after reading it."""
         return FULL_CYCLE_MARK in self.reasons
 
     @property
@@ -142,7 +142,7 @@ async def claim(
     up_to_lane: int = Lane.RECONCILE.number,
     oldest_first: bool = False,
 ) -> list[Claim]:
-    """Lease up to *limit* due objects of *job*: leavers first, or with *oldest_first* those first that have waited longest."""
+    """Lease up to *limit* due objects: leavers first or, if *oldest_first* is true, the objects that were marked first."""
     parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "up_to_lane": up_to_lane}
     cursor = await connection.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
     claims = [_claim_from(row) for row in await cursor.fetchall()]
@@ -258,9 +258,9 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
     """Postpone objects. An object that was marked again since it was claimed is due at once.
 
-    An object that waited for an account is also due at once if the account was released after the claim. The write that released it could
-    not make a claimed object due. An object that waits for the end of a cycle which applies a preview is due at once if the cycle has ended
-    or no longer applies the preview.
+    Two more kinds of objects may be due at once. If an object waited for an account that was released after the claim, the release could
+    not make the claimed object due. If an object waits for the end of a cycle that applies a preview, that cycle may already have ended, or
+    may no longer apply the preview.
     """
     await connection.execute(
         """update dirty set

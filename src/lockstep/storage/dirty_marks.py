@@ -37,9 +37,8 @@ async def mark_all(
 ) -> int:
     """Mark the objects of *kind* that are linked or assigned; with *everybody*, mark all of them. Returns how many were marked.
 
-    With *cycle*, objects whose account is missing are marked too, so that the account is searched for. Omit *cycle* if the configuration
-    has changed, which is no reason to search for missing accounts. Groups become due after people, so that their members have accounts by
-    then.
+    With *cycle*, objects whose account is missing are marked too, so that the account is searched for. A change of the configuration is no
+    reason for such a search, so omit *cycle* then. Groups become due after people, so that their members have accounts by then.
     """
     cursor = await connection.execute(
         sql.SQL(
@@ -141,8 +140,8 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
 async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
     """Make failed objects due now: those in *ids*, those with error *code*, or all if neither is given. Returns how many.
 
-    An object that was given up becomes due only if *ids* contains it. An object with a held write never does, so that a retry does not send
-    the write.
+    An object that was given up becomes due only if *ids* contains it. An object with a held write never becomes due, so a retry cannot send
+    the held write.
     """
     cursor = await connection.execute(
         """update dirty set not_before = '-infinity'

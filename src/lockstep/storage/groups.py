@@ -53,7 +53,9 @@ async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, G
 
 
 async def names_that_find_one(connection: Connection, names: Sequence[str]) -> frozenset[str]:
-    """Return those of *names*, in lower case, for which `find_groups` finds exactly one group outside the recycle bin, by display name."""
+    """Return, in lower case, those of *names* that are the display name of exactly one group outside the recycle bin. Names in the form of
+    an id are left out.
+    """
     wanted = sorted({name.lower() for name in names if as_id(name) is None})
     cursor = await connection.execute(
         """select lower(display_name) from grp where deleted_at is null and lower(display_name) = any(%s)

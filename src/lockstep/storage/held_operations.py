@@ -54,8 +54,8 @@ class HeldOperation:
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """The number of writes that one guard holds for the same reason and with the same effect. *details* belong to the newest of these
-    writes whose details state the limit.
+    """The number of writes that one guard holds for the same reason and with the same effect. Only some of these writes state the limit in
+    their details; *details* come from the newest one that does.
     """
 
     guard: GuardCode

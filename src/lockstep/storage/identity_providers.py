@@ -108,7 +108,9 @@ async def replace_roles(connection: Connection, roles: Sequence[ClaimRole]) -> N
 
 
 async def use_answer(connection: Connection, state_hash: bytes, *, now: datetime, expires_at: datetime) -> bool:
-    """Record that the message with this state or ID was used. Returns False if it was used before."""
+    """Record that a message was used, so that nobody can use it again. *state_hash* is the hash of the message's state or id. Returns False
+    if the message was used before.
+    """
     await connection.execute("delete from used_answer where expires_at < %s", (now,))
     cursor = await connection.execute(
         "insert into used_answer (state_hash, expires_at) values (%s, %s) on conflict do nothing",

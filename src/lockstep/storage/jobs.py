@@ -185,8 +185,8 @@ async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[s
 
 
 async def end_connection_wait(connection: Connection, job: str) -> bool:
-    """Record that the connection works. If the job was in quarantine because of its connection, make its next attempt due at once and
-    return True.
+    """Record that the connection works. If the job is in quarantine because of its connection, make its next attempt due at once. Returns
+    whether the job was in such a quarantine.
     """
     cursor = await connection.execute(
         """update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))

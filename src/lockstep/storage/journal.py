@@ -135,9 +135,10 @@ async def settle(connection: Connection, job: str, settled: Sequence[SettledOper
 
 
 async def reopen(connection: Connection, job: str, late: Sequence[SettledOperation]) -> int:
-    """Reopen operations that took effect, but whose response arrived only after another worker had taken over the object.
+    """Reopen operations that took effect, but whose response arrived only after another worker had taken over the object. Their objects are
+    marked dirty.
 
-    Also marks their objects dirty. Returns how many. Confirmed operations stay confirmed.
+    Returns how many operations were reopened. Confirmed operations stay confirmed.
     """
     cursor = await connection.execute(
         """with late as (

@@ -31,8 +31,8 @@ class LdapDirectory:
 
     @property
     def version(self) -> str:
-        """A string that is different after each change. A caller sends the string back with a change, which is refused if another change
-        was made in the meantime.
+        """A string that is different after each change of these settings. A caller that changes the settings sends the string back. If it
+        is outdated, somebody else made a change in the meantime, and the caller's change is refused.
         """
         return self.changed_at.isoformat() if self.changed_at is not None else ""
 

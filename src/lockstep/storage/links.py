@@ -1,4 +1,4 @@
-"""Links: which account belongs to which object, and the base, which is the values that both sides last agreed on.
+"""Links: which account belongs to which object, and the values that both sides last agreed on (the base).
 
 A database constraint prevents two objects from having the same account, except in tombstones. Callers expect violations and handle them.
 """
@@ -58,7 +58,7 @@ async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[
 async def links_in_jobs(
     connection: Connection, jobs: Sequence[str], kind: ObjectKind, source_id: str
 ) -> dict[str, Link]:
-    """Return the links of one object in *jobs*, by job. The same links as in `read_links` are left out."""
+    """Return the links of one object in *jobs*, by job. Links that `read_links` leaves out are left out here too."""
     cursor = await connection.execute(
         _COUNTED.format("job = any(%s) and kind = %s and source_id = %s"), (list(jobs), kind, source_id)
     )
@@ -212,7 +212,7 @@ async def forget_links(connection: Connection, job: str) -> int:
 
 
 async def not_seen_in_full_cycle(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> frozenset[str]:
-    """Return those of *ids* whose link was not written since the last full cycle began, so that their account must still be compared."""
+    """Return those of *ids* whose link was not written since the last full cycle began. Their accounts must still be compared."""
     cursor = await connection.execute(
         """select source_id::text from link
         where job = %(job)s and kind = %(kind)s and source_id = any(%(ids)s::uuid[]) and state in ('live', 'disabled')

@@ -1,7 +1,7 @@
-"""Accounts without a link that our create requests made, or may have made. They remain from crashes of older versions.
+"""Accounts without a link that our create requests made, or may have made.
 
-An older version dropped a create without searching for its account; such rows have no *queries*. Newer versions drop a create only after
-proving that it made nothing.
+The create may still be open, or its link may have been lost. Older versions also dropped creates without searching for the account; such
+rows have no *queries*. Newer versions drop a create only after proving that it made nothing.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ async def made_for(
 
 
 async def look_for(connection: Connection, job: str, made: Sequence[MadeAccount]) -> int:
-    """Reopen these creates, so that their accounts are searched for and linked to the objects that they were made for. Returns how many."""
+    """Reopen these creates, so that their accounts are searched for and linked to the objects that they were made for. Returns how many
+    creates were reopened.
+    """
     cursor = await connection.execute(
         """with opened as (
             update operation set state = 'ambiguous', settled_at = null, queries = coalesce(operation.queries, '[]'),

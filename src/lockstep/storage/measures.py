@@ -83,7 +83,7 @@ async def troubled(connection: Connection) -> frozenset[str]:
 
 
 async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int, float | None]:
-    """Return the number of worker queues that are alive, and the newest heartbeat in seconds since 1970."""
+    """Return the number of worker queues whose heartbeat is newer than *silent_seconds*, and the newest heartbeat in seconds since 1970."""
     cursor = await connection.execute(
         """select count(*) filter (where last_heartbeat > now() - make_interval(secs => %s)),
             extract(epoch from max(last_heartbeat))::float8 from procrastinate_workers""",

@@ -138,8 +138,8 @@ async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim
 class UndecidedCounts:
     """The numbers of operations that need a person's attention.
 
-    *held* counts operations that wait for a decision. *rejected* counts writes ending access that somebody rejected and that are
-    still planned, because the account is live. *maybe_created* counts creates without a response for longer than any request takes.
+    *held* counts operations that wait for a decision. *rejected* counts objects that keep a live account because somebody rejected their
+    loss of access. *maybe_created* counts creates that have been open for longer than any request takes.
     """
 
     held: int

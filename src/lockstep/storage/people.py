@@ -191,7 +191,7 @@ async def reports_of(connection: Connection, ids: Sequence[str]) -> list[PersonR
 
 
 async def groups_of(connection: Connection, person: str) -> list[tuple[str, str]]:
-    """Return id and display name of the groups outside the recycle bin that contain the person directly, by name."""
+    """Return id and display name of the groups outside the recycle bin that contain the person directly. The groups are ordered by name."""
     cursor = await connection.execute(
         """select grp.id::text, grp.display_name from member join grp on grp.id = member.group_id
         where member.member_id = %s and grp.deleted_at is null order by lower(grp.display_name)""",

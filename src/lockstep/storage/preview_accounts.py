@@ -33,7 +33,7 @@ async def count(connection: Connection, preview: int, kind: ObjectKind) -> int:
 
 
 async def finish(connection: Connection) -> None:
-    """Tell the database that the list is complete, so that it plans queries on the list well."""
+    """Refresh the database's statistics of the listed accounts once the list is complete, so that queries on the list are fast."""
     await connection.execute("analyze preview_account")
 
 
@@ -63,8 +63,8 @@ async def find(
 async def linked(
     connection: Connection, preview: int, job: str, kind: ObjectKind, ids: Iterable[str]
 ) -> dict[str, Account]:
-    """Return the linked accounts of *ids* as they were listed, by the id of the account. Accounts whose link was written after the
-    listing are left out.
+    """Return the linked accounts of *ids* as they were listed, keyed by account id. Accounts whose link was written after the listing are
+    left out.
     """
     cursor = await connection.execute(
         """select distinct on (listed.target_id) listed.target_id, listed.account

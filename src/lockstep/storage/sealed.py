@@ -1,6 +1,6 @@
 """The columns that hold sealed secrets, and how each is bound to its row.
 
-A new column of sealed secrets needs a row here. Otherwise its secrets would be lost when the key is replaced.
+A new column of sealed secrets must be added to the list in this module. Otherwise its secrets would be lost when the key is replaced.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The applications to which a person's session has signed in, each with the name under which it knows the person.
+"""The applications to which a person's session has signed in. For each application, the name under which it knows the person is stored too.
 
-Single logout needs both.
+Single logout needs this to tell each application who has signed out.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class UploadRow:
-    """One uploaded file. *rehearsal* is the result of a dry run with this *config*, or None before one. *imported* is the result of the
-    import.
+    """One uploaded file. *rehearsal* is the result of a dry run with this *config*, or None if there was no dry run. *imported* is the
+    result of the import.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """Sources of people and groups, and the passes over them.
 
-A pass records the rows that it has seen in temporary tables of its connection. It therefore does not write to a row of the directory only
-to mark the row as seen.
+A pass records the rows that it has seen in temporary tables of its connection. Rows of the directory are therefore not written merely to
+mark them as seen.
 """
 
 # ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
@@ -112,7 +112,9 @@ async def rename_source(connection: Connection, name: str, new_name: str, *, is_
 
 
 async def remove_source(connection: Connection, name: str, *, heir: str) -> None:
-    """Remove a source. Its objects move to the source *heir*, with keys that no row can have."""
+    """Remove a source. Its objects move to the source *heir*. They get keys of the form `<source>/<key>`, so that no row of *heir* matches
+    them.
+    """
     for table in ("person", "grp"):
         await connection.execute(
             f"update {table} set source = %(heir)s, anchor = source || '/' || anchor, row_hash = null where source = %(name)s",

@@ -2,8 +2,8 @@
 objects want the same account, the first object gets it.
 
 A plan is made from data that was read earlier, and another sender, push or worker may have taken the account since. The account is
-therefore taken in a transaction that locks it, and only if no other object has taken it since the plan began to read. The plan already saw
-the accounts that were taken earlier.
+therefore taken in a transaction that locks it. The attempt fails if another object has taken the account since the plan began to read; the
+plan itself has considered everything that was taken earlier.
 """
 
 from __future__ import annotations

@@ -99,7 +99,9 @@ def _compiled(tree: Expression, text: str) -> list[ExpressionFinding]:
 
 
 def _never_succeeding(tree: Expression, text: str) -> Iterator[ExpressionError]:
-    """Find calls that always fail because of their constant arguments, but are not folded because they read the time or random bytes."""
+    """Find calls that always fail because of their constant arguments. The compiler does not find these calls, because it never evaluates a
+    call that reads the time or random bytes.
+    """
     waiting = [tree]
     while waiting:
         node = waiting.pop()

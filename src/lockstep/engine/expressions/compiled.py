@@ -54,7 +54,9 @@ class CompiledExpression:
 
     @property
     def attribute(self) -> str | None:
-        """The name of the attribute if the whole expression is `[attribute]`, so that callers can read it directly; otherwise None."""
+        """The attribute's name if the whole expression is `[attribute]`, otherwise None. With the name, callers can read the value
+        directly.
+        """
         return self.tree.name if isinstance(self.tree, AttributeNode) else None
 
     @property
@@ -69,7 +71,7 @@ class CompiledExpression:
         return "Redact" in self.functions
 
     def unique_candidates(self, record: Record, context: EvaluationContext) -> tuple[str, ...]:
-        """Return the candidates of SelectUniqueValue in order; empty if the expression is not a call of it.
+        """Return the candidates of SelectUniqueValue in order. The result is empty if the expression is not a call of SelectUniqueValue.
 
         The caller asks the target which candidates are taken, then evaluates the expression with the answer.
         """

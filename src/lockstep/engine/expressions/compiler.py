@@ -65,7 +65,8 @@ class CompiledClosure:
 
     @property
     def attribute(self) -> str | None:
-        """The name of the attribute if the closure only reads an attribute, so that callers can read it directly; otherwise None."""
+        """The attribute's name if the closure only reads an attribute, otherwise None. With the name, callers can read the value directly.
+        """
         # An observed argument must be evaluated by its own closure; otherwise the observer misses its value.
         return self.node.name if isinstance(self.node, AttributeNode) and not self.is_observed else None
 
@@ -131,7 +132,7 @@ class Form:
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles one expression. If *observe* is given, it wraps every closure and no constants are folded; explain uses this."""
+    """Compiles one expression. `explain` passes *observe*, which wraps every closure; then no constants are folded."""
 
     text: str
     observe: Observe | None = None

@@ -76,7 +76,9 @@ class Pattern:
         return self._for(text).fullmatch(text) is not None
 
     def _for(self, text: str, work: Work | None = None) -> re2._Regexp:
-        """Return the program for *text*. Raises ExpressionTrouble if running it could take too much work."""
+        """Return the RE2 program to use for *text*, and charge the cost of the search to *work*. Raises ExpressionTrouble if the search
+        could take too much work.
+        """
         if len(text) > MAX_TEXT:
             raise ExpressionTrouble(
                 f"can search texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source"

@@ -1,7 +1,7 @@
 """The compiled conditions of scoping filters: clauses, groups of clauses, membership, expressions.
 
-Clauses inside a filter are AND-ed, filters are OR-ed, and groups may be nested. For a multi-valued attribute, one value must pass; for a
-negative operator, all values must pass. *quantifier* overrides this.
+Clauses inside a filter are AND-ed, filters are OR-ed, and groups may be nested. A multi-valued attribute passes a clause if one of its
+values passes. For a negative operator, all values must pass. *quantifier* overrides both rules.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class MemberOf:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionClause:
-    """An expression that must evaluate to True. An expression that fails does not pass."""
+    """A condition that passes if its expression evaluates to True. If the evaluation fails, the condition does not pass."""
 
     compiled: CompiledExpression
 

@@ -38,8 +38,9 @@ class Membership:
 
 
 def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[bool, datetime | None]:
-    """Return whether *obj* is a member, and when that may change although no data changes. It gives no reason and is therefore fast for
-    many objects.
+    """Return whether *obj* is a member, and when that may change although no data changes.
+
+    Unlike `decide_membership`, this function finds no reason and is therefore fast for many objects.
     """
     if not _may_be_member(obj):
         return False, None

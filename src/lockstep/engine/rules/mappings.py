@@ -30,7 +30,9 @@ class Apply(StrEnum):
 
 
 class Flow(StrEnum):
-    """Entra's flowBehavior. It is stored only so that exports contain it: decisions compare states, so both values behave the same."""
+    """Entra's flowBehavior. It is stored only so that exports contain it. Decisions compare states, so both flow behaviors have the same
+    effect.
+    """
 
     WHEN_CHANGED = "whenChanged"
     ALWAYS = "always"
@@ -256,8 +258,8 @@ class ObjectMapping:
 
     @cached_property
     def labels(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
-        """For each element of a multi-valued attribute (`emails[type eq "work"]`): first its targets with a constant value, then its
-        targets with a value from source attributes.
+        """One pair for each element of a multi-valued attribute, such as `emails[type eq "work"]`: the element's targets with a constant
+        value, and its targets with a value from source attributes.
 
         Elements that have only one of these two kinds of targets are left out.
         """

@@ -130,7 +130,7 @@ def date_diff(interval: str | None, date1: datetime | None, date2: datetime | No
 
 
 def _sundays(date: datetime) -> int:
-    """Return the number of the day on which the week of *date* began, a Sunday."""
+    """Return the ordinal (as in `date.toordinal`) of the Sunday on which the week of *date* began."""
     return date.toordinal() - date.isoweekday() % 7
 
 

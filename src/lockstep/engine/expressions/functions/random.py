@@ -1,8 +1,7 @@
-"""Functions for random values. All values are derived from the moment's seed, so a preview shows the same values as the write that
-follows.
+"""Functions for random values. All values are derived from the moment's seed, so a preview shows the same values as the write that follows.
 
-The label consists of the attribute, the expression and the position of the call. It makes the values of each call independent of all
-others.
+Each call derives its values from its own label: the attribute, the expression and the position of the call. The values of different calls
+are therefore independent.
 """
 
 from __future__ import annotations

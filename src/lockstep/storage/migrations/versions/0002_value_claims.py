@@ -1,4 +1,4 @@
-"""Unique values chosen for one object, so that no other object gets them."""
+"""Store which unique value was chosen for which object, so that no other object gets it."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

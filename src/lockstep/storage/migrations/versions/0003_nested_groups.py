@@ -1,4 +1,4 @@
-"""Nested groups, for jobs that include their members."""
+"""Store which groups contain which groups, for jobs that include the members of nested groups."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Match keys of creates under way, so that two objects never create the same account."""
+"""Store a match key with each create, so that two objects never create the same account."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

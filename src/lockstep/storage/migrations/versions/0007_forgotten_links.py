@@ -1,4 +1,4 @@
-"""Forgotten links: to be matched again, and until then kept for leavers."""
+"""Let a link be forgotten without deleting it. Its object is matched again; until then, the link still leads to a leaver's account."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

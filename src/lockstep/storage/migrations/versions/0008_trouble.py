@@ -1,4 +1,4 @@
-"""The reason why no requests are sent to an application, and since when."""
+"""Store for each application until when no requests are sent, and the reason for the pause."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""New credentials make failed objects due at once, as a new mapping does."""
+"""Make the failed objects of an application due at once if new credentials are stored, as a new mapping does."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

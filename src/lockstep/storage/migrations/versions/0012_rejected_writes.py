@@ -1,4 +1,4 @@
-"""An index for the rejected writes, which status counts."""
+"""Add an index for the rejected writes, because the status shows how many there are."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

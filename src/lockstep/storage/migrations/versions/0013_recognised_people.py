@@ -1,4 +1,4 @@
-"""Find people by any of their names, and keep their accounts when their key changes."""
+"""Let people be found by any of their names, and recognise people whose key in the source has changed, so that they keep their accounts."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

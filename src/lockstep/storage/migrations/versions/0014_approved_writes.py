@@ -1,4 +1,4 @@
-"""An index for approved writes, which are looked up before they are sent."""
+"""Add an index for approved writes, because a drain looks them up before it sends them."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""A rejected write stays rejected until something else is planned for its object."""
+"""Let a rejection stay in force until a different write is planned for its object."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

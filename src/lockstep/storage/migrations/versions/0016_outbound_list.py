@@ -1,4 +1,4 @@
-"""The private addresses where applications may be reached, for all processes."""
+"""Store the private addresses at which applications may be reached, so that all processes allow the same ones."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

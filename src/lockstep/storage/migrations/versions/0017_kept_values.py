@@ -1,4 +1,4 @@
-"""Values that an application returned differently from what it was sent, and attributes that it does not keep."""
+"""Store which sent values an application returned differently or not at all, and which attributes it does not keep."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

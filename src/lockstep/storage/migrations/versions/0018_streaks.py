@@ -1,4 +1,4 @@
-"""Failed requests are counted by kind of request."""
+"""Count failed requests separately for each kind of request."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Groups whose members the application does not show."""
+"""Store the groups whose members the application does not show, so that nothing proves that the members were kept."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Former owners of accounts, found by the account."""
+"""Add an index that finds the former owners of an account."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

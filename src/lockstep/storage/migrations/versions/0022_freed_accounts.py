@@ -1,4 +1,4 @@
-"""The time at which an account was last released for other objects."""
+"""Store in each link when its account was last released for other objects."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Remember that the last list of accounts could not be used."""
+"""Store whether the last list of accounts could not be used. The next full cycle then tries to list the accounts only once."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Single sign-on of administrators: one provider, the roles of its groups, and which administrators come from it."""
+"""Store the provider through which administrators sign in, the roles that its claims give, and the administrators who come from it."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Record which files of a source the operator of the machine specified."""
+"""Store which files of a source the operator of the machine specified. All other files must be in the folder for the files of sources."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

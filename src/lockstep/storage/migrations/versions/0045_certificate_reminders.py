@@ -1,4 +1,4 @@
-"""The last reminder that a signing certificate expires."""
+"""Store the last reminder that was sent before a signing certificate expires."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""The webhook, and the audience of each message."""
+"""Store the webhook, and for each message whether it goes to the application's address, to the organisation or to the webhook."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,5 @@
-"""The accounts that were listed for a preview survive a crash of the database; without them, the preview would show everyone as new."""
+"""Keep the accounts that were listed for a preview if the database crashes. Without these accounts, the preview would show everyone as new.
+"""
 
 from lockstep.postgres.revisions import run_sql_beside
 

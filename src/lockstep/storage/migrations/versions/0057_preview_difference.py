@@ -1,4 +1,4 @@
-"""The comparison of a preview with the one before it, made when the preview ends, to show what has changed before anything is written."""
+"""Store with a preview how it differs from the preview before it. The comparison is made when the preview ends."""
 
 from __future__ import annotations
 

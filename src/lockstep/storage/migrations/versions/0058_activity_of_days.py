@@ -1,4 +1,4 @@
-"""Activity is summed by day, so that the figures of a week are read from a few rows."""
+"""Sum up activity by day, so that the figures of a week are read from a few rows."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
