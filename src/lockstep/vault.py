@@ -96,7 +96,8 @@ class Vault:
     def open(self, envelope: bytes, *, purpose: str, name: str, shown: str = "") -> Secret:
         """Return the secret in *envelope*. Raises LockstepError if the secret was sealed with an unknown key, moved or modified.
 
-        Errors show *shown* instead of *name*, if given: the display name of an application whose id is *name*.
+        If *name* is an id, pass a readable name as *shown*, such as the display name of an application. Errors then show *shown* instead of
+        *name*.
         """
         envelope = bytes(envelope)
         head, sealed = envelope[: 1 + KEY_ID_BYTES + NONCE_BYTES], envelope[1 + KEY_ID_BYTES + NONCE_BYTES :]

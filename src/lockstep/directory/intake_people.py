@@ -50,10 +50,10 @@ class PersonIntake:
     async def settle_renamings(self, edit: Edit) -> None:
         """Decide about new people whose employee id belongs to an existing person.
 
-        Such a person is held if the existing person is missing from the source, no other new person has the same employee id, and no
-        administrator has decided that the two are different people. Otherwise the new person is created.
+        A new person is held if three conditions are met: the existing person is missing from the source, no other new person has the same
+        employee id, and no administrator has decided that the two are different people. Otherwise the new person is created.
 
-        Both the held person and the existing person, who may be the same under a new key, count as seen.
+        Both the held person and the existing person count as seen, because they may be the same person under a new key.
         """
         suspects, self.suspects = self.suspects, []
         if not suspects:

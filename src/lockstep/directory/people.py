@@ -161,8 +161,8 @@ def _was_enabled(write: PersonWrite) -> bool:
 
 
 async def _free_names(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Release the names that will change before the new ones are written. Otherwise the unique index would see a name twice while people
-    exchange names in one statement.
+    """Clear the old user principal names of people who get a new one, before the new names are written. Otherwise the unique index would
+    refuse two people who exchange their names in one statement.
     """
     moving = [
         w for w in writes if w.before and w.before.user_principal_name.lower() != w.after.user_principal_name.lower()

@@ -249,7 +249,9 @@ def remove(data: Path, *, patience_seconds: float = 20.0) -> None:
 
 
 def make_database(connection: psycopg.Connection[tuple[object, ...]], name: str, *, role: str | None = None) -> None:
-    """Create database *name* unless it exists, owned by *role* or by a new role of that name; other roles may not connect."""
+    """Create the database *name* unless it exists. Its owner is *role* or, if *role* is None, a role with the name of the database, which
+    is created if needed. Other roles may not connect.
+    """
     owner = sql.Identifier(role or name)
     if role is None and not connection.execute("select 1 from pg_roles where rolname = %s", (name,)).fetchone():
         connection.execute(sql.SQL("create role {} login").format(owner))

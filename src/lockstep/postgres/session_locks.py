@@ -12,8 +12,8 @@ from lockstep.postgres.pool import Connection, Pool
 async def session_lock(pool: Pool, name: str) -> AsyncIterator[Connection | None]:
     """Yield a connection that holds the lock *name* during the block, or None if another session holds the lock.
 
-    PostgreSQL keeps such a lock until the session ends. If the block fails or is cancelled, the lock may not have been released, so the
-    connection is closed; in the pool, it would keep the lock for as long as the process runs.
+    PostgreSQL keeps such a lock until the session ends. If the block fails or is cancelled, the lock may not have been released. The
+    connection is then closed: if it went back to the pool, it would keep the lock for as long as the process runs.
     """
     async with pool.connection() as connection, _closed_on_failure(connection):
         cursor = await connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,))

@@ -201,9 +201,9 @@ def _key(
 ) -> tuple[int, str]:
     """Return the position of the key column, and the name under which the source stores it.
 
-    The key column is the column that the map names as the key, otherwise the column `id` or `objectId`, otherwise the column *needed*. If
-    *key* is the name of *needed*, that column stays the key. Raises LockstepError if the map names another key column than the one that has
-    been chosen, or if the file lacks the chosen one.
+    *key* is the name of the column that has been chosen as the key, or "" if none has been chosen. *needed* is the name of the default
+    column. The key column is the one that the map names as the key, otherwise `id` or `objectId`, otherwise *needed*. If *needed* has been
+    chosen, it stays the key column. Raises LockstepError if the map then names a different column, or if the file lacks the chosen column.
     """
     place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
     named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]

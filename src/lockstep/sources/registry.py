@@ -1,6 +1,7 @@
 """The kinds of source, and how each kind turns its configuration into passes.
 
-To add a kind, add a row here. Its module needs two functions: one that checks the configuration, and one that opens the passes.
+To add a kind, add it to the table in this module. A kind needs two functions: one that checks the configuration, and one that opens the
+passes.
 """
 
 from __future__ import annotations

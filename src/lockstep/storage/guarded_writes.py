@@ -51,8 +51,8 @@ async def has_guarded_since(connection: Connection, job: str, since: datetime, *
 
 
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None, besides: Collection[int]) -> Counts:
-    """Return the counts for the guards: unapproved writes of *cycle*, of the last hour and of the last 24 hours, without those of the
-    attempts *besides*; and the number of links, including those that ended within the last 24 hours.
+    """Return the counts that the guards need: the unapproved writes of *cycle*, of the last hour and of the last 24 hours, and the number
+    of links, including links that ended within the last 24 hours. Writes of the attempts *besides* are left out.
     """
     cursor = await connection.execute(
         f"""select part.name, sum(losses) as losses, sum(grants) as grants, sum(empties) as empties, sum(renames) as renames,

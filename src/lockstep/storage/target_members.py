@@ -17,7 +17,8 @@ from lockstep.storage.batches import as_rows, only_row
 class MemberChange:
     """One member to add to, or remove from, the application's group.
 
-    A removal without *former_id* is not sent, because the account now belongs to another member. Only Lockstep's record of it is deleted.
+    A removal without *former_id* is not sent, because the account now belongs to another member. Only the record that this member is in the
+    group is deleted.
     """
 
     member_id: str

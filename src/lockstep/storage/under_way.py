@@ -1,8 +1,8 @@
 """Accounts that are being created or linked at this moment: they are in the journal, but not recorded as links yet.
 
-Until the link is written only the journal knows who gets an account, so always read the journal before the links. If the creates of two
-objects both have an unknown outcome, the object with the older operation goes first, so that they do not wait for each other. Module
-`taking` decides who takes an account next.
+Until a link is written, only the journal shows which object gets the account. Therefore, always read the journal before the links. If the
+creates of two objects both have an unknown outcome, the object with the older operation goes first, so that the two do not wait for each
+other. Module `taking` decides which object gets an account next.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Candidate:
 
 
 def rival(given: str, *, made_since: str = "") -> str:
-    """Return an SQL condition that is true if another object is creating the account that the row *given* (kind, source_id, match_key,
-    other_keys) would create.
+    """Return an SQL condition: another object is creating the same account that the row *given* (kind, source_id, match_key, other_keys)
+    would create.
 
-    With *made_since*, an SQL time, the condition is also true if another object has created the account since. LIMIT makes this one index
-    lookup per row; a join would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the match key alone; otherwise it may
-    also read all open operations for each row.
+    With *made_since*, an SQL time, the condition is also true if another object has created the account after that time. LIMIT makes this
+    one index lookup per row; a join would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the match key alone;
+    otherwise it may also read all open operations for each row.
     """
     is_open = f"""other.{IS_OPEN} and other.planned_at <= coalesce((
             select min(mine.planned_at) from operation mine

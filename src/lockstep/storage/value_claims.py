@@ -71,7 +71,9 @@ async def claimed_by_others(
 async def refused_lately(
     connection: Connection, job: str, kind: str, ids: Sequence[str]
 ) -> dict[str, list[dict[str, object]]]:
-    """Return, by object, the values of its creates of the last day that the application refused because a value was taken."""
+    """Return the values of creates that the application refused during the last day because another account had one of the values. The
+    result maps object ids to one set of values per refused create.
+    """
     cursor = await connection.execute(
         """select source_id::text, after from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and action = 'create' and state = 'refused'
