@@ -65,7 +65,7 @@ def api_app(
     """Build the application to mount at `/api/v1`.
 
     *contexts* returns the context of an actor. *hub* supplies the events. *rates* counts requests. *tasks* runs operations that continue
-    after their request was answered.
+    after the response to their request.
     """
     app = FastAPI(
         title="Lockstep",

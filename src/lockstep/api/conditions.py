@@ -25,8 +25,8 @@ def etag(value: Any) -> str:
 
 
 def tagged(request: Request, value: Answer, *, state: Any = None) -> Answer:
-    """Return *value*, and set the ETag of the response. *state* is the part of *value* that the ETag identifies; by default the whole
-    value.
+    """Return *value* unchanged, and set the ETag of the response. *state* is the part of *value* that the ETag identifies. If *state* is
+    not given, the ETag identifies the whole value.
     """
     request.state.headers["ETag"] = etag(value if state is None else state)
     return value
@@ -39,10 +39,10 @@ class Condition:
     given: str
 
     def matched(self, read: Read, work: Work[Answer], *, is_needed: bool = False) -> Work[Answer]:
-        """Do *work* in one transaction, after checking If-Match. Raises ApiError if If-Match is given and does not match the state that
-        *read* returns.
+        """Return a function that checks If-Match and then does *work*, both in one transaction. The function raises ApiError if If-Match is
+        given and does not match the state that *read* returns. Without If-Match, it only does *work*.
 
-        *is_needed* is true if If-Match is required because the request replaces a whole document.
+        *is_needed* is true if the request replaces a whole document. The function then also raises ApiError if If-Match is missing.
         """
 
         async def checked(context: Context) -> Answer:
@@ -60,7 +60,7 @@ class Condition:
     async def require(self, context: Context, read: Read) -> None:
         """Raise ApiError if If-Match is given and does not match the state that *read* returns.
 
-        For work that sends requests to applications. Such work must not run inside a transaction, as it would with `matched`.
+        Routes whose work sends requests to applications use this in place of `matched`, which would send the requests inside a transaction.
         """
         wanted = {one.strip().removeprefix("W/") for one in self.given.split(",")}
         if self.given and "*" not in wanted and etag(await read(context)) not in wanted:

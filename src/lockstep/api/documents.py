@@ -169,9 +169,10 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
 
 
 def example_of(schema: dict[str, Any], described: dict[str, Any]) -> Any:
-    """Return an example for *schema*: its own example if it has one, otherwise one built from its members, otherwise one of its type.
+    """Return an example for *schema*. This is the schema's own example if it has one. Otherwise the example is built from the schema's
+    members or, for a schema without members, from its default or its type.
 
-    Members are included if they have an example or are required.
+    A member is included if it has an example or is required.
     """
     if "$ref" in schema:
         return example_of(described["components"]["schemas"][schema["$ref"].rpartition("/")[2]], described)

@@ -90,8 +90,8 @@ def _unknown(detail: str) -> ApiError:
 
 
 class DoorRoute(APIRoute):
-    """A route with these checks. *most_bytes* is the size limit of the body. If *takes_json* is true, the body must be valid JSON; this is
-    checked before the action is called.
+    """A route that performs the steps of this module. *most_bytes* is the size limit of the body. If *takes_json* is true, the body must be
+    valid JSON, which is checked before the action is called. If *needs_caller* is false, the request needs no token and no session.
     """
 
     most_bytes = MOST_BYTES
@@ -171,7 +171,9 @@ def failed(request: Request, fault: Exception) -> Response:
 
 
 def as_problem(request: Request, fault: Exception) -> Problem:
-    """Return the problem for *fault*, for a response that has already begun."""
+    """Return the problem for *fault*. Used when the response to the request has already begun or ended, so that the problem cannot be the
+    response itself.
+    """
     error = _shown(request, fault)
     release_frames(fault)
     return problem_of(error, request_id=request.state.request_id, instance=request.url.path)

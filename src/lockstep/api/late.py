@@ -1,6 +1,6 @@
-"""The routes of the API for a server that also serves pages. The first request for one of them loads the API.
+"""The routes of the API for a server that also serves pages. The API is loaded at the first request for one of its routes.
 
-Loading takes as long as everything else in the server together. Browsers never need it.
+Loading the API takes as long as loading everything else in the server, and browsers never need the API.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _PATHS = re.compile(r"/(api/v1/.*|api/openapi\.json|api/docs|problems|problems/[
 
 
 class LateApi(BaseRoute):
-    """The routes that *load* returns, as one route. They are loaded in a thread, so that other requests are answered meanwhile. If loading
-    fails, the request fails, and the next one loads again.
+    """One route that stands for all routes that *load* returns. The first request calls *load* in a thread, so that other requests are
+    answered meanwhile. If loading fails, this request fails, and the next request tries again.
     """
 
     def __init__(self, load: Callable[[], Sequence[BaseRoute]]) -> None:

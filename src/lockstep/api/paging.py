@@ -100,9 +100,9 @@ Asking = Annotated[ListQuery, Depends(_asked)]
 
 
 def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None = None) -> Page[Item]:
-    """Build a page of *items*. *key* returns the key of an item.
+    """Build a page of the first *items*, up to the limit. *key* returns the key of an item.
 
-    The caller reads one more item than the limit, which shows whether another page follows.
+    Pass one more item than the limit if there are more items: the additional item shows that another page follows.
     """
     shown, has_more = list(items[: query.limit]), len(items) > query.limit
     return page_until(query, shown, key(shown[-1]) if has_more else None, count=count)
@@ -120,8 +120,8 @@ def page_until(query: ListQuery, items: Sequence[Item], following: Any, *, count
 
 
 def page_of_rows(query: ListQuery, rows: Sequence[Any], *, key: str) -> Page[Any]:
-    """Return a page of a list that is small enough to be read completely. It is filtered, and sorted by any attribute and then by *key*,
-    which is unique.
+    """Return one page of *rows*, a list that is small enough to be read completely. The rows are filtered, and sorted by the attribute that
+    the request names. Rows with the same value are sorted by the attribute *key*, which is different in every row.
     """
     found = matching(query.filter, rows)
     wanted = query.sort.removeprefix("-") or key

@@ -44,7 +44,7 @@ _OF_CODE = {
 
 
 class ProblemPlace(TypedDict):
-    """One mistake: a JSON pointer into the body, or `/query/name`, `/path/name`, `/header/name`."""
+    """One mistake in a request. *pointer* is a JSON pointer into the body, or `/query/NAME`, `/path/NAME` or `/header/NAME`."""
 
     pointer: str
     detail: str

@@ -130,7 +130,7 @@ def _table(title: str, heading: str, labels: Sequence[str], rows: Iterable[str])
 
 
 def _names(columns: Sequence[str], hrefs: Sequence[str]) -> list[str]:
-    """Return the first cell of each row. *hrefs* are escaped, and may be empty."""
+    """Return the first cell of each row. *hrefs* must already be escaped; it may be empty."""
     if not hrefs:
         return [_escape(name) for name in columns]
     named = zip(columns, hrefs, strict=True)

@@ -140,7 +140,7 @@ class LineChart:
 def lines(
     columns: Sequence[str], series: Sequence[LineSeries], *, target: float | None = None, hrefs: Sequence[str] = ()
 ) -> LineChart:
-    """Draw one line for each of *series*. A line keeps its height for the width of a column and is interrupted where no value is known."""
+    """Draw one line for each of *series*. A line is level across the width of each column, and interrupted at columns without a value."""
     known = [value for one in series for value in one.values if value is not None]
     top = _rounded_length(max([*known, target or 0.0], default=0.0))
     return LineChart(

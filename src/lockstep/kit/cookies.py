@@ -1,9 +1,9 @@
 """Cookies of the pages of both products, and the facts about the browser in a request's headers.
 
-Scripts cannot read these cookies, and forms of other sites do not send them. Over https, their names begin with `__Host-`: browsers accept
-such a cookie only over https, for the whole host, and from that host alone (RFC 6265bis, section 4.1.3.2). Therefore neither another host
-of the same domain nor an attacker who modifies plain http can plant a session. Over http, the names have no prefix, because browsers would
-refuse it.
+Scripts cannot read these cookies, and browsers do not send them with forms of other sites. Over https, the name of each cookie begins with
+`__Host-`: browsers accept such a cookie only over https, for the whole host, and from that host alone (RFC 6265bis, section 4.1.3.2).
+Therefore neither another host of the same domain nor an attacker who modifies plain http can plant a session. Over http, the names have no
+prefix, because browsers would refuse such cookies.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True)
 class JsonDifference:
-    """A value at *path*, such as `emails[0].value`, before and after. It is None if there was no value."""
+    """A value at *path*, such as `emails[0].value`, before and after the change. *before* or *after* is None if there was no value."""
 
     path: str
     before: str | None
@@ -57,7 +57,9 @@ def _by_identity(before: Sequence[Any], after: Sequence[Any]) -> tuple[dict[str,
 
 
 def _named(items: Sequence[Any], key: str) -> dict[str, Any] | None:
-    """Return the items under names such as `id=42`, or None if an item has no string under *key* or two items have the same one."""
+    """Return the items under names such as `id=42`. Returns None if an item has no string under *key*, or if two items have the same string
+    there.
+    """
     if not all(isinstance(item, Mapping) and isinstance(item.get(key), str) for item in items):
         return None
     found = {f"{key}={item[key]}": item for item in items}

@@ -21,8 +21,8 @@ def is_answered(given: object, session: str) -> bool:
 
 
 def question(path: str, *, owner: str, signed_in: str, session: str, home: str) -> Mapping[str, Any]:
-    """Return the model of the page that asks. *owner* is the person that the link at *path* was made for, *signed_in* the person whose
-    session would end.
+    """Return the model of the page that asks for the confirmation. *owner* is the person for whom the link at *path* was made. *signed_in*
+    is the person whose session would end.
     """
     return {
         "owner": owner,

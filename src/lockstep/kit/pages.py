@@ -41,8 +41,8 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyAs:
-    """Ways to get the same content outside the pages: a command, and a path of the API. *more* are the ways to get parts of the page that
-    need other commands; each has a *title*.
+    """Ways to get the same content outside the pages: with a command, or with a path of the API. If parts of the page need other commands,
+    *more* contains the ways to get these parts; each has a *title*.
     """
 
     command: str = ""
@@ -148,10 +148,11 @@ def pages_in(package_name: str) -> list[PageRoute[Any]]:
 
 
 def on_the_form(refused: LockstepError) -> LockstepError:
-    """Return *refused* if the form should show the error. Use it in the handler: `return _form(..., refused=on_the_form(refused))`.
+    """Return *refused* if other input would help, so that the form shows the error. Use it in the handler: `return _form(...,
+    refused=on_the_form(refused))`.
 
-    Raises *refused* again if other input would not help, for example after a missing permission, a required password or an internal error.
-    It is then shown on a separate page.
+    If other input would not help, raises *refused* again, and the error is shown on a separate page. Examples are a missing permission, a
+    required password and an internal error.
     """
     if refused.kind in _NOT_ABOUT_THE_FORM:
         raise refused

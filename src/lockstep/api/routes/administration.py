@@ -28,8 +28,8 @@ front = router_of("Administration", route_class=FrontRoute)
 
 
 class CallerJson(TypedDict):
-    """The caller. *permissions* apply everywhere, *ownPermissions* only in *ownApplications*: the ids of the applications that the caller
-    owns. *version* is the version of the server.
+    """The caller. *permissions* apply everywhere. *ownPermissions* apply only to the applications that the caller owns, whose ids are in
+    *ownApplications*. *version* is the version of the server.
     """
 
     name: str

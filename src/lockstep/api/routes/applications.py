@@ -49,7 +49,7 @@ class NewApplication(Body):
 
 
 class TriedCredentials(Body):
-    """For an omitted tenant URL or token, the stored one is used."""
+    """Credentials to test. If the tenant URL or the token is omitted, the stored one is used."""
 
     tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
     secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])
@@ -135,7 +135,9 @@ async def show_credentials(context: Asked, request: Request, app: AppName) -> Cr
 async def set_credentials(
     context: Asked, request: Request, unchanged: Unchanged, app: AppName, body: NewCredentials
 ) -> CredentialsJson:
-    """Store the tenant URL, the token, or both. If working credentials would be replaced, the new ones are tested first."""
+    """Store the tenant URL, the token, the authentication method, or several of these. If a token is stored already, the new credentials
+    are tested first.
+    """
 
     def agree(failed: Probe) -> None:
         if not body.replace_working:
@@ -224,7 +226,7 @@ class LookedUpAssignments(Body):
 
 
 class AssignmentLookUpJson(AssignmentForecastJson):
-    """*roleWarning* says that the application may not know the role; otherwise it is ""."""
+    """The forecast of an assignment. *roleWarning* says that the application may not know the role; "" if there is no such doubt."""
 
     roleWarning: str
 

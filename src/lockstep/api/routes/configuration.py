@@ -65,7 +65,7 @@ class NewAttribute(Body):
 
 
 class NewScope(Body):
-    """The new scope. Without filters, everybody in *scope* passes. Omitted fields keep their values."""
+    """The new scope. Omitted fields keep their values. If the list of filters is empty, everybody in *scope* passes."""
 
     scoping_filters: Filters | None = Field(
         None,
@@ -86,8 +86,8 @@ class Trial(ScopeTrial):
 
 
 class SettingsChange(Body):
-    """Changes of the settings. Omitted fields keep their values. *interval* is an ISO 8601 duration. A threshold of 0 switches the guard
-    off.
+    """Changes of the settings. Omitted fields keep their values. *interval* is an ISO 8601 duration. A *deletionThreshold* of 0 switches
+    the guard off; a *deletionThresholdPercent* of 0 switches off only the percentage.
     """
 
     mode: Text | None = None

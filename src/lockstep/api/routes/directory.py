@@ -74,7 +74,7 @@ class MembershipJson(TypedDict):
 
 
 class AttributeChange(Body):
-    """Changes of a person: maps attributes to values; "" removes an attribute."""
+    """Changes of a person. Each key is an attribute, and its value is the new value; "" removes the attribute."""
 
     attributes: dict[Name, Text] = Field(examples=[{"department": "Sales"}], min_length=1, max_length=100)
 
@@ -104,7 +104,7 @@ class NewRule(Body):
 
 
 class RuleTrial(Body):
-    """A rule to try; by default the group's own rule. With *user*, the result says whether the rule makes this person a member, and why."""
+    """A rule to try. If *membershipRule* is omitted, the group's own rule is tried."""
 
     membership_rule: Rule | None = Field(None, examples=[EXAMPLE_RULE])
 

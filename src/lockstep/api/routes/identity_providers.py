@@ -27,7 +27,7 @@ router = router_of("Administration")
 
 
 class ClaimRoleBody(Body):
-    """A role for the people who have a claim value. *app* is the application of an applicationOwner."""
+    """The role that a value of the claim gives. *app* is the application that an applicationOwner may manage."""
 
     value: Name = Field(examples=["lockstep-operators"])
     role: Role

@@ -44,9 +44,11 @@ async def show_about(context: Asked) -> AboutJson:
 
 @router.get("/health")
 async def show_health(context: Asked) -> HealthJson:
-    """Check the database, the worker, the stored secrets, every application, the sources, certificates and the LDAP directory, as
-    `lockstep doctor` does. The LDAP directory is asked; nothing else outside Lockstep is contacted. Mail is checked if you may see it. The
-    server's machine (its disk, data folder and key) is checked only by `lockstep doctor` itself.
+    """Check the database, the worker, the stored secrets, every application, the sources, the certificates and the LDAP directory, as
+    `lockstep doctor` does. Mail is checked if you may see it.
+
+    The LDAP directory is queried; nothing else outside Lockstep is contacted. Only `lockstep doctor` itself also checks the server's
+    machine: its disk, data folder and key.
     """
     found = [*await health.sealed(context), *await health.examine(context)]
     if context.actor.may(Permission.DIRECTORY_READ):
@@ -97,7 +99,7 @@ async def show_permission(
     permission: Annotated[Permission, Path(description="The permission that a refusal names")],
     application: Annotated[str, Query(max_length=400, description="Name or id of an application")] = "",
 ) -> PermissionJson:
-    """Show what a permission allows, and whom to ask who has it: everywhere, or for one application."""
+    """Show what a permission allows, and who has it everywhere or for the given application. You can ask these administrators for help."""
     of = (await applications.show_application(context, application)).application.id if application else ""
     return {
         "name": permission.value,

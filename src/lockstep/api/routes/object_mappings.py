@@ -1,4 +1,6 @@
-"""The mapping of one kind of object as a whole: settings, the defaults of the gallery, Entra's schema; and trials of what is not saved."""
+"""The mapping of one kind of object as a whole: its settings, the gallery's defaults, and Entra's schema. Also trials and previews of
+mappings and filters that are not saved.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ class FiltersTrial(Body):
 
 @router.get("/applications/{app}/object-mappings")
 async def list_object_mappings(context: Asked, request: Request, app: AppName) -> list[ObjectMappingJson]:
-    """List the mappings of people and of groups as a whole, with what is wrong in them."""
+    """List the mappings, one for each kind of object, with the mistakes and probable mistakes in each."""
     found = await _mappings(context, app)
     return tagged(request, found, state=[_lasting(one) for one in found])
 
@@ -197,5 +199,5 @@ async def _state(context: Context, app: str, kind: KindName) -> dict[str, Any]:
 
 
 def _lasting(found: ObjectMappingJson) -> dict[str, Any]:
-    """Return the part that the ETag identifies: everything except the findings, which also depend on what the application answers."""
+    """Return the part that the ETag identifies. It leaves out the findings, which also depend on the responses of the application."""
     return {name: value for name, value in found.items() if name != "findings"}

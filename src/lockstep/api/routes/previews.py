@@ -78,9 +78,11 @@ async def list_preview_objects(context: Asked, query: Asking, app: AppName, prev
 
 @router.post("/applications/{app}/previews/{preview}/apply", status_code=202)
 async def apply_preview(context: Asked, request: Request, response: Response, app: AppName, preview: int) -> CycleJson:
-    """Begin a cycle that plans everyone again and writes only what is still planned exactly as in this preview. Works whether provisioning
-    is on or off. The rest is left for the next ordinary cycle: `GET .../left` lists it. Refused with 409 if the preview is incomplete,
-    older than 24 hours, or of another version of the configuration. The header Location has the address of the operation.
+    """Begin a cycle that plans everyone again, and writes only the objects whose plan is still exactly as in this preview. All other
+    objects are left for the next ordinary cycle; `GET .../left` lists them. Works whether provisioning is on or off.
+
+    Refused with 409 if the preview is incomplete or older than 24 hours, or if the configuration has changed since. The header Location has
+    the address of the operation.
     """
     cycle = await applied_previews.apply_preview(context, app, preview)
     response.headers.update({"Location": rooted(request, f"/operations/cycle-{cycle.id}"), **NEXT_LOOK})
@@ -89,7 +91,7 @@ async def apply_preview(context: Asked, request: Request, response: Response, ap
 
 @router.get("/applications/{app}/previews/{preview}/left")
 async def list_left_objects(context: Asked, query: Asking, app: AppName, preview: int) -> Page[LeftObjectJson]:
-    """List the objects that the cycle which applied this preview has left, each with its old and its new plan."""
+    """List the objects that were left out when this preview was last applied, each with its old and its new plan."""
     query.refuse_sort("kind")
     selected(query.filter, ())
     found = await applied_previews.list_left(context, app, preview, after=query.after(str) or "", limit=query.limit + 1)
@@ -99,11 +101,11 @@ async def list_left_objects(context: Asked, query: Asking, app: AppName, preview
 
 @router.post("/applications/{app}/previews/{preview}/stop")
 async def stop_preview(context: Asked, app: AppName, preview: int) -> PreviewJson:
-    """Stop a preview that is being made. What was planned so far stays until it is removed."""
+    """Stop a preview that is being made. The plans that were already made stay until the preview is removed."""
     return preview_json(app, await job_previews.stop_preview(context, app, preview))
 
 
 @router.delete("/applications/{app}/previews/{preview}")
 async def discard_preview(context: Asked, app: AppName, preview: int) -> PreviewJson:
-    """Remove a preview. One that is being made is stopped."""
+    """Remove a preview. If it is still being made, it is stopped first."""
     return preview_json(app, await job_previews.discard_preview(context, app, preview))

@@ -84,7 +84,7 @@ class RunCycle(Body):
 
 
 class Push(Body):
-    """The people and groups to provision. With *again*, values that the application did not keep before are sent again."""
+    """The people and groups to provision. With *again*, also send values that were sent before but that the application did not keep."""
 
     users: Annotated[list[Name], Field(max_length=50)] = Field(
         default_factory=list, examples=[["kim.berg@contoso.test"]]
@@ -108,7 +108,7 @@ class Retry(Body):
 
 
 class Decision(Body):
-    """The held writes to decide about, by id. With *rejected*, writes that were rejected before are approved."""
+    """The held writes to decide about, by id. With *rejected*, an approval concerns writes that were rejected before."""
 
     ids: Names = Field(min_length=1)
     rejected: bool = False
@@ -178,7 +178,7 @@ async def run(context: Asked, request: Request, response: Response, app: AppName
 
 @router.post("/applications/{app}/push")
 async def push(context: Asked, app: AppName, body: Push) -> list[PushJson]:
-    """Provision these people and groups now, before all others, and report for each what was done and why."""
+    """Provision these people and groups now, ahead of all others. The result says for each of them what was done, and why."""
     _require_names(body.users, body.groups)
     done = await provisioning.push(context, app, users=body.users, groups=body.groups, again=body.again)
     return [push_json(app, name, one) for name, one in zip((*body.users, *body.groups), done, strict=True)]

@@ -209,7 +209,9 @@ async def list_signing_keys(context: Asked, asking: Asking) -> Page[SigningKeyJs
 
 @router.post("/signing-keys/roll")
 async def roll_signing_keys(context: Asked, body: KeyRoll) -> SigningKeysJson:
-    """Make the next key active, and publish a new next key. The next key must have been published for an hour."""
+    """Make the next key active, and publish a new next key. Refused if the next key was published less than an hour ago, except after a
+    compromise of the active key.
+    """
     keys = await openid_keys.roll_openid_keys(context, is_compromised=body.is_compromised)
     return {"items": [signing_key_json(one) for one in keys]}
 
@@ -224,7 +226,9 @@ async def show_public_address(context: Asked, request: Request) -> PublicAddress
 async def set_public_address(
     context: Asked, request: Request, unchanged: Unchanged, body: PublicAddress
 ) -> PublicAddressJson:
-    """Store the address of Lockstep for browsers; "" removes it. Enter the new addresses in every application that has the former ones."""
+    """Store the address of Lockstep for browsers; "" removes it. An administrator must then enter the new addresses in every application
+    that has the former ones.
+    """
 
     async def work(inner: Context) -> PublicAddressJson:
         return {"address": await address.set_address(inner, body.address)}

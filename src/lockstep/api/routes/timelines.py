@@ -34,7 +34,7 @@ Span = Annotated[
 
 
 class NeighboursJson(TypedDict):
-    """The ids of two changes; "" if there is none."""
+    """The ids of the previous and the next change. Each is "" if there is no such change."""
 
     previous: str
     next: str
@@ -77,7 +77,7 @@ async def show_activity_of_application(context: Asked, app: AppName, span: Span 
 
 @router.get("/logs/{change}/neighbours", tags=["Logs"])
 async def show_neighbours(context: Asked, change: str) -> NeighboursJson:
-    """Show the changes before and after one change of the same person or group in the same application."""
+    """Show the previous and the next change of the same person or group in the same application."""
     *_, last = await logs.show_log(context, change)
     before, after = await logs.attempts_beside(context, last)
     return {"previous": before, "next": after}

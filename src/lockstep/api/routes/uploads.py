@@ -66,7 +66,9 @@ class Reading(Body):
 
 
 class UploadReading(Reading):
-    """*kind* is the content of the file; by default it is detected. With *group*, the file lists the members of this group."""
+    """Options for reading an uploaded file. *kind* says what the file contains; if it is omitted, Lockstep detects it. With *group*, the
+    file lists the members of this group.
+    """
 
     kind: Literal["", "people", "groups", "members"] = ""
     group: Text = ""
