@@ -132,8 +132,8 @@ async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -
 
 
 async def change_settings(store: Store, account: TenantAccount, settings: Mapping[str, Any]) -> TenantAccount:
-    """Change settings in SETTABLE, or `custom`. Raises LockstepError for an invalid value, and for a default role that would leave the
-    account without an Admin.
+    """Change settings of the account: those in SETTABLE, and `custom`. Raises LockstepError for an invalid value, and for a default role
+    that would leave the account without an Admin.
     """
     values = checked_settings(settings)
     if "default_role" in values:

@@ -62,8 +62,8 @@ async def add_document(
 ) -> str:
     """Store a document of *size* bytes and return its id. Each call of *read* returns the next bytes of the document.
 
-    Raises LockstepError for a role that may not upload, an invalid file name, an empty or too large document, and an account without room
-    for it.
+    Raises LockstepError if the role may not upload, if the file name is invalid, if the document is empty or too large, or if the account
+    has no room for the document.
     """
     require(reader.role, MemberPermission.DOCUMENTS_UPLOAD)
     shown = checked_name(name)

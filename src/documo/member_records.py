@@ -72,8 +72,8 @@ async def change_details(
 ) -> None:
     """Change email, name and phone of a member.
 
-    Raises LockstepError for an unknown member, an invalid or taken email and, unless *force* is true, for a member whose details the
-    directory writes.
+    Raises LockstepError for an unknown member, and for an email that is invalid or taken. Unless *force* is true, also raises it for a
+    member whose details the directory writes.
     """
     refuse_bad_email(wanted.user_name)
     for label, text in zip(DIRECTORY_FIELDS, asdict(wanted).values(), strict=True):

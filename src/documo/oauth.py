@@ -101,7 +101,7 @@ async def _issue(store: Store, caller: TenantCaller, scopes: Iterable[str], requ
 
 
 def _largest_grant(caller: TenantCaller) -> frozenset[str]:
-    """Return the scopes that a token may have. The scope admin includes all others, so a key with it may request any scope."""
+    """Return the scopes that a token may have. The scope admin includes all others, so a key with the scope admin may request any scope."""
     return frozenset(SCOPES) if ADMIN in caller.principal.scopes else caller.principal.scopes
 
 

@@ -1,4 +1,4 @@
-"""Paths of requests as people read them: the query is not escaped. The log stores what the client sent."""
+"""Paths of requests in a readable form, in which the query is not escaped. The log keeps each path as the client sent it."""
 
 from __future__ import annotations
 

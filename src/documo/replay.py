@@ -51,8 +51,8 @@ async def replay_request(
 ) -> dict[str, Any]:
     """Return the status, headers and body that the request would get now. Its changes are rolled back.
 
-    Addresses in the response begin with the base URL of the recorded response or, if it had none, with *base_url*. Raises LockstepError for
-    a request whose key was refused, because the body of such a request was never read.
+    Addresses in the response begin with the base URL of the recorded response. If that response has no base URL, they begin with
+    *base_url*. Raises LockstepError for a request whose key was refused, because the body of such a request was never read.
     """
     if entry["status"] == 401:
         raise invalid(
@@ -103,7 +103,7 @@ def as_curl(entry: Mapping[str, Any]) -> str:
 
 
 def _base_of(entry: Mapping[str, Any]) -> str:
-    """Return the base URL of the service in the recorded response, or "" if it had none."""
+    """Return the base URL of the service in the recorded response, or "" if the response has none."""
     location = str((entry["response_headers"] or {}).get("location", ""))
     origin, found, _ = location.partition(SCIM_PATH + "/")
     return origin + SCIM_PATH if found else ""

@@ -1,4 +1,5 @@
-"""Build the document that filters search: the resource, with every string folded according to its schema's rules for comparison.
+"""Build the search document of a resource, with which filters are compared. It is the resource with every string folded according to its
+schema's rules for comparison.
 
 Strings are folded in Python and never in SQL, because conversion to lower case depends on the locale in PostgreSQL, but not in Python.
 """

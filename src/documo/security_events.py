@@ -43,7 +43,9 @@ class StreamEvent:
 
 
 class Signer:
-    """The key that signs SETs, and the JWKS with which receivers verify them. Imports cryptography only when a stream needs it."""
+    """The key that signs security event tokens (SETs), and the JWKS with which receivers verify them. Imports cryptography only when a
+    stream needs it.
+    """
 
     def __init__(self, seed: bytes) -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -79,8 +79,8 @@ def make_app(
     outbound: OutboundRules,
     extension: Extension | None,
 ) -> App:
-    """Return the whole ASGI application with its metrics: the SCIM service (called directly, for speed), the other endpoints for
-    programs, and the pages.
+    """Return the whole ASGI application with its metrics. It contains the SCIM service (called directly, for speed), the other endpoints
+    for programs, and the pages.
     """
     public_url = settings.public_url or f"http://{settings.host}:{port}"
     refused = RefusedSignIns(EndedKeys(store, request_log))

@@ -90,7 +90,7 @@ def ends_with_reader() -> Iterator[None]:
 
 
 def _pipe_of_stdout() -> int | None:
-    """Return the file descriptor of stdout if it is a pipe."""
+    """Return the file descriptor of stdout if stdout is a pipe, otherwise None."""
     try:
         number = sys.stdout.fileno()
         return number if stat.S_ISFIFO(os.fstat(number).st_mode) else None

@@ -1,8 +1,8 @@
 """The interfaces that have several adapters: a target and its opener. Storage is always PostgreSQL and has no interface.
 
 A preview receives a `TargetReader`, which has no methods that write. A `Target` returns an `Answer` for every write, whatever the
-application answered; it raises only for programming errors, before anything is sent. The lists in the docstrings are obligations: the
-contract suite (`tests/contracts`) has a test of the same name for each, and runs them against every adapter.
+application answered; it raises only for programming errors, before anything is sent. Each item of the lists in the docstrings is an
+obligation: the contract suite (`tests/contracts`) has a test with the item's name, and runs it against every adapter.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class RefusedValue:
-    """A value that the application did not accept although it accepted the rest of the write.
+    """A value that is not in effect although the application accepted the rest of the write.
 
-    *is_unkept* is true if the application accepted the value but then did not show it.
+    *is_unkept* is true if the application reported success but then did not show the value. Otherwise the application refused the value.
     """
 
     path: str

@@ -224,7 +224,7 @@ def make_key_file(path: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make new names in *folder* survive a power failure."""
+    """Flush the folder to disk, so that the names of new files in it survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

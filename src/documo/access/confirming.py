@@ -24,7 +24,7 @@ FORM_OPEN = timedelta(hours=1)  # for a form that opens only after a confirmatio
 
 
 class ConfirmationRequired(LockstepError):
-    """Raised if the caller must confirm who they are first. The pages then ask for it."""
+    """Raised if the caller must first confirm who they are. The pages then ask for the confirmation."""
 
     def __init__(self, who: str) -> None:
         super().__init__(
@@ -37,7 +37,7 @@ class ConfirmationRequired(LockstepError):
 
 
 def require_confirmed(caller: MemberCaller, *, within: timedelta, now: datetime) -> None:
-    """Raise ConfirmationRequired unless the caller proved who they are in this session within that time."""
+    """Raise ConfirmationRequired unless the caller has proved who they are in this session, not longer ago than *within*."""
     if now >= caller.confirmed_at + within:
         raise ConfirmationRequired(caller.user_name)
 
@@ -53,7 +53,9 @@ async def seal_opened_form(store: Store, caller: MemberCaller, now: datetime) ->
 
 
 async def require_opened_form(store: Store, caller: MemberCaller, sealed: str, now: datetime) -> None:
-    """Raise ConfirmationRequired unless the form was opened in this session in the last hour, or the session is confirmed."""
+    """Raise ConfirmationRequired if the form was not opened in this session within the last hour. A session that is confirmed now may
+    always send it.
+    """
     opened, _, seal = sealed.partition(".")
     is_ours = hmac.compare_digest(seal.encode(), (await _seal(store, caller, opened)).encode())
     if not is_ours or now >= datetime.fromtimestamp(int(opened), UTC) + FORM_OPEN:

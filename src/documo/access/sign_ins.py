@@ -36,7 +36,8 @@ class RefusedSignIns:
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def note(self, token: bytes, scope: MutableMapping[str, Any], door: str) -> None:
-        """Count the refusal of *token* at the endpoint *door*, log it, and sleep for the delay of the response.
+        """Count the refusal of *token* at the endpoint *door*, and sleep for as long as the response must be delayed. Not every refusal is
+        logged, so that a flood of guesses does not flood the log.
 
         Uses of an ended key also appear in its account's request log.
         """

@@ -109,8 +109,8 @@ class EventDelivery:
         await table.note_failure(connection, stream.id, error, wait=wait)
 
     async def _send(self, stream: StreamRow, event: StreamEvent) -> tuple[str, bool] | None:
-        """Send one event. Returns None once the receiver has it; otherwise the problem, and whether the receiver refused this particular
-        event.
+        """Send one event. Returns None once the receiver has the event. Otherwise returns the problem, and whether the receiver refused
+        this particular event.
         """
         from lockstep.http.client import HttpClient
         from lockstep.http.trouble import WireError

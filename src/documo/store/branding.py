@@ -11,7 +11,9 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class BrandRow:
-    """The brand without the logo itself. *host_of_api* and *host_of_app* are verified domains of the account, or None."""
+    """The brand of an account, without the image of the logo. *host_of_api* and *host_of_app* are verified domains of the account, or
+    None.
+    """
 
     tenant_id: int
     account: str

@@ -77,7 +77,7 @@ def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str, *, wit
 
 
 def present(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
-    """Return those (group id, member id) pairs in *pairs* that are memberships."""
+    """Return those (group id, member id) pairs in *pairs* in which the member belongs to the group."""
     # A subquery for each pair: with a join, the planner would read whole groups until it has statistics.
     return (
         "select p.group_id::text, p.member_id::text from unnest(%s::uuid[], %s::uuid[]) as p(group_id, member_id)"

@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class IssuerRow:
-    """One trust in an issuer. *hash* identifies the principal that the issuer's tokens act for."""
+    """An account's trust in one issuer. *hash* identifies the principal that the issuer's tokens act for."""
 
     key_id: str
     tenant_id: int

@@ -120,8 +120,8 @@ async def seats(connection: Connection, tenant_id: int) -> tuple[int | None, int
 
 
 async def find_member(connection: Connection, tenant_id: int, who: str) -> str | None:
-    """Return the id of the member with this id or user name, unless deleted. A current member takes precedence over one who is kept as
-    deactivated.
+    """Return the id of the member with this id or user name. Deleted members are not found. A current member takes precedence over one
+    who is kept as deactivated.
     """
     cursor = await connection.execute(*finding(tenant_id, who))
     row = await cursor.fetchone()
@@ -225,7 +225,7 @@ async def is_kept(connection: Connection, tenant_id: int, member_id: str) -> boo
 
 
 async def write_search(connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any]) -> None:
-    """Write the search document of a User, which filters are compared with."""
+    """Write the search document of a User. Filters are compared with this document."""
     search = search_document(document, default_registry().resource("User"))
     await connection.execute(
         "insert into resource_search (tenant_id, id, kind, document) values (%s, %s, 'User', %s)"
@@ -239,7 +239,7 @@ async def _tell(connection: Connection, tenant_id: int) -> None:
 
 
 async def admins_with_password(connection: Connection, tenant_id: int) -> list[tuple[str, str]]:
-    """Return id and user name of the active Admins who can sign in with a password, by name."""
+    """Return id and user name of the active Admins who can sign in with a password, in order of user name."""
     cursor = await connection.execute(
         "select id::text, document->>'userName' from resources where tenant_id = %s and role = 'Admin' and active"
         " and deleted_at is null and password_hash is not null and kind in ('User', 'Operator') order by 2",

@@ -1,4 +1,4 @@
-"""SQL of SCIM resources. Statements handle many at a time, because a batch costs hardly more than a single resource.
+"""SQL of SCIM resources. Statements handle many resources at a time, because a batch costs hardly more than a single resource.
 
 Every WHERE names `tenant_id`; row-level security is the second line of defence.
 """

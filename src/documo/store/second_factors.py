@@ -38,7 +38,7 @@ async def is_confirmed(connection: Connection, tenant_id: int, member_id: str) -
 
 
 async def save_seed(connection: Connection, tenant_id: int, member_id: str, seed: str) -> bool:
-    """Store an unconfirmed seed. Returns False, and changes nothing, if a confirmed one exists."""
+    """Store an unconfirmed seed. Returns False, and changes nothing, if the member already has a confirmed seed."""
     cursor = await connection.execute(
         "insert into member_second_factors (tenant_id, member_id, seed) values (%s, %s, %s)"
         " on conflict (tenant_id, member_id) do update set seed = excluded.seed, last_step = 0"

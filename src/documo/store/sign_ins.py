@@ -61,7 +61,7 @@ async def members_named(connection: Connection, name: str, *, most: int, account
 
 
 async def read_member(connection: Connection, tenant_id: int, member_id: str) -> SignInMember | None:
-    """Return the member, unless deleted. Must run in the tenant's transaction."""
+    """Return the member, or None if the member is unknown or deleted. Must run in the tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(SignInMember))
     await cursor.execute(
         f"select id::text, document->>'userName' as user_name, {SHOWN_NAME} as name, role, active, source, password_hash"  # noqa: S608 -- constants
@@ -89,7 +89,7 @@ async def may_still_sign_in(
 
 
 async def member_with_name(connection: Connection, tenant_id: int, name: str) -> SignInMember | None:
-    """Return the member whose user name has the key *name*, unless deleted. Must run in the tenant's transaction."""
+    """Return the member whose user name has the key *name*. Deleted members are not found. Must run in the tenant's transaction."""
     cursor = await connection.execute(
         f"select id::text from resources where tenant_id = %s and unique_name = %s and {_CURRENT}",  # noqa: S608 -- constants
         (tenant_id, name),
@@ -161,7 +161,7 @@ async def sessions_of(
 
 
 async def end_sessions(connection: Connection, tenant_id: int, member_id: str, *, only: str | None = None) -> int:
-    """End one session of a member, or all. Returns how many ended."""
+    """End the session *only* of a member, or all sessions if *only* is None. Returns how many ended."""
     cursor = await connection.execute(
         "delete from member_sessions where tenant_id = %s and member_id = %s and (%s::uuid is null or id = %s)",
         (tenant_id, member_id, only, only),

@@ -16,7 +16,9 @@ KEPT_FORGED = 50  # attempts kept without a provider's signature
 
 @dataclass(frozen=True, slots=True)
 class AccountProviderRow:
-    """The identity provider of an account. *certificates* are one or several certificates in PEM. *break_glass* is the id of a member."""
+    """The identity provider of an account. *certificates* are one or several certificates in PEM. *break_glass* is the id of the one
+    Admin who may sign in with a password while single sign-on is enforced.
+    """
 
     entity_id: str
     sign_in_url: str

@@ -37,7 +37,7 @@ class Statistics:
         self._due = asyncio.Event()
 
     def wrote(self, rows: int) -> None:
-        """Count new rows. A refresh is due after 200, 800, 3,200 and so on."""
+        """Count new rows. A refresh is due when 200 rows have been written, then at 800, 3,200 and so on."""
         self._rows += rows
         if self._rows >= self._next:
             self._next = self._rows * FACTOR

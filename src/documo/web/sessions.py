@@ -30,6 +30,6 @@ def signed_out(request: Request) -> Response:
 
 
 def forgotten(request: Request, response: Response) -> Response:
-    """Return *response*, which also removes the session cookie."""
+    """Remove the session cookie with *response*, and return *response*."""
     drop_cookie(response, request, COOKIE)
     return response

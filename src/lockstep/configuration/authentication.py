@@ -16,8 +16,8 @@ class AuthenticationMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """An authentication method and its parameters. *client_id* is the client's id, or the user name for Basic. With client credentials,
-    *token_url* issues a token for *scope*.
+    """An authentication method and its parameters. *client_id* is the client's id, or the user name for Basic. For client credentials,
+    *token_url* is the address that issues tokens, and *scope* is the scope to request.
     """
 
     method: AuthenticationMethod = AuthenticationMethod.BEARER

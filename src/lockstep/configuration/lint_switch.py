@@ -1,4 +1,4 @@
-"""Check the mapping of `active` on its own: whether it enables people who should have access and disables leavers."""
+"""Check the one mapping that writes `active`: whether it enables people who should have access, and disables leavers."""
 
 from __future__ import annotations
 

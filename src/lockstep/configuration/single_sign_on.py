@@ -1,6 +1,6 @@
 """The single sign-on settings of one application, as a value and as JSON, in files and in the database. Pure.
 
-Addresses are exact: an assertion is sent only to a reply URL in this list, even if a request asks for another.
+Addresses are exact: an assertion is sent only to a registered reply URL, even if a request asks for another.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A gallery entry: the known facts about an application before it is connected.
 
-The packages that use an entry do not depend on the package that reads it.
+Entries are read by the package `gallery`. The packages that use an entry need only this module, and do not depend on `gallery`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Template:
 
     @property
     def matching_attribute(self) -> str:
-        """The first matching attribute of people, which *Test Connection* queries."""
+        """The attribute by which people are matched first. *Test Connection* searches for a value of this attribute."""
         mapping = self.configuration().mapping_for(ObjectKind.USER)
         return mapping.matching[0].target if mapping and mapping.matching else "userName"
 
@@ -76,5 +76,7 @@ class Template:
         return self.read(self.provisioning, version=version, roles=self.roles if roles is None else roles)
 
     def read(self, provisioning: Mapping[str, Any], *, version: int, roles: Sequence[AppRole]) -> JobConfiguration:
-        """Compile a configuration of this application with the entry's attribute lists. Raises ConfigurationError."""
+        """Compile *provisioning*, a configuration for the application that this entry describes. The entry's attribute lists apply.
+        Raises ConfigurationError.
+        """
         return configuration_from_json(provisioning, version=version, roles=roles, attributes=self.attributes)

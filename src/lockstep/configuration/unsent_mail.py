@@ -17,7 +17,7 @@ def mail_note(*, email: str | None, on_failure: bool | None) -> str:
 
 
 def file_notes(spec: Mapping[str, Any], *, sends_mail: bool) -> tuple[str, ...]:
-    """Return the notes for the spec of a document, for an application or for the organisation."""
+    """Return the notes for one document's `spec`. The document describes an application or the organisation."""
     provisioning, wanted = spec.get("provisioning") or {}, spec.get("notifications") or {}
     if sends_mail:
         return ()

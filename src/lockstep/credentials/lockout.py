@@ -74,7 +74,7 @@ async def locked_now(
 
 
 async def forgiven(recording: Recording, email: str, *, address: str) -> None:
-    """Take back the attempt that `admit` counted, because it was not a wrong guess: for example, only the code was missing."""
+    """Take back the attempt that `admit` counted. Call this for a failure that was not a wrong guess, such as a missing code."""
     for subject in subjects_of(email, address):
         await _take_back(recording, subject)
 

@@ -1,5 +1,6 @@
-"""Passwords: hashed with argon2id, in separate threads. The rule demands length and refuses passwords that attackers try first (NIST SP
-800-63B).
+"""Hash and verify passwords with argon2id, in separate threads.
+
+A password must be long, and must not be one that attackers try first (NIST SP 800-63B).
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def check_password(password: str, email: str, *, longest: int = LONGEST) -> None
 
 
 class Passwords:
-    """Hashes and verifies passwords with one *hasher*, at most two at a time, because each computation occupies a core and the memory that
-    the hasher needs.
+    """Hashes and verifies passwords with one *hasher*, at most two at a time. Each computation occupies a core and the memory that the
+    hasher needs.
     """
 
     def __init__(self, hasher: PasswordHasher) -> None:
@@ -66,8 +67,8 @@ class Passwords:
         return await self._in_thread(self._hasher.hash, composed(password))
 
     async def matches(self, password: str, digest: str | None) -> bool:
-        """Whether *password* has this hash. Without a hash, returns False after the same time. Raises LockstepError if too many passwords
-        wait to be verified.
+        """Whether *password* has the hash *digest*. If *digest* is None, returns False, but takes as long as a comparison. Raises
+        LockstepError if too many passwords wait to be verified.
         """
         self.refuse_if_busy()
         is_right = await self._in_thread(self._verified, digest, composed(password)[:LONGEST])

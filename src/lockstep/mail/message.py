@@ -33,7 +33,7 @@ class MailText:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """One message to one recipient. Both addresses come from `mail_address`. *id* stays the same if the message is sent again."""
+    """One message to one recipient. `mail_address` has checked both addresses. *id* stays the same if the message is sent again."""
 
     id: str
     sender: str

@@ -28,7 +28,7 @@ class OAuthError(StrEnum):
 
 
 class RefusalReason(StrEnum):
-    """The reason in the sign-in log. Each check has its own."""
+    """The reason in the sign-in log. Each check has its own reason."""
 
     UNKNOWN_CLIENT = "UnknownClient"
     UNKNOWN_REDIRECT_URI = "UnknownReplyUrl"

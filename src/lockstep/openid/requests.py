@@ -30,7 +30,7 @@ class ResponseMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClientRules:
-    """The registered data of a client against which its requests are checked."""
+    """The data that a client has registered. Its requests must agree with these data."""
 
     redirect_uris: tuple[str, ...]
     is_public: bool = False
@@ -83,8 +83,8 @@ def single(pairs: Pairs, *, longest: int = LONGEST) -> dict[str, str]:
 
 
 def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
-    """Return the address that the response goes to. Raises OAuthFault unless exactly this redirect URI is registered; that fault must not
-    be sent to a redirect URI.
+    """Return the address that the response goes to. Raises OAuthFault unless the client has registered exactly the redirect URI in the
+    request. The caller must not send this fault to a redirect URI.
     """
     asked = given.get("redirect_uri", "")
     if asked not in client.redirect_uris:

@@ -12,7 +12,7 @@ from lockstep.kit.pages import ModulePages, PageView
 
 @dataclass(frozen=True, slots=True)
 class PortalContext:
-    """The actions' context for a caller who is not an administrator, and the signed-in person."""
+    """The signed-in person, if any, and the context in which actions run for a caller who is not an administrator."""
 
     actions: Context
     caller: PersonCaller | None = None

@@ -11,8 +11,8 @@ from click.shell_completion import CompletionItem
 
 
 class LazyCommands(click.Group):
-    """*places* has the module and attribute of each command, such as `documo.cli.keys:keys`, and *sentences* the first sentence of its
-    help.
+    """A group of commands. *places* has the module and attribute of each command, such as `documo.cli.keys:keys`. *sentences* has the
+    first sentence of each command's help.
     """
 
     places: ClassVar[Mapping[str, str]]

@@ -50,7 +50,7 @@ class AssertionReading:
 
     @property
     def latest(self) -> datetime:
-        """The present time by the fastest clock that is tolerated."""
+        """The present time plus the allowed skew: the time that the fastest acceptable clock shows."""
         return self.now + self.expected.skew
 
     @property
@@ -58,7 +58,7 @@ class AssertionReading:
         return self.now - self.expected.skew
 
     def answered(self, confirmation: Element) -> str:
-        """Return the ID of the answered request if a signature covers it, otherwise ""."""
+        """Return the ID of the request that the response answers, if a signature covers this ID; otherwise ""."""
         named = str(confirmation.get("InResponseTo") or "")
         return named or (str(self.head.get("InResponseTo") or "") if self.is_response_signed else "")
 
@@ -88,7 +88,7 @@ def _check_conditions(reading: AssertionReading) -> None:
 
 
 def _check_audience(reading: AssertionReading) -> None:
-    """Require an audience restriction, and require that each one names us (profiles, section 4.1.4.2)."""
+    """Require at least one audience restriction. Every audience restriction must name us (profiles, section 4.1.4.2)."""
     restrictions = children(_conditions(reading), "saml", "AudienceRestriction")
     named = [[text_of(one).strip() for one in children(part, "saml", "Audience")] for part in restrictions]
     if not named or not all(reading.expected.audience in part for part in named):
@@ -216,7 +216,9 @@ CONFIRMATION_CHECKS: tuple[Callable[[AssertionReading, Element], None], ...] = (
 
 
 def end_of_validity(reading: AssertionReading, confirmation: Element) -> datetime:
-    """Return the latest end of the bearer confirmations, or the end of the conditions if that is earlier. The skew is not included."""
+    """Return when the assertion stops being valid: at the latest end of its bearer confirmations, or at the end of its conditions if
+    that is earlier. The skew is not included.
+    """
     ends = [read_time(end) for data in _bearer_data(reading.assertion) if (end := data.get("NotOnOrAfter"))]
     conditions_end = _conditions(reading).get("NotOnOrAfter")
     latest = max(ends, default=read_time(confirmation.get("NotOnOrAfter")))

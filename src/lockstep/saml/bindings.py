@@ -131,8 +131,8 @@ def own_reference(relay_state: str) -> str:
 
 
 def _checked_relay_state(relay_state: str) -> str:
-    """Return *relay_state* unchanged. Refuses a text that is too long, and control characters, because a line break would end a header or a
-    log line.
+    """Return *relay_state* unchanged. Refuses a text that is too long or contains control characters, because a line break would end a
+    header or a log line.
     """
     if len(relay_state) > MAX_RELAY_STATE or not relay_state.isprintable():
         raise fault(
@@ -165,7 +165,9 @@ def _one_field(sent: Mapping[str, str]) -> Field:
 
 
 def _verify_query(sent: Mapping[str, str], field: Field, certificates: Sequence[Certificate], legacy: Legacy) -> None:
-    """Verify the signature of the parameters, exactly as they were sent and in the order of bindings, section 3.4.4.1."""
+    """Verify the signature of the parameters. It covers the parameters exactly as they were sent, in the order of bindings, section
+    3.4.4.1.
+    """
     algorithm = _decoded(sent.get("SigAlg", ""))
     hash_algorithm = hashes.SHA1() if algorithm == RSA_SHA1 and legacy.sha1 else _HASHES.get(algorithm)  # noqa: S303
     if hash_algorithm is None:

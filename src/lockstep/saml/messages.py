@@ -97,7 +97,9 @@ def add_status(message: Element, status: Status, text: str = "") -> None:
 
 
 def read_status(message: Element) -> tuple[str, str]:
-    """Return the top-level status code, and the code and message below it as one string for administrators."""
+    """Return two texts: the top-level status code, and an explanation for administrators. The explanation is the nested code and the
+    message.
+    """
     holder = only_child(message, "samlp", "Status")
     code = None if holder is None else only_child(holder, "samlp", "StatusCode")
     if holder is None or code is None:

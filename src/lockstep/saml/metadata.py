@@ -203,7 +203,9 @@ def _address(location: str | None) -> str:
 
 
 def _certificates(role: Element, use: str) -> list[Certificate]:
-    """Return the certificates for *use*, or for any use. A certificate that is refused is left out if at least one other remains."""
+    """Return the certificates for *use*, and those for any use. Certificates that must be refused are left out. If all are refused,
+    raises SamlFault.
+    """
     found: dict[str, Certificate] = {}
     refused: SamlFault | None = None
     for key in children(role, "md", "KeyDescriptor"):

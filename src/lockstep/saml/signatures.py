@@ -45,8 +45,8 @@ DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgor
 
 @dataclass(frozen=True, slots=True)
 class Legacy:
-    """Weak algorithms that are refused unless an account needs them for an old identity provider: SHA-1 signatures, and keys encrypted with
-    RSA 1.5.
+    """Weak algorithms that some old identity providers need: SHA-1 signatures, and keys encrypted with RSA 1.5. They are refused unless
+    the account allows them.
     """
 
     sha1: bool = False
@@ -184,8 +184,8 @@ def _check_digest(signature: Element, element: Element, legacy: Legacy) -> None:
 
 
 def _check_values(signature: Element, element: Element, legacy: Legacy) -> None:
-    """Refuse characters other than Base64 in the values. Lenient readers ignore such characters, so one signature could be written in
-    many ways.
+    """Refuse characters other than Base64 in the values of a signature. Lenient readers ignore such characters, so one signature could
+    be written in many ways.
     """
     digests = [
         value
@@ -225,8 +225,10 @@ def _algorithm(element: Element | None) -> str:
 
 
 def _not_verified(signature: Element, certificates: Sequence[Certificate]) -> SamlFault:
-    """Return the fault for a signature that *certificates* do not verify. The fault names the certificate in the message, which is not
-    trusted, because an administrator may have to configure it.
+    """Return the fault for a signature that *certificates* do not verify.
+
+    The fault names the certificate in the message, because an administrator may have to configure it. The certificate itself is not
+    trusted.
     """
     expected = ", ".join(one.thumbprint for one in certificates) or "no certificate is configured"
     named = list(signature.iter(tag("ds", "X509Certificate")))

@@ -56,8 +56,8 @@ MemberChange = AddMembers | RemoveMembers | ReplaceMembers | RemoveAllMembers
 
 
 def split_member_operations(operations: Sequence[Operation]) -> tuple[list[MemberChange], list[Operation]]:
-    """Split *operations*, which come from `normalize_patch`, into the changes of members and the operations for `apply_patch`, in
-    order.
+    """Split *operations*, which come from `normalize_patch`, into two lists: the changes of members, and all other operations, for
+    `apply_patch`. Both keep the order.
 
     Raises ScimError for a member without an id, and for a filter on an attribute other than `value`.
     """

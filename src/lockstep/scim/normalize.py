@@ -56,8 +56,8 @@ class NormalizedFilter(NamedTuple):
 
 
 def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedPatch:
-    """Read the operations of a PatchOp body and correct them to the RFC. Raises ScimError for mistakes that the profile does not
-    tolerate.
+    """Read the operations of a PatchOp body, and correct them so that they follow the RFC. Raises ScimError for mistakes that the
+    profile does not tolerate.
     """
     if not profile.tolerances:
         return _as_it_is(body, definition)
@@ -79,7 +79,7 @@ def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition)
 
 
 def normalize_resource(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedResource:
-    """Correct the body of a create or replace to the RFC. Mistakes that the profile does not tolerate are left for
+    """Correct the body of a create or replace so that it follows the RFC. Mistakes that the profile does not tolerate are left for
     `validate_resource`.
     """
     if not isinstance(body, dict):

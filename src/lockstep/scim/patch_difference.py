@@ -1,6 +1,7 @@
 """Find the operations that turn one state of a resource into another. Read-only attributes and `schemas` are ignored.
 
-For a multi-valued attribute, small operations are tried on *before* first. If they do not give *after*, the whole list is sent.
+For a multi-valued attribute, operations that add and remove single values are tried first. If they do not turn *before* into *after*, the
+whole list is sent.
 """
 
 from __future__ import annotations

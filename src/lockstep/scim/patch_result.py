@@ -43,7 +43,7 @@ def touched_attributes(
 
 
 def check_parts(resource: Mapping[str, Any], touched: tuple[str, ...], definition: ResourceDefinition) -> None:
-    """Raise ScimError if a changed complex value lacks a required sub-attribute, as a create or replace would."""
+    """Raise ScimError if a changed complex value lacks a required sub-attribute. A create or replace raises the same error."""
     for name in touched:
         urn, _, own = name.rpartition(":") if name not in resource else ("", "", name)
         attribute = definition.attribute(own, urn)

@@ -157,7 +157,7 @@ def _all_visible(attribute: Attribute) -> frozenset[str]:
 
 
 def _named(definition: ResourceDefinition, urn: str, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
-    """Group *names* by attribute: map each named attribute of the schema *urn* to its named sub-attributes.
+    """Group attribute names that belong to the schema *urn*: map each attribute to the sub-attributes that *names* mentions.
 
     An empty set means the whole attribute. The key "*" means the whole extension.
     """

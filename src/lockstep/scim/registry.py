@@ -113,7 +113,7 @@ class ResourceDefinition:
         return self._by_extension.get(urn.lower(), {}).get(name.lower())
 
     def extension(self, urn: str) -> Schema | None:
-        """Find the extension schema with that URN in any letter case."""
+        """Find the extension schema with the URN *urn*, in any letter case."""
         return self.extensions.get(urn.lower())
 
     def find(self, path: AttributePath) -> PathTarget | None:
@@ -164,21 +164,21 @@ class SchemaRegistry:
         self._by_endpoint = {d.type.endpoint.strip("/").lower(): d for d in self._definitions.values()}
 
     def schema(self, urn: str) -> Schema:
-        """Return the schema with that URN. Raises ScimError 404 if it is unknown."""
+        """Return the schema with the URN *urn*. Raises ScimError 404 if it is unknown."""
         found = self.schemas.get(urn.lower())
         if found is None:
             raise not_found(f"Unknown schema {urn[:200]!r}; GET /Schemas lists them.")
         return found
 
     def resource(self, name: str) -> ResourceDefinition:
-        """Return the resource type with that name ("User"). Raises ScimError 404 if it is unknown."""
+        """Return the resource type called *name*, such as "User". Raises ScimError 404 if it is unknown."""
         found = self._definitions.get(name.lower())
         if found is None:
             raise not_found(f"Unknown resource type {name[:200]!r}; GET /ResourceTypes lists them.")
         return found
 
     def at_endpoint(self, endpoint: str) -> ResourceDefinition | None:
-        """Return the resource type at that endpoint ("Users", in any letter case), or None."""
+        """Return the resource type at *endpoint*, such as "Users" in any letter case, or None."""
         return self._by_endpoint.get(endpoint.strip("/").lower())
 
     def definitions(self) -> tuple[ResourceDefinition, ...]:

@@ -55,8 +55,8 @@ def _copied(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _holder(result: dict[str, Any], urn: str, definition: ResourceDefinition) -> dict[str, Any]:
-    """Return the object that contains the attributes of the schema *urn*: the resource itself, or the object of the extension in
-    it.
+    """Return the object that contains the attributes of the schema *urn*. For the core schema, this is the resource itself. For an
+    extension, it is the object under the extension's URN.
     """
     if not urn or urn.lower() == definition.schema.id.lower():
         return result

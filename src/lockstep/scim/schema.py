@@ -46,7 +46,7 @@ class Attribute:
         object.__setattr__(self, "by_name", {sub.name.lower(): sub for sub in self.sub_attributes})
 
     def sub(self, name: str) -> Attribute | None:
-        """Find the sub-attribute with that name in any letter case."""
+        """Find the sub-attribute called *name*, in any letter case."""
         return self.by_name.get(name.lower())
 
     @property

@@ -58,7 +58,7 @@ class ResolvedPath(NamedTuple):
 
 
 def resolve_path(text: str, definition: ResourceDefinition) -> ResolvedPath:
-    """Parse a target path. Names get the spelling of the schema, and filter values the type in the schema."""
+    """Parse a target path. Names get the spelling of the schema. Values in the filter get the type in the schema."""
     return _resolved_cached(text, definition) if len(text) <= CACHED_TEXT else _resolved(text, definition)
 
 
@@ -180,8 +180,8 @@ def typed_filter(selection: Filter, attribute: Attribute) -> Filter:
 
 
 def loosely_matches(selection: Filter, element: Mapping[str, Any]) -> bool:
-    """Whether *element*, a value from any server, matches. No schema is used: letter case and quotes around booleans are
-    ignored.
+    """Whether *element*, a value from any server, matches the filter *selection*. No schema is used: letter case and quotes around
+    booleans are ignored.
     """
     match selection:
         case Comparison(path, "eq", value):

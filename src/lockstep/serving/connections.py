@@ -21,7 +21,7 @@ LINES_PER_SECOND = 20
 
 
 class Connection(Protocol):
-    """The interface of a connection that `Connections` uses."""
+    """The methods of a connection that `Connections` calls."""
 
     address: str
 
@@ -29,7 +29,7 @@ class Connection(Protocol):
         """Act on every deadline that has passed. *now* is the event loop's time in seconds."""
 
     def make_room(self) -> None:
-        """Close the connection to make room for another client, although this client did nothing wrong."""
+        """Close the connection to make room for another client. The client of this connection has done nothing wrong."""
 
 
 class Connections:
@@ -49,7 +49,8 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Connection) -> str:
-        """Admit *connection* and return "". If it is refused, return the reason: its address has too many connections, or the server has.
+        """Admit *connection* and return "". If it is refused, return the reason: too many connections from its address, or too many in
+        total.
 
         A server at its limit first closes the connection that has been idle longest, and refuses only if none is idle.
         """

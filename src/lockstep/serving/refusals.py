@@ -1,5 +1,6 @@
-"""Refuse requests before the application sees them: the response to send, and those rules of RFC 9112 that httptools does not enforce.
-Pure.
+"""Refuse requests before the application sees them. Pure.
+
+This module has the response to send, and checks those rules of RFC 9112 that httptools does not enforce.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ _HEAD = b'{"schemas":["%s"],"Operations":['
 
 @dataclass(frozen=True, slots=True)
 class BulkLimits:
-    """The limits of one bulk request to an application. *operations* is 1 if it offers no bulk requests."""
+    """The limits of one bulk request to an application. *operations* is 1 if the application offers no bulk requests."""
 
     operations: int = 1
     size: int = 0  # in bytes

@@ -19,7 +19,9 @@ MAY_BE_THE_FORM = frozenset({400, 422, 500})
 
 
 def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
-    """Return the changes of a manager for which *answer* shows another value than the one sent. Empty if *answer* has no resource."""
+    """Return the changes of a manager that the application misread: *answer* shows a manager other than the one that was sent. Empty if
+    *answer* has no resource.
+    """
     if answer.account is None:
         return []
     resource = answer.account.resource

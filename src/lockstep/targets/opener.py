@@ -49,7 +49,9 @@ class ScimTargets(TargetOpener):
         return self._client
 
     def allow(self, more: Iterable[str]) -> None:
-        """Allow more private origins and networks (see the port). If the list changes, no open connection is used again."""
+        """Allow more private origins and networks; see `ports.TargetOpener.allow`. If the list changes, no open connection is used
+        again.
+        """
         more = tuple(more)
         if more == self._more:
             return

@@ -249,5 +249,5 @@ def _what_it_is(response: Response) -> str:
 
 
 def _shown(url: str) -> str:
-    """Return *url* without its query, because a filter contains a person's name."""
+    """Return *url* without its query, because a filter in the query may contain a person's name."""
     return url.partition("?")[0]

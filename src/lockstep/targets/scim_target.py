@@ -209,8 +209,9 @@ class ScimTarget(Target):
         *,
         was_bare: bool,
     ) -> Answer:
-        """If the PATCH may have failed because of the form of the manager, use the other form: at once if that is safe, otherwise the next
-        time.
+        """After a failed PATCH, try the other form of the manager if the form may have caused the failure.
+
+        If it is safe to repeat the changes, the other form is sent at once. Otherwise it is used for the next PATCH.
         """
         self._tries_bare = False
         if not may_be_about_managers(changes, answer):
@@ -268,7 +269,7 @@ class ScimTarget(Target):
     async def _patch_or_put(
         self, request: ScimRequest, *, put: Callable[..., ScimRequest], operation_id: str, deadline: float
     ) -> Answer:
-        """Send a PATCH or, if the application does not offer it, a PUT of the complete resource."""
+        """Send a PATCH. If the application does not support PATCH, send a PUT of the complete resource."""
         answer = await self._write(request, operation_id, deadline)
         if not has_no_patch(answer):
             return answer

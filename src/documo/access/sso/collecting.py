@@ -33,7 +33,7 @@ class SignInResult:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """The member of a sign-in that began at the provider, if the member has not used this browser before. The person must confirm before
+    """The member for whom the provider began a sign-in in a browser that the member has not used before. The person must confirm before
     the ticket is used.
     """
 

@@ -65,9 +65,11 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
 async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> str:
     """End the sessions that a signed LogoutRequest names, in each account that uses the provider.
 
-    Returns the provider's logout address, with our response, from the settings of an account in which a session ended or, if none ended, of
-    any account that accepted the request. Returns "" if these settings have no such address. Raises LockstepError if the request is not
-    signed with a certificate of the account's provider, is not addressed to us, or was used before.
+    Returns the provider's logout address with our response, or "" if no such address is configured. The settings come from an account in
+    which a session ended. If no session ended, they come from any account that accepted the request.
+
+    Raises LockstepError if the request is not signed with a certificate of the account's provider, is not addressed to us, or was used
+    before.
     """
     incoming = read_redirect(raw_query)
     said = parse(incoming.message)

@@ -62,7 +62,7 @@ async def one_answer(
     status: int = 200,
     members: Sequence[tuple[str, str]] | None = None,
 ) -> ScimAnswer:
-    """Return the response with one resource; *members* as in `rendered`."""
+    """Return the response with one resource. For *members*, see `rendered`."""
     (text,) = await rendered(store, request, [row], {row.kind: place}, search, members=members)
     return ScimAnswer(
         status, text.encode(), etag=etag_of(row.version), location=location_of(request.base_url, place, row.id)

@@ -61,7 +61,7 @@ def _place(request: Request, segments: Sequence[str]) -> ResourcePlace:
 
 
 async def at_place(service: Service, request: Request, place: ResourcePlace, rest: Sequence[str]) -> ScimAnswer:
-    """Return the response at the endpoint of a resource type, or below it."""
+    """Return the response to a request for the endpoint of a resource type, or for a resource below that endpoint."""
     answer = await _answer_at(service, request, place, rest)
     if place.kind == "Role" and request.method != "GET":
         # The database notifies other processes; this one must know before its next request.

@@ -1,6 +1,7 @@
-"""Derive from a filter a JSON fragment that the search document of every match must contain, so that an index can preselect candidates.
+"""Derive a JSON fragment from a filter: if a resource matches the filter, its search document contains the fragment. An index can therefore
+preselect candidates.
 
-One positive `eq` is sufficient, because the whole filter is then checked for each candidate.
+A fragment from one positive `eq` is sufficient, because the whole filter is then checked for each candidate.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ _ELSEWHERE = frozenset(
 
 
 def necessary_content(filter: Filter, definition: ResourceDefinition, *, lenient: bool) -> dict[str, Any] | None:
-    """Return a fragment, from one positive `eq`, that every matching search document contains; None if nothing is certain."""
+    """Return a fragment that the search document of every matching resource contains. It comes from one positive `eq`. Returns None if
+    no such fragment can be derived.
+    """
     match filter:
         case Comparison(path, "eq", value) if value is not None:
             target = definition.find(path)

@@ -34,7 +34,7 @@ class SortOrder:
         return SQL("{} {}, {}").format(self.key, SQL("desc nulls first" if descending else "asc nulls last"), by_id)
 
     def after(self, position: Position) -> Composable:
-        """Return the condition that selects the resources after *position*, in the direction of *position*."""
+        """Return the condition that selects the resources after *position*, or those before it if *position* leads to the previous page."""
         forwards = self._goes_forwards(position)
         sign = SQL(">" if forwards else "<")
         beyond_id = SQL("r.id {} {}::uuid").format(sign, Literal(position.id))
@@ -70,8 +70,8 @@ class SortOrder:
 
 
 def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, descending: bool) -> SortOrder:
-    """Return the order that a request specifies; without *sort_by*, always ascending by id. Raises ScimError for an attribute that cannot
-    be used for sorting.
+    """Return the order that a request specifies. Without *sort_by*, the order is always ascending by id. Raises ScimError for an
+    attribute that cannot be used for sorting.
     """
     if not sort_by:
         return SortOrder(descending=False)

@@ -112,7 +112,7 @@ async def switch(context: PageContext, request: Request) -> Answer:
 
 
 def _rate(part: int, whole: int) -> str:
-    """Format a share with one decimal, such as "2.5%". "0%" means none; a smaller share than 0.1% is "less than 0.1%"."""
+    """Format a share with one decimal, such as "2.5%". "0%" means none; a share below 0.1% is shown as "less than 0.1%"."""
     if not part:
         return "0%"
     share = 100 * part / whole

@@ -203,7 +203,9 @@ def _form(*, email: str = "", next_: str = "/", refused: LockstepError | None = 
 
 
 def _not_signed_out() -> LockstepError:
-    """Return the error that the person sees, which does not say what was wrong. The session at Documo has not ended."""
+    """Return the error that the person sees if the identity provider could not sign them out. The session at Documo has not ended. The
+    error does not say what was wrong.
+    """
     return invalid(
         "Your identity provider could not sign you out of Documo",
         next_step="Sign out in Documo. If this happens again, give your administrator the request number",

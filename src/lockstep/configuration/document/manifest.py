@@ -1,4 +1,4 @@
-"""Read the `appRoles` of an application manifest, as Entra shows and downloads it."""
+"""Read the `appRoles` of an application manifest in the form in which Entra shows it and lets administrators download it."""
 
 from __future__ import annotations
 

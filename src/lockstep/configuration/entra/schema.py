@@ -113,7 +113,7 @@ def _object(
 
 
 def _keep_the_rest(ours: dict[str, Any], theirs: Mapping[str, Any], mapping_id: str, unmapped: list[Any]) -> None:
-    """Attach the kept parts of *theirs* to the corresponding parts of *ours*."""
+    """Attach to *ours*, the mapping in Lockstep's form, those parts of *theirs*, Entra's form, that only an export needs."""
     (mapping,) = configuration_from_json({"mappings": [ours]}, version=0).objects
     originals = [
         a for i, a in enumerate(theirs.get("attributeMappings") or []) if i not in {u["index"] for u in unmapped}
@@ -214,7 +214,9 @@ def _attributes(
 def _in_known_case(
     found: ImportedSchema, ours: dict[str, Any], key: str, place: str, kind: ObjectKind
 ) -> dict[str, Any]:
-    """Return *ours* with the names under *key* in the directory's letter case. Reports corrected and unknown names."""
+    """Return *ours* with the attribute names under *key* spelled in the letter case of the directory. Reports corrected and unknown
+    names.
+    """
     known = found.source_names.get(kind)
     if known is None or key not in ours:
         return ours
@@ -235,7 +237,7 @@ def _in_known_case(
 def _target_attributes(
     schema: Mapping[str, Any], rule: Mapping[str, Any], theirs: Mapping[str, Any]
 ) -> list[TargetAttribute]:
-    """Return the attribute list of the target object, read from the directories in the schema."""
+    """Return the attribute list of the target object. The schema has it under `directories`."""
     for directory in schema.get("directories") or []:
         if directory.get("name") != rule.get("targetDirectoryName"):
             continue
@@ -246,7 +248,7 @@ def _target_attributes(
 
 
 def _target_attribute(theirs: Mapping[str, Any]) -> TargetAttribute | None:
-    """Read one attribute description. Returns None if its name is not a path that can be written."""
+    """Read one attribute description. Returns None if the attribute's name is not a path that mappings can write to."""
     described = {
         "name": str(theirs.get("name") or ""),
         "type": str(theirs.get("type") or "String"),

@@ -1,6 +1,6 @@
 """Check the outer structure of a synchronization schema before reading it.
 
-Only the parts that Lockstep reads are checked. All others are kept as they are. A missing part may be null.
+Only the parts that Lockstep reads are checked. All others are kept as they are. Null is accepted in place of any part that may be missing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One change of a configuration, with its sign and wording. Never contains the value of a secret."""
+"""One change of a configuration: its sign (`+`, `-` or `~`) and its wording. Never contains the value of a secret."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class ConfigDocument:
         return f"{self.kind} {self.name}"
 
     def wrong(self, place: str, error: LockstepError) -> LockstepError:
-        """Return *error*, caused by the content at *place* (such as `spec.template`), with its position in the file."""
+        """Return *error* with a position in the file added. The content at *place* (such as `spec.template`) has caused the error."""
         if self.origin is None:
             return error
         line, column = self.origin.position(place)

@@ -1,7 +1,7 @@
 """The section `ldapSignIn` of a tenant: the LDAP directory that checks people's passwords.
 
-The file contains only a reference to the password of the bind DN. The password belongs to the address and the bind DN for which it was
-entered.
+The file contains only a reference to the password of the bind DN. The password may be used only with the address and the bind DN for which
+it was entered.
 """
 
 from __future__ import annotations

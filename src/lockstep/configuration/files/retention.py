@@ -1,4 +1,4 @@
-"""The retention time of each kind of record, in the form of the organisation's settings."""
+"""The retention time of each kind of record, as the settings of the organisation contain it."""
 
 from __future__ import annotations
 

@@ -296,5 +296,5 @@ def _number(least: int, most: int = 2**31) -> Schema:
 
 
 def _or_off(least: int, most: int = 2**31) -> Schema:
-    """Return the schema of a number, or null to switch the limit off."""
+    """Return the JSON Schema of a setting that is a number, or null if the limit is switched off."""
     return _number(least, most) | {"type": ["integer", "null"]}

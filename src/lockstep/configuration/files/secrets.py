@@ -41,7 +41,9 @@ def refuse_secrets(value: Any, place: str) -> None:
 
 
 def checked_reference(part: Part, key: str) -> str:
-    """Return the reference in *key*. Raises ConfigurationError, which does not quote the value because it may be the secret itself."""
+    """Return the reference to a secret in *key*. Raises ConfigurationError, which does not quote the value, because the value may be the
+    secret itself.
+    """
     value = part.raw(key)
     _check_reference(value, part.place_of(key))
     return str(value)

@@ -42,7 +42,7 @@ def write_documents(documents: Sequence[ConfigDocument], *, heading: str = "") -
 
 
 def join_texts(written: Sequence[str]) -> str:
-    """Return the text of a file with these documents, which `write_documents` has written one by one."""
+    """Return the text of one file with several documents. *written* are their texts, each written by `write_documents`."""
     return "---\n".join(written)
 
 
@@ -148,7 +148,7 @@ def _plain(value: Any) -> Any:
 
 
 def _lay_out(node: yaml.Node, key: str, depth: int) -> int:
-    """Decide for every part of *node* whether it is written on one line; return its length on one line."""
+    """Decide for every part of *node* whether it is written on one line. Return the number of characters that *node* needs on one line."""
     if isinstance(node, yaml.ScalarNode):
         if not _BREAKS.isdisjoint(node.value):
             node.style = '"'  # escaped on one line; other styles do not preserve these characters

@@ -54,7 +54,9 @@ async def go_on(context: PortalContext, request: Request) -> Answer:
 
 @pages.get(LOGOUT, is_public=True)
 async def take_logout(context: PortalContext, request: Request) -> Answer:
-    """Sign out at once if the application proved that it means this session; otherwise ask the person. Then return to the application."""
+    """Sign out at once if the application has proved that its request concerns this session. Otherwise ask the person first. Then return
+    to the application.
+    """
     asked = await leaving.logout_asked(
         context.actions, request.query_params.multi_items(), session_secret(request), visitor=visitor_of(request),
         origin=origin_of(request),
@@ -68,7 +70,7 @@ async def take_logout(context: PortalContext, request: Request) -> Answer:
 
 @pages.post(LOGOUT, is_public=True)
 async def confirm_logout(context: PortalContext, request: Request) -> Answer:
-    """Sign out after the person has confirmed it on our page. The request in the address is read and checked again."""
+    """Sign out after the person has agreed on our page. The application's request is in the address; it is read and checked again."""
     return await _signed_out(context, request, f"{LOGOUT}?{request.url.query}")
 
 

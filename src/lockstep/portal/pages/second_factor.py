@@ -30,7 +30,9 @@ async def show_factor(context: PortalContext, request: Request) -> Answer:
 
 @pages.post(FACTOR)
 async def begin_factor(context: PortalContext, request: Request) -> Answer:
-    """Show the QR code, after the person entered the password again. The second factor takes effect when a first code has been entered."""
+    """Show the QR code after the person has entered the password again. The second factor takes effect when a first code has been
+    entered.
+    """
     form = await request.form()
     back = next_of(str(form.get("next", "")))
     try:
@@ -62,7 +64,7 @@ async def confirm_factor(context: PortalContext, request: Request) -> Answer:
 
 @pages.post(PASSKEYS)
 async def begin_passkey(context: PortalContext, request: Request) -> Answer:
-    """Show the page on which the browser creates a passkey, after the person entered the password again."""
+    """Show the page on which the browser creates a passkey, after the person has entered the password again."""
     form = await request.form()
     back = next_of(str(form.get("next", "")))
     try:

@@ -239,7 +239,7 @@ def should(holds: bool, sentence: str) -> None:
 
 
 def error_form(reply: Reply, scim_type: str = "") -> None:
-    """Raise Doubtful unless the body is a SCIM error (RFC 7644, 3.12) of this status and type."""
+    """Raise Doubtful unless the body is a SCIM error (RFC 7644, 3.12) with the status of the response and, if given, with *scim_type*."""
     should(
         reply.is_json and ERROR in reply.body.get("schemas", ()),
         f"{reply.method} {reply.path} answered {reply.status} without a SCIM error in the body",
