@@ -119,8 +119,8 @@ class Vault:
         return Secret(text.decode())
 
     def sealed_again(self, envelope: bytes, *, purpose: str, name: str) -> bytes | None:
-        """Return *envelope* sealed with the current key, or None if the current key already seals it. Raises LockstepError if it cannot be
-        opened.
+        """Return the secret of *envelope* in a new envelope that the current key seals, or None if the current key already seals
+        *envelope*. Raises LockstepError if *envelope* cannot be opened.
         """
         if _key_id_in(envelope) == self._key.id:
             return None

@@ -1,7 +1,7 @@
 """One transaction that changes the directory. At its end, one statement appends the changes to the feed, and another marks the affected
 objects.
 
-The caller defers the drain of `touched` after the commit. A drain that starts before the commit finds nothing and ends.
+After the commit, the caller queues drains for the jobs in `touched`. A drain that starts before the commit would find nothing and end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Import a page of people: new, changed, restored and unusable rows.
+"""Import a page of people: create, update or restore the person of each row, and report unusable rows.
 
-The person in an unusable row counts as seen. If another person still has the user principal name of a row, the row is tried again at the
-end of the pass, when the names of leavers are free.
+The person of an unusable row counts as seen. If somebody else still has the user principal name in a row, the row is tried again at the end
+of the pass. By then, leavers have given up their names.
 """
 
 from __future__ import annotations

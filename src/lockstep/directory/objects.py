@@ -72,7 +72,7 @@ async def read_objects_and_roles(
 
 
 def as_deleted(obj: SourceObject, at: datetime) -> SourceObject:
-    """Return *obj* as `read_objects` would return it, apart from its version, if it had been in the recycle bin since *at*."""
+    """Return *obj* as it would be if it had been in the recycle bin since *at*. Its version is not changed."""
     return replace(obj, lifecycle=Lifecycle.SOFT_DELETED, deleted_at=at)
 
 
@@ -99,7 +99,7 @@ async def read_entitlements(connection: Connection, app: str, ids: Sequence[str]
 
 
 async def read_entitlements_everywhere(connection: Connection, object_id: str) -> dict[str, tuple[Assignment, ...]]:
-    """Return every assignment of one object, by application, each in the order of that application's roles."""
+    """Return every assignment of one object, by application. The assignments to one application are in the order of its roles."""
     found: dict[str, list[Assignment]] = {}
     for row in await assignments.entitlements_everywhere(connection, object_id):
         found.setdefault(row.app, []).append(Assignment(row.role_id, row.via_group, row.via_group_name))

@@ -20,7 +20,9 @@ def counted_lengths(seconds: Iterable[float]) -> dict[int, int]:
 
 
 def percentile(counts: Mapping[int, int], share: float) -> float | None:
-    """Return the duration in seconds that the given *share* (0 to 1) of all durations do not exceed, or None if there are none."""
+    """Return the duration in seconds that is the percentile *share* (0 to 1), or None if there are no durations. With 0.95, for example,
+    95% of the durations are at most that long.
+    """
     wanted = share * sum(counts.values())
     so_far = 0
     for length in sorted(counts):

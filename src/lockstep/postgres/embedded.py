@@ -150,8 +150,8 @@ class EmbeddedServer:
         return True
 
     def _make(self, record: places.Record | None, programs: Programs, user: ServerUser) -> places.Record:
-        """Choose and record the place of the cluster, then create the cluster. In this order, the next start after an interruption finds
-        it.
+        """Choose the place of the cluster, record the place, then create the cluster. If this is interrupted, the next start finds the
+        recorded place.
         """
         if record is None:
             cluster = self.data / "postgres"

@@ -152,7 +152,7 @@ def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
 
 
 def is_own_socket_folder(folder: Path, data: Path) -> bool:
-    """Whether *folder* was created for the server of *data*, and not for another data folder of which *data* is a copy."""
+    """Whether *folder* was created for the server of *data*. It was not if *data* is a copy of the data folder for which it was created."""
     return folder.name.startswith(_socket_prefix(data))
 
 
@@ -188,8 +188,8 @@ def _socket_prefix(data: Path) -> str:
 
 
 def _is_private_or_made(folder: Path, user: ServerUser) -> bool:
-    """Whether *folder* is private, so that it can be used again. If it was removed, creates it again under the same path, because clients
-    know that path.
+    """Whether the socket folder *folder* is private, so that it can be used again. If it was removed, it is created again under the same
+    path, because clients know that path.
     """
     with suppress(OSError):
         folder.mkdir(mode=0o700)

@@ -1,6 +1,7 @@
-"""The databases of a process: on the server that a URL names, otherwise on the embedded server, which is started or attached to.
+"""The databases of a process. They are on the server that a URL names. Without a URL, they are on the embedded server, which is started if
+it is not running.
 
-Only the main process of a folder (`up`, `serve`) is exclusive. Every other command passes `main=False` and shares the server.
+A data folder has only one main process (`up`, `serve`). Every other command passes `main=False` and shares the server.
 """
 
 from __future__ import annotations

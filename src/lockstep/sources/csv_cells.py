@@ -73,10 +73,10 @@ class CellReader:
         return read
 
     def _meaning(self, word: str, value: str) -> bool:
-        """Return the boolean that *word* means according to the administrator's *value*.
+        """Return the boolean for *word*. *value* is the meaning that the administrator gave it, such as `true` or `disabled`.
 
-        Raises LockstepError if *value* is not a boolean. In an inverted column, also refuses a plain true or false, because "true" could
-        mean enabled or blocked.
+        Raises LockstepError if *value* is not a boolean. In an inverted column (`Blocked`), `true` could mean enabled or blocked, so only
+        words such as `enabled` and `disabled` are accepted.
         """
         name = self.column.attribute.name
         if name == ENABLED and value.casefold() in _STATES:

@@ -1,4 +1,5 @@
-"""Read people, groups and members from a CSV file: a download from *Download users* in Entra's admin centre, or any other list with a map.
+"""Read people, groups and members from a CSV file: a download from *Download users* in Entra's admin centre, or any other list for which
+the administrator maps the columns.
 
 The file is read twice: first to check it before anything is written, then to import it. A bad row is reported, and its person still counts
 as seen. If the file is cut off or changes while it is read, nobody is treated as missing.

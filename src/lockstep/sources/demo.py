@@ -196,7 +196,9 @@ def _assigned_size(people: int) -> int:
 
 
 def _sales_size(people: int) -> int:
-    """Return the size of the group Sales that, together with Kim and up to eight admins, gives the intended number of assigned people."""
+    """Return how many people the group Sales must have. Sales, the person Kim and up to eight administrators together are the people who
+    get access.
+    """
     return max(0, _assigned_size(people) - 1 - min(8, people // 20))
 
 

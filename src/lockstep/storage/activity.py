@@ -139,8 +139,9 @@ async def figures_of(
 
 
 async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: datetime) -> list[tuple[int, str, int]]:
-    """Count the losses of access in *jobs* by the time from the change that ended access to the write. Returns tuples of the day (numbered
-    from *since*), this duration as in `WorkDone.lost`, and the number of losses.
+    """Count how often access ended in *jobs*, by day and by the time that passed between the change and the write.
+
+    Each result is the number of the day, counted from *since*; the length of that time, as in `WorkDone.lost`; and the count.
     """
     cursor = await connection.execute(
         """with batch as materialized (
@@ -155,7 +156,9 @@ async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: d
 
 
 async def queue_by_time(connection: Connection, job: str, *, since: datetime) -> list[tuple[datetime, int]]:
-    """Return the recorded lengths of the queue since *since*, oldest first, preceded by the last one recorded before *since*, if any."""
+    """Return the recorded lengths of the queue since *since*, oldest first. The first entry is the last one recorded before *since*, if
+    any.
+    """
     cursor = await connection.execute(
         """(select at, waiting from queue_depth where job = %(job)s and at < %(since)s order by at desc limit 1)
         union all (select at, waiting from queue_depth where job = %(job)s and at >= %(since)s order by at)""",

@@ -1,5 +1,5 @@
-"""The people and groups that a deletion would affect: of one group, or of all objects of a source. Also hides groups provisionally, in a
-transaction that is rolled back.
+"""Find the people and groups that a deletion of one group, or of all objects of a source, would affect. To try out the deletion of groups,
+the groups can be hidden in a transaction that is rolled back.
 """
 
 from __future__ import annotations

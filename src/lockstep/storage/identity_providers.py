@@ -1,5 +1,5 @@
-"""The provider through which administrators sign in, the rules that turn its claims into roles, and the responses that were already
-used.
+"""The provider through which administrators sign in, and the rules that turn its claims into roles. Also records which of its responses
+were used, so that none is accepted twice.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from lockstep.postgres.pool import Connection
 
 
 async def disabled(connection: Connection, job: str, *, besides: Sequence[str]) -> dict[str, list[str]]:
-    """Return the objects whose accounts are disabled, by kind, except those that have one of the marks in *besides*."""
+    """Return, by kind, the objects whose accounts are disabled. Objects with one of the marks in *besides* are left out."""
     cursor = await connection.execute(
         """select kind, array_agg(source_id::text order by source_id) from link where job = %s and state = 'disabled'
             and not exists (select from dirty where dirty.job = link.job and dirty.kind = link.kind
@@ -20,7 +20,7 @@ async def disabled(connection: Connection, job: str, *, besides: Sequence[str]) 
 
 
 async def disabled_last(connection: Connection, job: str, *, limit: int) -> dict[str, list[str]]:
-    """Return the *limit* objects whose accounts were disabled most recently, by kind, except those that are already dirty."""
+    """Return, by kind, the *limit* objects whose accounts were disabled most recently. Objects that are already dirty are left out."""
     cursor = await connection.execute(
         """select kind, array_agg(source_id::text order by source_id) from (
             select link.kind, link.source_id from link

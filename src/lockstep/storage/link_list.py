@@ -25,8 +25,8 @@ _FOUND = _PAGE.format(_STATE, "%(search)s = '' or display ilike %(part)s or targ
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """One link without its base, the values that both sides last agreed on. *state* is the state of the link, or `sought` if Lockstep keeps
-    searching for the account.
+    """One link without its base (the values that both sides last agreed on). *state* is the state of the link, or `sought` if Lockstep
+    keeps searching for the account.
     """
 
     kind: str
@@ -54,7 +54,8 @@ async def list_links(
     limit: int = 100,
     after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Return links by name, people first. With *source_id* or *state*, return only the links of that object or in that state.
+    """Return links, first those of people, ordered by name. With *source_id* or *state*, return only the links of that object or in that
+    state.
 
     *after* is the kind, name and source id of the last link on the previous page.
     """
@@ -70,7 +71,7 @@ async def list_links(
 async def page_of_links(
     connection: Connection, job: str, *, search: str, state: str, after: tuple[str, str, str], limit: int
 ) -> list[LinkRow]:
-    """Return one page of links, people first, by name.
+    """Return one page of links, first those of people, ordered by name.
 
     *search* is part of a name, or the beginning of an account's id. *after* is the kind, name and `source_id` of the last row on the
     previous page.

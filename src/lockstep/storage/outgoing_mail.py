@@ -190,7 +190,7 @@ async def claim_due(
 
 
 async def note_sent(connection: Connection, mail: str, *, attempt: int) -> None:
-    """Record that the server accepted the message, unless another process has claimed it since."""
+    """Record that the server accepted the message. Does nothing if another process has claimed the message since."""
     await connection.execute(
         """update outgoing_mail set state = 'sent', ended_at = clock_timestamp(), problem = '', remedy = ''
         where id = %s and attempts = %s""",
@@ -201,7 +201,9 @@ async def note_sent(connection: Connection, mail: str, *, attempt: int) -> None:
 async def note_failure(
     connection: Connection, mail: str, *, attempt: int, problem: str, remedy: str, again_after: timedelta | None
 ) -> None:
-    """Record a failed attempt, unless another process has claimed the message since. If *again_after* is None, give the message up."""
+    """Record a failed attempt, and give the message up if *again_after* is None. Does nothing if another process has claimed the message
+    since.
+    """
     await connection.execute(
         """update outgoing_mail set problem = %(problem)s, remedy = %(remedy)s,
             state = case when %(again)s::interval is null then 'failed' else state end,

@@ -17,10 +17,10 @@ _PLAN_ONCE = """select set_config('plan_cache_mode', 'force_generic_plan', true)
 
 @asynccontextmanager
 async def pipelined(pool: Pool, *, is_durable: bool = True, plans_once: bool = False) -> AsyncIterator[Connection]:
-    """Run one transaction in pipeline mode. Unless *is_durable* is true, a crash of PostgreSQL may lose the transaction as a whole.
+    """Run one transaction in pipeline mode. If *is_durable* is false, a crash of PostgreSQL may lose the whole transaction.
 
     With *plans_once*, a connection plans each statement once, for all values. The plan stays in use while the tables grow, so it is forced
-    to look up rows by index. Do not use *plans_once* for statements that join a list of values with a table to change it: with old
+    to look up rows by index. Do not use *plans_once* for statements that change a table by joining it with a list of values: with old
     statistics, PostgreSQL would read the whole table once and compare every row with the list.
     """
     async with pool.connection() as connection, pipeline(connection), connection.transaction():

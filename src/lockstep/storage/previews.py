@@ -235,8 +235,8 @@ async def remove(connection: Connection, preview: PreviewRow) -> None:
 
 
 async def remove_all_but_newest(connection: Connection, job: str, *, most: int) -> int:
-    """Remove the previews of *job* that have ended, except the newest *most* previews, the newest complete one, and one that is being
-    applied. Returns how many were removed.
+    """Remove the previews of *job* that have ended. Three kinds are kept: the newest *most* previews, the newest complete one, and any that
+    is being applied. Returns how many were removed.
     """
     cursor = await connection.execute(
         """delete from preview where job = %(job)s and ended_at is not null

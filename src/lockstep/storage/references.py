@@ -52,7 +52,7 @@ async def lock_references(connection: Connection, job: str) -> None:
 
 
 async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -> None:
-    """Mark those of *holders* dirty that wait for an object which has been linked in the meantime."""
+    """Mark dirty those *holders* that wait for an object which has been linked in the meantime."""
     await connection.execute(
         """select mark_dirty(%(job)s, waiting.kind, array_agg(waiting.holder), 5::smallint, 'reference')
         from waiting_reference as waiting

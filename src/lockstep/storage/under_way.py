@@ -33,8 +33,8 @@ class Candidate:
 
 
 def rival(given: str, *, made_since: str = "") -> str:
-    """Return an SQL condition: another object is creating the same account that the row *given* (kind, source_id, match_key, other_keys)
-    would create.
+    """Return an SQL condition that is true if another object is creating the account that the row *given* (kind, source_id, match_key,
+    other_keys) stands for.
 
     With *made_since*, an SQL time, the condition is also true if another object has created the account after that time. LIMIT makes this
     one index lookup per row; a join would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the match key alone;

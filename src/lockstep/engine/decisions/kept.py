@@ -78,7 +78,7 @@ def rule_of(mapping: AttributeMapping) -> str:
 def reasons_to_write(
     changes: Sequence[Change], answers: Answers, unkept: Collection[str], mapping: ObjectMapping
 ) -> ValueDifference:
-    """Return the changes to write: none if all differences are settled or unkept (see `ValueDifference`).
+    """Return the changes to write. Nothing is written if every difference is settled or unkept (see `ValueDifference`).
 
     If another change justifies a request, the changes of unkept attributes are sent with it, which shows whether the application keeps them
     now.

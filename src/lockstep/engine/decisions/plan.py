@@ -50,7 +50,7 @@ def make_plan(
 ) -> Plan:
     """Make the plan. *match* and *observed* are the answers to the questions from `wanted`.
 
-    *taken* are candidates for generated values that the application already uses. Raises ValueError if a wanted answer is missing.
+    *taken* lists candidates for unique values that are already in use in the application. Raises ValueError if a wanted answer is missing.
     """
     if wanted(prepared, match=match, observed=observed) is NextQuestion.LOOK:
         raise ValueError("a plan for this object needs the current values of its account")

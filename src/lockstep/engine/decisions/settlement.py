@@ -60,7 +60,8 @@ def sent(
 def may_be_made_by(operation: SentOperation, account: Account, found_by: MatchQuery) -> bool:
     """Whether the create *operation* may have made *account*, which the query *found_by* returned.
 
-    It cannot have made an account that has a different value in a matching attribute of higher precedence.
+    The create cannot have made the account if the account has a different value in a matching attribute that precedes the one in
+    *found_by*.
     """
     for query in operation.queries:
         if query == found_by:

@@ -36,7 +36,7 @@ class Work:
             )
 
     def charge_result(self, value: Any) -> None:
-        """Charge for a new text or for a list that was iterated. Raises ExpressionTrouble if no units are left."""
+        """Charge for a new text, or for each element of a list that was read. Raises ExpressionTrouble if no units are left."""
         if value.__class__ is str:
             if len(value) > FREE:
                 self.charge(len(value) // CHARACTERS_PER_UNIT)
@@ -45,7 +45,9 @@ class Work:
 
 
 def size_of(value: Any) -> int:
-    """Return the number of characters in an argument. A value that is not a text counts as one character."""
+    """Return the size of an argument in characters. In a list, an element that is not a text counts as one character, and the list itself
+    counts as one more. Any other value counts as one.
+    """
     if value.__class__ is str:
         return len(value)
     size = 1

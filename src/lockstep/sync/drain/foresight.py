@@ -1,4 +1,4 @@
-"""Plan the objects that are queued behind a guarded write, without asking the application, before the first of them is sent.
+"""Before a guarded write is sent, plan the objects that are queued behind it, without asking the application.
 
 Objects that one change has marked, such as a whole department, form a burst. Until the last object of the burst is decided, each one is
 judged by the combined effects of the whole burst. Held objects keep counting; otherwise the last objects of a burst would look harmless.
@@ -67,7 +67,7 @@ class Foresight:
         self._count.clear()
 
     def waiting(self, plan: Plan) -> Tally | None:
-        """Return the effects of the objects in the burst of *plan* that are not decided yet, without *plan* itself.
+        """Return the combined effects of the objects in the burst of *plan* that are still undecided, without the object of *plan* itself.
 
         Returns None if *plan* belongs to no burst.
         """

@@ -43,8 +43,10 @@ class PacedReader:
                 await self._turns.wait()
 
     async def rest(self, busy: TargetError, *, time: int) -> None:
-        """Wait for as long as the application asks or, if it names no time, for a pause that doubles with *time*, the number of earlier
-        waits. Raises *busy* after too many waits, or if it does not mean that the application is busy.
+        """Wait because the application is busy: for as long as it asks or, if it names no time, for a pause that doubles with each wait.
+        *time* is the number of earlier waits.
+
+        Raises *busy* again after too many waits, or if the error has another cause.
         """
         if busy.answer.verdict is not Verdict.THROTTLED or time >= MOST_WAITS:
             raise busy
