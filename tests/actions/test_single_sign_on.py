@@ -61,6 +61,7 @@ async def test_documo_has_the_defaults_of_the_gallery_and_no_key_until_saml_is_c
     assert view.settings.identifiers == ("https://api.documo.com",)
     assert view.settings.reply_urls == ("https://api.documo.com/assert",)
     assert view.settings.sign_on_url == "https://app.documo.com/sso"
+    assert view.settings.logout_url == "https://api.documo.com/saml/logout"
     assert [claim.name for claim in view.settings.claims] == [
         *(CLAIMS + name for name in ("emailaddress", "givenname", "surname", "name")), ROLE_CLAIM,
     ]  # fmt: skip
@@ -72,8 +73,8 @@ async def test_the_host_of_the_tenant_url_takes_the_place_of_documos(context: Co
 
     found = (await settings.show_sign_on(context, "documo")).settings
 
-    assert (found.identifiers, found.reply_urls) == (
-        ("https://docs.contoso.test",), ("https://docs.contoso.test/assert",),
+    assert (found.identifiers, found.reply_urls, found.logout_url) == (
+        ("https://docs.contoso.test",), ("https://docs.contoso.test/assert",), "https://docs.contoso.test/saml/logout",
     )  # fmt: skip
     assert found.sign_on_url == "https://app.documo.com/sso"
 
@@ -81,7 +82,17 @@ async def test_the_host_of_the_tenant_url_takes_the_place_of_documos(context: Co
 async def test_documo_on_this_machine_is_opened_there(context: Context) -> None:
     await set_credentials(context, "documo", tenant_url="http://127.0.0.1:8081/scim/v2")
 
-    assert (await settings.show_sign_on(context, "documo")).settings.sign_on_url == "http://127.0.0.1:8081/sso"
+    found = (await settings.show_sign_on(context, "documo")).settings
+
+    assert (found.sign_on_url, found.logout_url) == ("http://127.0.0.1:8081/sso", "http://127.0.0.1:8081/saml/logout")
+
+
+async def test_application_that_was_set_up_without_a_logout_url_stays_without_one(context: Context) -> None:
+    await settings.change_sign_on(context, "documo", {"mode": "saml", "logoutUrl": None})
+
+    changed = await settings.change_sign_on(context, "documo", {"signing": "both"})
+
+    assert changed.settings.logout_url == ""
 
 
 async def test_turning_saml_on_makes_one_active_key_that_only_the_vault_opens(hub: Hub, context: Context) -> None:

@@ -264,6 +264,24 @@ async def test_identity_comes_from_the_configured_field_and_from_nothing_else(ap
         assert (await bring(anna, provider.response("x", attributes={"mail": [ANNA]})))[2] == "/"
 
 
+async def test_missing_field_shows_all_claims_of_the_assertion_however_long_their_list_is(
+    api: Client, provider: Provider
+) -> None:
+    await providers.set_up(api.store, api.account.id, setup(provider, identity_attribute="mail"))
+    names = [f"http://schemas.example.com/ws/2005/05/identity/claims/attribute{number:03}" for number in range(60)]
+    claims = {name: ["a value " * 300] for name in names}
+    async with signed_in(api, email="ada@x.org") as ada:
+        _, leave = await ada.post("/settings/security/test", on="/settings/security")
+        _, tested, _ = await bring(ada, provider.response(ANNA, asked=provider.asked_on(leave), attributes=claims))
+        await bring(ada, provider.response(ANNA, attributes=claims))
+        signed_on = await last_sign_in(api)
+
+    received = tested.partition("<dt>Received</dt>")[2].partition("</dd>")[0]
+    assert [name for name in names if name not in received] == []
+    assert [name for name in names if name not in signed_on] == []
+    assert "&lt;/samlp:Response&gt;" in tested
+
+
 async def test_enforcing_ends_passwords_but_for_the_admin_who_keeps_the_way_in(api: Client, provider: Provider) -> None:
     await api.user(ANNA, password=PASSWORD)
     async with signed_in(api, email="ada@x.org"), visiting(api) as anna, visiting(api) as ada:

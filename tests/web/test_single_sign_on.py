@@ -161,6 +161,23 @@ async def test_a_certificate_is_prepared_downloaded_and_made_active(documo: Cent
     assert "PRIVATE KEY" not in page.html
 
 
+async def test_certificate_is_deleted_with_its_key_only_after_a_question(documo: Centre, admin: Browser) -> None:
+    await saml(documo)
+    [first] = (await settings.show_sign_on(documo.hub.context, "documo")).certificates
+    await admin.post(f"{HERE}/certificates/new")
+    _, second = (await settings.show_sign_on(documo.hub.context, "documo")).certificates
+
+    asked = await admin.post(f"{HERE}/certificates/remove", {"thumbprint": second.thumbprint})
+    kept = (await settings.show_sign_on(documo.hub.context, "documo")).certificates
+    done = await admin.post(f"{HERE}/certificates/remove", {"thumbprint": second.thumbprint, "confirmed": "yes"})
+    of_the_active = await admin.post(f"{HERE}/certificates/remove", {"thumbprint": first.thumbprint})
+
+    assert f"Delete the certificate {second.thumbprint}?" in asked.text and "cannot be restored" in asked.text
+    assert (asked.status, len(kept), done.status) == (200, 2, 303)
+    assert (await settings.show_sign_on(documo.hub.context, "documo")).certificates == (first,)
+    assert "Delete the certificate" not in of_the_active.text
+
+
 async def test_metadata_of_the_application_is_uploaded(documo: Centre, admin: Browser) -> None:
     key = new_signing_key("sp", now=documo.hub.context.now())
     xml = write_sp_metadata(SpMetadata("urn:docs", ["https://docs.test/acs"], [key.certificate]))

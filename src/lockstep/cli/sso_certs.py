@@ -87,14 +87,18 @@ def activate(app: str, thumbprint: str, yes: bool, output: Output) -> None:
 @certs.command("remove")
 @click.argument("app", type=APPLICATION)
 @click.argument("thumbprint")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
-def remove(app: str, thumbprint: str, output: Output) -> None:
+def remove(app: str, thumbprint: str, yes: bool, output: Output) -> None:
     """Delete a certificate that is not active, and its key.
 
     \b
     lockstep sso certs remove documo 3F2A
     """
-    _print(run(lambda context: actions.remove_certificate(context, app, thumbprint)), output)
+    view = run(lambda context: settings.show_sign_on(context, app))
+    chosen = actions.certificate_to_remove(view.certificates, thumbprint, view.application.name).thumbprint
+    confirm(f"The key of the certificate {chosen} cannot be restored. Delete both?", yes=yes)
+    _print(run(lambda context: actions.remove_certificate(context, app, chosen)), output)
 
 
 @certs.command("download")

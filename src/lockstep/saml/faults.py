@@ -131,18 +131,22 @@ class SamlFault(LockstepError):
     received: str = ""
 
 
-def fault(code: FaultCode, *, expected: str = "", received: str = "", next_step: str = "") -> SamlFault:
-    """Build the fault for *code*. *expected* and *received* may contain untrusted text, so they are made safe to show."""
+def fault(
+    code: FaultCode, *, expected: str = "", received: str = "", next_step: str = "", most: int = MAX_SHOWN
+) -> SamlFault:
+    """Build the fault for *code*. *expected* and *received* may contain untrusted text, so they are made safe to show, and cut after *most*
+    characters.
+    """
     return SamlFault(
         Kind.INVALID,
         DETAILS[code],
         code=code,
         next_step=next_step,
-        expected=_shown(expected),
-        received=_shown(received),
+        expected=_shown(expected, most),
+        received=_shown(received, most),
     )
 
 
-def _shown(value: str) -> str:
-    cut = value if len(value) <= MAX_SHOWN else value[:MAX_SHOWN] + "…"
+def _shown(value: str, most: int) -> str:
+    cut = value if len(value) <= most else value[:most] + "…"
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in cut)

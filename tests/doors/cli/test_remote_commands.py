@@ -211,7 +211,7 @@ sso claims set documo department --source department
 sso claims remove documo department
 sso certs new documo
 sso certs activate documo none --yes
-sso certs remove documo none
+sso certs remove documo none --yes
 sso import documo {folder}/none.xml
 sso import documo https://127.0.0.1:1/metadata
 sso oidc documo --redirect-uri https://app.documo.test/callback

@@ -42,7 +42,16 @@ def test_operator_rolls_the_certificate_in_two_steps(connected: Lockstep) -> Non
     assert len(read_idp_metadata(metadata.encode()).certificates) == 2
     downloaded = certificates_in(connected("sso", "certs", "download", "documo").out)
     assert [one.thumbprint for one in downloaded] == [second["thumbprint"]]
-    assert connected("sso", "certs", "remove", "documo", first["thumbprint"]).code == 0
+    asked = connected("sso", "certs", "remove", "documo", first["thumbprint"][:10])
+    unknown = connected("sso", "certs", "remove", "documo", "none")
+    assert (asked.code, f"{first['thumbprint']} cannot be restored" in asked.err, "--yes" in asked.err) == (
+        64,
+        True,
+        True,
+    )
+    assert (unknown.code != 0, "cannot be restored" in unknown.err) == (True, False)
+    assert len(connected("sso", "certs", "list", "documo", "-o", "json").json["items"]) == 2
+    assert connected("sso", "certs", "remove", "documo", first["thumbprint"], "--yes").code == 0
 
 
 def test_metadata_of_the_application_is_imported_from_a_file(connected: Lockstep, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from documo import members
 from documo.access.member_sign_in import inactive
 from documo.access.sso.addresses import service_address, url_at
-from documo.access.sso.noting import ReceivedResponse, insert_attempt, note_refusal
+from documo.access.sso.noting import MAX_KEPT_RESPONSE, ReceivedResponse, insert_attempt, note_refusal
 from documo.access.sso.own_keys import own_keys
 from documo.access.sso.providers import Provider, domain_of, find_provider
 from documo.access.sso.requests import SignInHost, SignInRequest, read_request, request_key
@@ -258,6 +258,7 @@ def _no_identity(wanted: str, values: Sequence[str], accepted: AcceptedResponse)
             FaultCode.NAME_ID_REFUSED,
             expected=f"one value of {wanted}",
             received=f"{len(values)} values; the assertion has {sent}",
+            most=MAX_KEPT_RESPONSE,  # an Admin looks for the right name in this list
         ),
         detail="The assertion does not contain the configured field with the identity",
     )

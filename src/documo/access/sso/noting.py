@@ -14,8 +14,11 @@ from lockstep.postgres.pool import Connection
 from lockstep.saml.accepting import is_genuine
 from lockstep.saml.faults import SamlFault
 from lockstep.saml.signatures import Legacy
+from lockstep.saml.xml import MAX_BYTES
 
-MAX_KEPT_RESPONSE = 100_000  # characters that are stored of the response to a test
+MAX_KEPT_RESPONSE = (
+    MAX_BYTES  # characters that are stored of the response to a test: every response that can be accepted
+)
 
 
 @dataclass(frozen=True, slots=True)

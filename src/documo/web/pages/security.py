@@ -151,8 +151,8 @@ async def show_attempt(context: PageContext, request: Request) -> Answer:
 
 
 def _indented(response: str) -> str:
-    """Return the XML of a response with line breaks. Return it unchanged if it cannot be parsed, because the stored text of a long response
-    is cut off.
+    """Return the XML of a response with line breaks. Return it unchanged if it cannot be parsed, because the stored text of a response
+    that is too long to be accepted is cut off.
     """
     try:
         return readable(response.encode())

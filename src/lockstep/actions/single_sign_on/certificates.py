@@ -6,6 +6,7 @@ A new certificate can be entered in the application before Lockstep signs with i
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -102,18 +103,24 @@ async def remove_certificate(context: Context, app: str, thumbprint: str) -> Sig
         found = await find_application(connection, app)
         await application_sso.lock_sign_on(connection, found.id)
         known = (await signing_certificates.read_certificates(connection, [found.id])).get(found.id, [])
-        wanted = _chosen(known, thumbprint, found.name)
-        if wanted.is_active:
-            raise conflict(
-                "The active certificate cannot be removed, because no one could sign in without it",
-                next_step=f"First make another one active: lockstep sso certs activate {found.name} THUMBPRINT",
-            )
+        wanted = certificate_to_remove(known, thumbprint, found.name)
         await signing_certificates.delete_certificate(connection, found.id, wanted.thumbprint)
         await audit_log.append(
             connection, actor=context.actor.name, activity="Remove signing certificate", target=found.name,
             before={"thumbprint": wanted.thumbprint},
         )  # fmt: skip
         return await read_view(context, connection, found)
+
+
+def certificate_to_remove(known: Sequence[CertificateRow], thumbprint: str, app: str) -> CertificateRow:
+    """Return the certificate that `remove_certificate` would delete. Raises LockstepError as it does."""
+    wanted = _chosen(known, thumbprint, app)
+    if wanted.is_active:
+        raise conflict(
+            "The active certificate cannot be removed, because no one could sign in without it",
+            next_step=f"First make another one active: lockstep sso certs activate {app} THUMBPRINT",
+        )
+    return wanted
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
@@ -185,7 +192,7 @@ async def _activate(
     )  # fmt: skip
 
 
-def _chosen(known: list[CertificateRow], thumbprint: str, app: str) -> CertificateRow:
+def _chosen(known: Sequence[CertificateRow], thumbprint: str, app: str) -> CertificateRow:
     """Return the certificate whose thumbprint begins with *thumbprint*; the active certificate if *thumbprint* is ""."""
     wanted = thumbprint.strip().replace(":", "").upper()
     found = [one for one in known if (one.thumbprint.startswith(wanted) if wanted else one.is_active)]

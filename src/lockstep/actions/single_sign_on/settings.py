@@ -159,8 +159,8 @@ async def settings_in(
 
 
 def usual_settings(template: Template, tenant_url: str) -> SignOnSettings:
-    """Return the single sign-on settings of the gallery. If the tenant URL has another origin than in the gallery, identifiers and reply
-    URLs at the gallery's origin move to the origin of the tenant URL.
+    """Return the single sign-on settings of the gallery. If the tenant URL has another origin than in the gallery, identifiers, reply URLs
+    and the Logout URL at the gallery's origin move to the origin of the tenant URL.
 
     The Sign on URL usually has a host of its own, which cannot be derived from the tenant URL, so it stays unchanged. It moves only if the
     host in the tenant URL is an IP address or localhost, as in the demo.
@@ -169,13 +169,14 @@ def usual_settings(template: Template, tenant_url: str) -> SignOnSettings:
     if not usual or not own or own == usual:
         return template.sign_on
 
-    def moved(addresses: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(own + one.removeprefix(usual) if one.startswith(usual) else one for one in addresses)
+    def moved(address: str) -> str:
+        return own + address.removeprefix(usual) if address.startswith(usual) else address
 
     return replace(
         template.sign_on,
-        identifiers=moved(template.sign_on.identifiers),
-        reply_urls=moved(template.sign_on.reply_urls),
+        identifiers=tuple(moved(one) for one in template.sign_on.identifiers),
+        reply_urls=tuple(moved(one) for one in template.sign_on.reply_urls),
+        logout_url=moved(template.sign_on.logout_url),
         sign_on_url=_at(own, template.sign_on.sign_on_url) if _has_no_name(own) else template.sign_on.sign_on_url,
     )
 

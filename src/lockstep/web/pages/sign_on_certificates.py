@@ -51,8 +51,12 @@ async def activate(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{CERTIFICATES}/remove")
 async def remove(context: Context, request: Request) -> Answer:
-    app, thumbprint = request.path_params["app"], str((await request.form()).get("thumbprint", ""))
+    """Delete a certificate, after asking for confirmation: its key cannot be restored."""
+    form, app = await request.form(), request.path_params["app"]
+    thumbprint = str(form.get("thumbprint", ""))
     try:
+        if form.get("confirmed") != "yes":
+            return await _page(context, request, going=thumbprint)
         await certificates.remove_certificate(context, app, thumbprint)
     except LockstepError as refused:
         return await _page(context, request, refused=on_the_form(refused))
@@ -83,6 +87,7 @@ async def _page(
     *,
     typed: dict[str, object] | None = None,
     refused: LockstepError | None = None,
+    going: str = "",
 ) -> View:
     found = await read(context, request)
     stored = found.settings
@@ -101,6 +106,7 @@ async def _page(
         },
         "verifies": len(stored.request_certificates),
         "refused": refused,
+        "going": next((one for one in found.certificates if one.thumbprint == going and not one.is_active), None),
     }
     return page_of(
         context, found, "single_sign_on/certificates.html", "SAML Signing Certificate", model, is_below=True,
