@@ -113,7 +113,7 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True)
 class TargetPage:
-    """One page of a listing. The listing is complete only if a page has `is_last` and the number of items equals *total*."""
+    """One page of a listing. A listing is complete only if its last page has `is_last` and all its pages together have *total* accounts."""
 
     accounts: tuple[Account, ...]
     total: int | None

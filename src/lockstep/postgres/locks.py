@@ -67,8 +67,8 @@ class FileLock:
 
 
 def give_to_owner_of_folder(path: Path) -> None:
-    """Make the owner of the folder the owner of a file that root created in it; otherwise the owner of the folder could not use the file.
-    Links are not followed, because the owner controls the folder.
+    """Give a file that root created to the owner of its folder, who could not use the file otherwise. Links are not followed, because the
+    owner controls the folder.
     """
     if os.geteuid() == 0:
         folder = path.parent.stat()

@@ -18,8 +18,8 @@ VARIABLES = {"lockstep": "DATABASE_URL", "documo": "DOCUMO_DATABASE_URL"}
 
 
 def named_database(name: str, urls: Mapping[str, str]) -> Database | None:
-    """Return the database *name* if a URL leads to it, otherwise None. Checks that the server is reachable and recent enough, and that the
-    database exists. Blocking.
+    """Return the database *name* on the server that a URL names, or None if there is no URL for it. Checks that the server is reachable and
+    recent enough, and that the database exists. Blocking.
 
     Without a separate URL, Documo gets the database `documo` on Lockstep's server. That database is created if it is missing and the role
     is allowed to create it. Raises LockstepError.

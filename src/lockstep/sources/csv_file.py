@@ -135,7 +135,7 @@ class CsvPass:
         )
 
     def _rows(self, file: TextIOWrapper) -> Iterator[tuple[int, list[str] | csv.Error]]:
-        """Yield the rows after the header that are neither empty nor an example row of Entra's templates, with their line numbers."""
+        """Yield the rows after the header, each with its line number. Empty rows and the example rows of Entra's templates are left out."""
         rows = records(file, self.form)
         next(rows, None)  # skip the header, which was read when the file was opened
         for number, row in rows:

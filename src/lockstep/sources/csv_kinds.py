@@ -28,11 +28,10 @@ _TEMPLATE_MEMBER = "memberobjectidorupn"  # Entra: Bulk import of group members
 
 
 def guess_kind(header: Sequence[str], mapping: ColumnMap) -> PassKind:
-    """Decide what a file contains from its header and the administrator's map. Raises LockstepError if it is none of the known
-    kinds.
+    """Decide from the header and the administrator's map what a file contains. Raises LockstepError if it is none of the known kinds.
 
-    A file with a column that only people have is a list of people. If it has no key column, it is refused, and never read as a list of
-    groups.
+    A file with a column that only people have is a list of people. If such a file has no key column, it is refused; it is never read as a
+    list of groups.
     """
     columns = clean_names(header)
     mapped = mapped_names(columns, mapping)

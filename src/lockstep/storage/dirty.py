@@ -256,11 +256,11 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 
 
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
-    """Postpone objects. An object that was marked again since it was claimed is due at once.
+    """Postpone objects. An object is due at once if it was marked again since it was claimed.
 
-    Two more kinds of objects may be due at once. If an object waited for an account that was released after the claim, the release could
-    not make the claimed object due. If an object waits for the end of a cycle that applies a preview, that cycle may already have ended, or
-    may no longer apply the preview.
+    It is also due at once if the account that it waits for was released after the claim. The same applies if it waits for the end of a
+    cycle that applies a preview, and that cycle has ended or no longer applies the preview. None of these events can make an object due
+    while it is claimed.
     """
     await connection.execute(
         """update dirty set

@@ -1,4 +1,4 @@
-"""Links for lists: sorted by name, page by page, without their base."""
+"""Links as lists show them: sorted by name, page by page, and without their base."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The outbox: messages that wait for the mail server, were sent, or were given up.
 
 A message is written in the transaction of the event that it reports, and only once for each event. Claiming a message leases it: until
-`due_at` no other process sends it. The number of the attempt fences a process that lost its lease.
+`due_at` no other process sends it. A process that has lost its lease can no longer change the message, because every claim has a new
+attempt number.
 """
 
 from __future__ import annotations

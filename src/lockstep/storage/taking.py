@@ -66,7 +66,7 @@ async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, l
 
 
 def _later_of_batch(job: str, takings: Sequence[Taking]) -> set[str]:
-    """Return the ids of requests for an account that an earlier request in *takings* takes."""
+    """Return the ids of the requests that want the same account as an earlier request in *takings*."""
     taken: dict[str, str] = {}
     late: set[str] = set()
     for one in takings:

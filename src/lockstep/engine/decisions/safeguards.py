@@ -52,7 +52,7 @@ class Tally:
         return Tally(*map(max, _numbers(self), _numbers(other)))
 
     def of(self, code: GuardCode) -> int:
-        """Return the number that the guard with *code* limits."""
+        """Return the number of objects with the effect that the guard *code* limits."""
         match code:
             case GuardCode.LOSSES:
                 return self.losses

@@ -97,7 +97,7 @@ async def read_index(
 
 
 def asking_among(prepared: Iterable[PreparedObject]) -> list[PreparedObject]:
-    """Return the objects whose plans need an answer of the application."""
+    """Return the objects whose plans need an answer from the application."""
     return [one for one in prepared if wanted(one) is not NextQuestion.NOTHING]
 
 
