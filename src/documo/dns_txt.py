@@ -1,7 +1,7 @@
 """Query a name server for TXT and CNAME records. TXT records prove who owns a domain; CNAME records show where it points.
 
-A response with a different id or question is ignored. After a truncated response, the query is repeated over TCP. A name server that
-reports an error is treated like one that does not respond; only an empty response or "no such name" means that there are no records.
+A response with a different id or question is ignored. After a truncated response, the query is repeated over TCP. Only an empty response or
+"no such name" means that there are no records. A name server that reports any other error is treated as if it had not responded.
 """
 
 from __future__ import annotations

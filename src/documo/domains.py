@@ -58,8 +58,8 @@ def url_of(host: str, public_url: str) -> str:
 async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API, vouched: bool = False) -> Domain:
     """Add a domain. *vouched* skips the proof. Several accounts may add the same name; the first account that verifies the name owns it.
 
-    Raises LockstepError for an invalid name, for a name that the account already has and, if *vouched* is true, for a name that another
-    account has verified.
+    Raises LockstepError for an invalid name, and for a name that the account already has. If *vouched* is true, also raises it for a name
+    that another account has verified.
     """
     name = host.strip().lower().rstrip(".")
     if not _HOST.match(name):

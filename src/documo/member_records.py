@@ -72,8 +72,8 @@ async def change_details(
 ) -> None:
     """Change email, name and phone of a member.
 
-    Raises LockstepError for an unknown member, and for an email that is invalid or taken. Unless *force* is true, also raises it for a
-    member whose details the directory writes.
+    Raises LockstepError for an unknown member, and for an email that is invalid or taken. If *force* is false, also raises it if the
+    directory writes the member's details.
     """
     refuse_bad_email(wanted.user_name)
     for label, text in zip(DIRECTORY_FIELDS, asdict(wanted).values(), strict=True):
@@ -95,8 +95,9 @@ async def change_details(
 
 
 def changed(document: dict[str, Any], wanted: MemberDetails) -> dict[str, Any]:
-    """Return a copy of a SCIM User with the new details. The attributes that depend on them (formatted name, display name, emails) change
-    too; everything else is unchanged.
+    """Return a copy of a SCIM User with the new details.
+
+    Attributes that depend on the details change as well: formatted name, display name, emails. All others are unchanged.
     """
     before = _details(document)
     after = {**document, "userName": wanted.user_name}

@@ -1,7 +1,7 @@
 """The log of SCIM requests for an account's admins. It shows each request, its response and the tolerances applied.
 
-Entries are written in batches, after the response and without waiting for the disk: losing the last second of the log is better than
-slowing the service down. Passwords and keys are never written.
+Entries are written in batches, after the response and without waiting for the disk. A crash may lose the last second of the log, which is
+better than a slower service. Passwords and keys are never written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Prepare user names for comparison, and decide which are valid (RFC 7644, section 5: userName follows PRECIS).
 
 A name is stored as it was sent. Two names are the same if their keys are equal. The rules are those of UsernameCasePreserved (RFC 8265,
-section 3.4) without the Bidi Rule, which would refuse every Hebrew or Arabic name followed by a Latin domain.
+section 3.4), but without the Bidi Rule. That rule would refuse every Hebrew or Arabic name followed by a Latin domain.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def discard_new_key(data: Path) -> None:
 
 
 def put_new_key(data: Path) -> Path:
-    """Make `<data>/key.next` the current key. Returns the file to which the former key was moved; older backups need it."""
+    """Make `<data>/key.next` the current key. Returns the file to which the former key was moved. Older backups need the former key."""
     former = data / f"key.{_read_key(data / 'key').id.hex()}"
     if not former.exists():
         os.link(data / "key", former)

@@ -282,8 +282,8 @@ def _refuse_unfinished_key(settings: Settings) -> None:
 
 
 def own_application(data: Path) -> tuple[str, ...]:
-    """Return the origin of the Documo that `up` runs on this data folder, because commands may connect to it too. Empty if there is none,
-    or if the folder is a copy.
+    """Return the origin of the Documo that `up` runs on this data folder, to which commands may connect too. Empty if `up` runs none, or
+    if the folder is a copy.
     """
     try:
         content = json.loads((data / OWN_APPLICATION).read_text())

@@ -37,7 +37,7 @@ class ConfirmationRequired(LockstepError):
 
 
 def require_confirmed(caller: MemberCaller, *, within: timedelta, now: datetime) -> None:
-    """Raise ConfirmationRequired unless the caller has proved who they are in this session, not longer ago than *within*."""
+    """Raise ConfirmationRequired if the caller last proved who they are in this session longer ago than *within*."""
     if now >= caller.confirmed_at + within:
         raise ConfirmationRequired(caller.user_name)
 
@@ -71,8 +71,8 @@ async def _seal(store: Store, caller: MemberCaller, opened: str) -> str:
 async def confirm(store: Store, caller: MemberCaller, password: str) -> MemberSession:
     """Confirm the caller's session with the password. The session gets a new secret, which replaces the old one in the cookie.
 
-    Raises LockstepError if the password is wrong, which counts as a failed sign-in; if the member may not sign in with a password; or if
-    the identity provider began this session.
+    Raises LockstepError if the password is wrong, if the member may not sign in with a password, or if the identity provider began this
+    session. A wrong password counts as a failed sign-in.
     """
     if caller.is_federated:
         raise LockstepError(

@@ -1,7 +1,6 @@
 """Record in an account's request log that a client still uses a revoked, replaced or expired key.
 
-Without this record, an administrator who replaced a key would see no more requests from the client, and would not learn that the client
-still uses the old key.
+Without this record, an administrator who has replaced a key would not learn that a client still uses the old key.
 """
 
 from __future__ import annotations

@@ -69,9 +69,9 @@ async def sign_in(
 ) -> MemberSession:  # fmt: skip
     """Begin a session. *device* is the browser's User-Agent, *address* the client's network address.
 
-    The password is tried in *account* or, without it, in the accounts in which the name was used most recently. Raises CodeRequired if the
-    password is right and the member must enter a code. Raises LockstepError if anything is wrong, and during the delay after too many
-    failures of this name or address.
+    The password is tried in *account*. If *account* is "", it is tried in those accounts in which the name was used most recently. Raises
+    CodeRequired if the password is right and the member must enter a code. Raises LockstepError if anything is wrong, and during the delay
+    after too many failures of this name or address.
     """
     name, now = key_of(user_name.strip()), datetime.now(UTC)
     OF_MEMBERS.refuse_if_busy()
@@ -193,8 +193,10 @@ async def _members_named(store: Store, name: str, account: str) -> list[tuple[in
 async def _with_password(
     store: Store, named: Sequence[tuple[int, str]], password: str
 ) -> tuple[int, table.SignInMember] | None:
-    """Return the member in *named* who has this password, or None. Before it returns None, it reads a fixed number of members and verifies
-    a fixed number of passwords, whatever the size of *named*, so that the time reveals nothing.
+    """Return the member in *named* who has this password, or None.
+
+    Before it returns None, it always reads the same number of members and verifies the same number of passwords. The response time
+    therefore does not reveal how many members have the name.
     """
     for tenant_id, member_id in [*named, *[_NOBODY] * (TRIED - len(named))]:
         async with store.tenant(tenant_id) as connection:
@@ -208,8 +210,8 @@ async def _with_password(
 async def forget_failures(connection: Connection, name: str, *, address: str = "") -> bool:
     """Forget the failures of *name* after a success. Returns False, and forgets nothing, if a member of another account has the same name.
 
-    Otherwise an administrator could guess the password of a member of another account without delays: they could give the same user name to
-    a member of their own account, and reset the delays by signing in as that member.
+    Without this exception, an administrator could guess the password of a member of another account without delays. They could give the
+    same user name to a member of their own account, and reset the delays by signing in as that member.
     """
     if len(await table.members_named(connection, name, most=2)) > 1:
         return False

@@ -1,6 +1,6 @@
 """The second factor of a member: a code of an authenticator app (TOTP, RFC 6238) or a recovery code, each accepted once.
 
-Members add and remove it with their own password; an Admin resets it for somebody who lost the device.
+Members add and remove their second factor with their own password. An Admin resets it for a member who has lost the device.
 """
 
 from __future__ import annotations

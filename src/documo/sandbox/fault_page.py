@@ -97,7 +97,7 @@ def words_of(rule: Rule) -> str:
 
 
 def condition_of(rule: Rule) -> str:
-    """Describe which requests a rule applies to, among those with its method and path."""
+    """Describe the condition of a rule: which of the requests with the rule's method and path get the fault."""
     parts = [
         f"only number {rule.nth}" if rule.nth else "",
         f"one in {rule.every}" if rule.every > 1 else "",

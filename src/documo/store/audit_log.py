@@ -15,8 +15,8 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class AccountAuditRow:
-    """One entry. *key_name* is the name of the API key that made the change; None if another kind of actor made it, or the key no longer
-    exists.
+    """One entry. *key_name* is the name of the API key that made the change. It is None if the actor was not an API key, or if the key
+    no longer exists.
     """
 
     seq: int

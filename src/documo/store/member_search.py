@@ -46,8 +46,8 @@ async def searched_rows(
 def searching(only: str) -> str:
     """Return the statement of `searched_rows`.
 
-    Each kind of member in each state is read from its own partial index, in the order of the index, and only as far as the page needs. A
-    search for a rare part of a name reads all members: an index for such searches would make each SCIM write a tenth slower.
+    Each combination of kind and state has its own partial index. Members are read in the order of the index, and only as many as the page
+    needs. A search for a rare part of a name reads all members: an index for such searches would make each SCIM write a tenth slower.
     """
     parts = " union all ".join(
         f"(select * from resources where tenant_id = %(tenant)s and kind = '{kind}' and {state}"  # noqa: S608 -- constants

@@ -164,8 +164,8 @@ def _parameters(tenant_id: int, wanted: RequestLogFilter) -> dict[str, Any]:
 
 
 async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, int]]:
-    """Return a row for each hour of the last day that has requests: how many hours ago it was, and the numbers of answered and of refused
-    requests.
+    """Return three numbers for each hour of the last day that has requests: how many hours ago it was, the number of answered requests,
+    and the number of refused requests.
     """
     cursor = await connection.execute(
         "select floor(extract(epoch from now() - at) / 3600)::int as ago, count(*) filter (where status < 400),"

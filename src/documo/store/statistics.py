@@ -28,7 +28,7 @@ _OUTGROWN = (
 
 
 class Statistics:
-    """Counts the rows that this process writes; the task `run` refreshes the statistics when they are due."""
+    """Counts the rows that this process writes. The task `run` refreshes the statistics when enough rows were written."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

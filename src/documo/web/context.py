@@ -60,7 +60,7 @@ class PageContext:
         return self.caller
 
     def require_confirmed(self, within: timedelta = CONFIRMED) -> None:
-        """Raise ConfirmationRequired unless the caller has proved who they are in this session, not longer ago than *within*."""
+        """Raise ConfirmationRequired if the caller last proved who they are longer ago than *within*."""
         require_confirmed(self.member(), within=within, now=datetime.now(UTC))
 
     async def account(self) -> TenantAccount:

@@ -44,12 +44,12 @@ def read_formats(texts: Sequence[str]) -> dict[str, str]:
 
 
 def word_texts(values: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the texts from which `read_words` would read *values*."""
+    """Undo `read_words`: return the texts that it would read as *values*."""
     return [f"{column}:{word}={meaning}" for column, words in values.items() for word, meaning in words.items()]
 
 
 def format_texts(formats: Mapping[str, str]) -> list[str]:
-    """Return the texts from which `read_formats` would read *formats*."""
+    """Undo `read_formats`: return the texts that it would read as *formats*."""
     return [f"{column}:{form}" if column else form for column, form in formats.items()]
 
 

@@ -26,7 +26,7 @@ class ClaimRule:
 
 
 def check_url(text: str) -> str:
-    """Return what is wrong with *text* as an address to which a browser is sent, or "" if it is valid.
+    """Check an address to which a browser is sent. Returns what is wrong with *text*, or "" if it is valid.
 
     The address must use https, because nobody may read an assertion in transit; http is allowed only for this machine.
     """
@@ -47,7 +47,7 @@ def check_url(text: str) -> str:
 
 
 def check_origin(text: str) -> str:
-    """Return what is wrong with *text* as the origin of a server, such as https://id.contoso.com, or "" if it is valid."""
+    """Check the origin of a server, such as https://id.contoso.com. Returns what is wrong with *text*, or "" if it is valid."""
     wrong = check_url(text)
     if not wrong and (urlsplit(text).path or urlsplit(text).query):
         return "must be scheme and host only, without a path"

@@ -1,7 +1,7 @@
 """Failed sign-ins cause growing delays.
 
-Failures are counted for the entered e-mail address, whether or not it exists, and for the client's address, so that trying one password
-with many e-mail addresses is limited too.
+Failures are counted for the entered e-mail address, whether or not it exists. They are also counted for the client's address, which limits
+trying one password with many e-mail addresses.
 """
 
 from __future__ import annotations

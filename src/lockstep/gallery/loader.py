@@ -1,7 +1,7 @@
 """Read the gallery: every file in `apps` is one application.
 
-An entry is checked completely when it is read. Unknown keys, expressions with syntax errors and targets missing from the attribute list are
-therefore found when Lockstep starts, and not only when an administrator adds the application.
+An entry is checked completely when it is read. Errors such as unknown keys, expressions with syntax errors, and targets missing from the
+attribute list are therefore found when Lockstep starts, not when an administrator adds the application.
 """
 
 from __future__ import annotations

@@ -35,8 +35,9 @@ class Message:
 
 
 def bind_request(number: int, dn: str, password: str) -> bytes:
-    """Build a simple bind. Raises ValueError if *dn* or *password* is empty: a bind without a password would be an unauthenticated bind, to
-    which servers answer success (RFC 4513, section 5.1.2).
+    """Build a simple bind. Raises ValueError if *dn* or *password* is empty.
+
+    A bind without a password would be an unauthenticated bind, to which servers answer success (RFC 4513, section 5.1.2).
     """
     if not dn or not password:
         raise ValueError("A bind needs a name and a password")

@@ -37,8 +37,8 @@ class StoredRefreshToken:
 def check_code(code: StoredCode | None, form: Mapping[str, str], *, app: str, now: datetime) -> StoredCode:
     """Return the code if *app* may redeem it with this *form*. Raises OAuthFault.
 
-    Reuse is checked before the expiry, because after a reuse the caller must end all tokens that were issued for the code, even if the code
-    has expired.
+    Reuse is checked before the expiry: after a reuse, the caller must end all tokens that were issued for the code, even if the code has
+    expired.
     """
     if code is None:
         raise _not_granted(RefusalReason.UNKNOWN_CODE, "The code is unknown")

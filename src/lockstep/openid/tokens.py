@@ -88,7 +88,7 @@ class Hint:
 
 
 def read_hint(token: str, keys: Sequence[Mapping[str, Any]], *, issuer: str) -> Hint:
-    """Read an `id_token_hint`. Raises OAuthFault unless it is an ID token of *issuer* that one of *keys* signed.
+    """Read an `id_token_hint`. Raises OAuthFault unless *issuer* issued it as an ID token and one of *keys* signed it.
 
     An expired token is accepted (RP-Initiated Logout, section 4).
     """

@@ -34,9 +34,9 @@ SKEW = timedelta(minutes=3)
 class ResponseRequirements:
     """The requirements that a response must meet to be accepted.
 
-    *recipient* is the address at which the response was received. *in_response_to* is the ID of the request that this browser sent, or None
-    if it sent none; *allow_unsolicited* allows sign-ins that begin at the identity provider. *skew* is the allowed difference between
-    clocks.
+    *recipient* is the address at which the response was received. *in_response_to* is the ID of the request that this browser sent; None
+    means that it sent none. *allow_unsolicited* allows sign-ins that begin at the identity provider. *skew* is the allowed difference
+    between clocks.
     """
 
     issuer: str
@@ -109,8 +109,8 @@ def is_genuine(response: bytes, certificates: Sequence[Certificate], legacy: Leg
 
 
 def read_envelope(response: bytes) -> Envelope:
-    """Return the unverified sender and addressee of *response*, to choose what to expect of it; `accept` verifies them. Raises SamlFault if
-    it is not a Response.
+    """Return the sender and addressee that *response* claims, so that the caller can choose what to expect. `accept` verifies them
+    later. Raises SamlFault if *response* is not a Response.
     """
     root = parse(response)
     _check_is_response(root)
@@ -203,8 +203,8 @@ def _assertion_of(
 ) -> tuple[Element, bool]:
     """Return the assertion, decrypted if necessary, and whether a signature covers it.
 
-    If the assertion itself is signed, the content of that signature is returned. Otherwise the assertion in *head* is returned; a signature
-    covers it only if *is_response_signed* is true.
+    If the assertion itself is signed, the content of that signature is returned. If it is not, the assertion in *head* is returned, and
+    only the signature of the response can cover it.
     """
     encrypted = only_child(head, "saml", "EncryptedAssertion")
     if encrypted is not None:

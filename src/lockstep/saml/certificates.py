@@ -60,7 +60,7 @@ class Certificate:
 
 
 def certificates_in(text: str) -> list[Certificate]:
-    """Return all certificates in *text*, each once. They may be in PEM or, without header lines, in Base64; line breaks may be missing.
+    """Return all certificates in *text*, each once. *text* contains PEM or, without header lines, Base64. Line breaks may be missing.
 
     Raises SamlFault if there is no certificate, if one cannot be read, if *text* contains a private key, or if a key is too weak.
     """

@@ -85,7 +85,9 @@ def _ids_in(elements: Iterable[Element]) -> Iterable[str]:
 
 
 def add_status(message: Element, status: Status, text: str = "") -> None:
-    """Add *status*. The top-level code says which side failed; a more specific code is nested in it (core, section 3.2.2.2)."""
+    """Add *status* to *message*. The top-level code says which side failed. A more specific code is nested in the top-level code (core,
+    section 3.2.2.2).
+    """
     holder = add(message, "samlp", "Status")
     if status in TOP_LEVEL:
         add(holder, "samlp", "StatusCode", Value=status)

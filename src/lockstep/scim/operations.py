@@ -22,7 +22,7 @@ Op = Literal["add", "remove", "replace"]
 class Operation:
     """One operation of a PATCH.
 
-    With *creates*, an add or replace whose filter matches no value creates the value that the filter describes.
+    *creates* concerns an add or replace whose filter matches no value: if it is true, the value that the filter describes is created.
     """
 
     op: Op

@@ -193,7 +193,9 @@ class SchemaRegistry:
         return SchemaRegistry([*self.schemas.values(), added], self.resource_types.values())
 
     def with_resource_type(self, resource_type: ResourceType | Any) -> SchemaRegistry:
-        """Return a registry that also has *resource_type* (or its JSON), whose schemas must be known."""
+        """Return a registry that also has *resource_type* (or its JSON). The registry must already know the schemas of the resource
+        type.
+        """
         added = resource_type if isinstance(resource_type, ResourceType) else resource_type_from_json(resource_type)
         standard = default_registry().resource_types.get(added.name.lower())
         if standard is not None and standard.schema != added.schema:
@@ -205,7 +207,7 @@ class SchemaRegistry:
         return SchemaRegistry(self.schemas.values(), [*others, added])
 
     def with_extension(self, resource: str, schema: Schema | Any, *, required: bool = False) -> SchemaRegistry:
-        """Return a registry in which resources of type *resource* also have the attributes of *schema* (or its JSON)."""
+        """Return a registry in which *schema* (or its JSON) extends the resource type *resource*."""
         added = schema if isinstance(schema, Schema) else schema_from_json(schema)
         known = self.schemas.get(added.id.lower())
         registry = self if known == added else self.with_schema(added)

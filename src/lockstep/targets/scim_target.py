@@ -1,6 +1,6 @@
 """Read and write one application over SCIM 2.0. Implements `ports.Target`.
 
-This module chooses the requests, in the forms that the application understands; `scim_sender` sends them. No request is repeated here: the
+This module chooses the requests and the forms that the application understands; `scim_sender` sends them. No request is repeated here: the
 caller first checks the effect of the request, then decides whether to repeat it.
 """
 

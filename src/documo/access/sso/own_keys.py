@@ -1,7 +1,7 @@
-"""The account's own keys: the active one signs requests, and assertions may be encrypted to any of them.
+"""The account's own keys. The active key signs requests, and assertions may be encrypted to any of the keys.
 
-A key is replaced in three steps, so that no sign-in fails: prepare the next key, make it active when the identity provider has its
-certificate, and remove the old key when the provider no longer encrypts to it. The second step can be undone until the third is taken.
+A key is replaced in three steps, so that no sign-in fails. First, prepare the next key. Make it active when the identity provider has its
+certificate. Remove the old key when the provider no longer encrypts to it. The second step can be undone until the third is taken.
 """
 
 from __future__ import annotations

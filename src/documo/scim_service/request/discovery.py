@@ -40,7 +40,9 @@ CONFIG, TYPES, SCHEMAS = ("serviceproviderconfig", "serviceconfiguration"), "res
 
 
 def is_discovery(segment: str) -> bool:
-    """Whether the first part of a path names a discovery endpoint. Case is ignored, because these endpoints have no data."""
+    """Whether the first part of a path names a discovery endpoint, in any letter case. Discovery endpoints contain no data of an
+    account.
+    """
     return segment.lower() in (*CONFIG, TYPES, SCHEMAS)
 
 

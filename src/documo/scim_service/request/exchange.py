@@ -109,8 +109,8 @@ class Request:
         return right
 
     def json(self, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
-        """Return the parsed body. Raises ScimError if there is no body, if the JSON is invalid or too large, or if it contains NUL in a
-        string or a name that is too long.
+        """Return the parsed body. Raises ScimError if there is no body, or if the JSON is invalid or too large. Also raises it for a
+        string that contains NUL, and for a name that is too long.
         """
         if not self.body:
             raise invalid_syntax("The request has no body: send JSON.")

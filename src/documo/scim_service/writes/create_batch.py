@@ -39,7 +39,9 @@ class Creation:
 
 
 class CreatedResource(NamedTuple):
-    """A resource that was created. *kinds* maps the id of each requested member that exists to its kind; it may contain other ids too."""
+    """A resource that was created. *kinds* maps the ids of requested members that exist to their kinds. It may also contain ids that
+    this resource did not request.
+    """
 
     row: ResourceRow
     kinds: Mapping[str, str]
@@ -109,8 +111,10 @@ def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str
 
 
 async def _create_within_seats(store: Store, creation: Creation) -> CreatedResource | Exception:
-    """Create one member if a seat is free. If no seat is free and the name is taken as well, the refusal names the taken name: a client
-    that retries a create must learn that the account exists.
+    """Create one member if a seat is free.
+
+    If no seat is free and the name is taken as well, the refusal says that the name is taken. A client that retries a create must learn
+    that the account exists.
     """
     tenant = creation.tenant
     made: dict[str, str] = {}

@@ -35,9 +35,8 @@ def checked_members(
     """Return the (id, kind) pairs of the members that exist. Raises ScimError("invalidValue") if the group *group_id* is among its own
     members.
 
-    An unknown member is left out and recorded in *tolerances*: clients send memberships and deletions in any order, and one deleted member
-    must not prevent a hundred others from being added. Under the strict profile, an unknown member is refused with
-    ScimError("invalidValue").
+    An unknown member is left out and recorded in *tolerances*. Clients send memberships and deletions in any order, and one deleted member
+    must not keep a hundred others out. Under the strict profile, an unknown member is refused with ScimError("invalidValue").
     """
     pairs = []
     for member in members:

@@ -27,8 +27,8 @@ KEY_SCHEMAS: dict[str, Any] = {
 
 
 def ldap_sign_in_from_json(part: Part) -> dict[str, Any]:
-    """Return the section in canonical form: keys in their usual order. Optional keys that are not set are left out, except `enabled` and
-    `attribute`, which get their default values.
+    """Return the section in canonical form: keys in their usual order, without optional keys that are not set. `enabled` and `attribute`
+    are always present; they get default values.
     """
     refuse_secrets(part.whole(), part.place)
     part = Part(part.whole(), part.place)

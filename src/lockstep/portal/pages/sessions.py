@@ -33,7 +33,7 @@ async def end_session(context: PortalContext, request: Request) -> Answer:
 
 @pages.post(HERE + "/end-all")
 async def sign_out_everywhere(context: PortalContext, request: Request) -> Answer:
-    """End the other sessions, then sign out here as usual, including the applications of this session."""
+    """End the other sessions. Then sign out here as usual, which includes signing out of the applications of this session."""
     await own_sessions.end_other_sessions(context.actions, session_secret(request))
     return await sign_out(context, request)
 

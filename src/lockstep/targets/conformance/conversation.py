@@ -203,7 +203,7 @@ class Conversation:
     async def new_user(self, **more: Any) -> tuple[str, dict[str, Any]]:
         """Create a person with a unique name; return its path and the response.
 
-        Status 200 is accepted too: check E0 reports it, and the other checks must still find other problems.
+        Status 200 is accepted as well. Check E0 reports it; the other checks must still find other problems.
         """
         body = {"schemas": [USER], "userName": self.new_name(), "active": True, **more}
         created = (await self.send("POST", "/Users", body)).must_be(200, 201).resource()
