@@ -28,7 +28,7 @@ async def alike_people(
 ) -> list[AlikePeople]:
     """Group all people outside the recycle bin by the values of the attributes *names*.
 
-    Unless *everybody* is true, unassigned people are grouped as if all these attributes were empty.
+    If *everybody* is false, unassigned people are grouped as if all these attributes were empty.
     """
     pairs = [sql.SQL("{0}, person.attributes -> {0}").format(sql.Literal(name)) for name in names]
     query = sql.SQL(

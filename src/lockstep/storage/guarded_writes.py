@@ -1,5 +1,5 @@
 """Count the recent writes in the journal that are limited by guards: unapproved writes that end access, give privileges, empty values or
-rename.
+rename accounts.
 
 Workers journal such writes one after the other, under a lock. A worker that counts under the same lock therefore misses no write, and all
 later writes are newer than its count.

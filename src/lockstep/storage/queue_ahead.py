@@ -1,4 +1,4 @@
-"""The objects that are still queued. They serve to estimate the effects that may follow the present write.
+"""Count or read the objects that are still queued, to estimate the effects that may follow the present write.
 
 Objects with an account may still lose access or values. Objects without an account may still be given privileges.
 """

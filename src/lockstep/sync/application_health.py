@@ -103,8 +103,8 @@ class Reports:
         self._counted |= state.streaks.keys()
 
     async def notice(self, answer: Answer, asked: RequestKind) -> str:
-        """Report *answer*. If it shows that the application works, reset the failure count of *asked* and return ""; otherwise return the
-        result of `notice` of this module.
+        """Report *answer*. If it shows that the application works, reset the failure count of *asked* and return "". Otherwise return the
+        result of the function `notice`.
         """
         if answer.verdict not in NO_ANSWER | NEEDS_SOMEBODY:
             await self.answered(asked)
@@ -149,9 +149,9 @@ async def enter_quarantine(
 ) -> datetime:
     """Do what `quarantine` does, in the caller's transaction. Returns the time of the next attempt.
 
-    In a quarantine for the same reason, failures before the next attempt change nothing. *asked* is the kind of request that failed. For
-    every kind except a probe, the stops that its failures caused are counted too, so the waits keep growing even if probes succeed in
-    between.
+    In a quarantine for the same reason, failures before the next attempt change nothing. *asked* is the kind of request that failed.
+    Quarantines that a kind other than a probe has caused are counted until that kind succeeds. The waits therefore keep growing even if
+    probes succeed in between.
     """
     moment = services.moment()
     await jobs.lock_job(connection, job.id)

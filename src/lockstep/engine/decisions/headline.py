@@ -123,7 +123,7 @@ def _waits(facts: Facts) -> str:
 
 
 def _also(facts: Facts) -> str:
-    """Return a sentence that says why nothing is sent at present, or else which preview is being applied, or "".
+    """Return a sentence that says why nothing is sent at present. If something is sent, say which preview is being applied, or return "".
 
     A pending decision does not count as a reason.
     """

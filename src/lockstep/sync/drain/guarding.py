@@ -83,7 +83,9 @@ class Guard:
     async def pass_or_hold(
         self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions = NOTHING_DECIDED
     ) -> PlanResult:
-        """Return *planned*, or the same plan held for approval. A plan that no guard checks needs no query."""
+        """Return *planned*, or the same object with another plan: held for approval, or not sent because an administrator rejected it. A
+        plan that no guard checks needs no query.
+        """
         plan = planned.plan
         if not (tally_of(plan) or plan.needs_approval):
             if plan.action is Action.CREATE:  # new privileged accounts are compared with all new accounts
