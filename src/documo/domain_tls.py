@@ -1,7 +1,7 @@
 """Check the TLS certificate that a custom domain serves, as the domain's clients see it.
 
-The name is looked up in DNS, as a directory would do it. A private address is refused unless the operator allowed it, because any Admin can
-enter any name.
+The name is looked up in DNS, because the domain's clients look it up there. A private address is refused unless the operator allowed it,
+because any Admin can enter any name.
 """
 
 from __future__ import annotations

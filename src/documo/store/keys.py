@@ -151,7 +151,9 @@ async def expire(connection: Connection, tenant_id: int, key_id: str, at: dateti
 
 
 async def principal(connection: Connection, digest: bytes) -> KeyPrincipal | None:
-    """Return the principal of the key with this hash, or None if the key is unknown or ended, or its owner is inactive or deleted."""
+    """Return the principal of the key with this hash. Returns None if the key is unknown or no longer valid, or if its owner is inactive
+    or deleted.
+    """
     cursor = await connection.execute(
         "select k.id::text, k.tenant_id, k.member_id::text, k.scopes, k.expires_at, k.kind, a.default_role,"
         " k.client_id::text from api_keys k join accounts a on a.id = k.tenant_id"

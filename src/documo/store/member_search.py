@@ -1,4 +1,6 @@
-"""SQL of the list of members: one page in the order of names, filtered by a part of a name, a state, a role or a source."""
+"""SQL of the list of members. It returns one page in the order of names. Members can be filtered by a part of their name, by state, by
+role and by source.
+"""
 
 from __future__ import annotations
 

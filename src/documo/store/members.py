@@ -47,7 +47,7 @@ async def insert_local(
 async def member_rows(
     connection: Connection, tenant_id: int, *, deleted: bool, after: str, most: int
 ) -> list[dict[str, Any]]:
-    """Return at most *most* members by their ids, after the id *after* ("" for the first ones)."""
+    """Return at most *most* members in order of their ids. The first one is the next after the id *after*; "" begins with the lowest id."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(*listing(tenant_id, deleted=deleted, after=after, most=most))
     return await cursor.fetchall()

@@ -85,10 +85,10 @@ async def remove_provider(connection: Connection, tenant_id: int) -> None:
 
 
 async def tenant_of_domain(connection: Connection, domain: str) -> int | None:
-    """Return the account whose people have e-mail addresses in *domain*: the account that verified the domain, otherwise the first account
-    that named it.
+    """Return the account whose people have e-mail addresses in *domain*.
 
-    Works outside a tenant's transaction.
+    This is the account that verified the domain. If no account has verified it, it is the first account that named it. Works outside a
+    tenant's transaction.
     """
     cursor = await connection.execute(
         "select s.tenant_id from single_sign_on s left join domains d on d.host = s.email_domain and d.kind = 'email'"

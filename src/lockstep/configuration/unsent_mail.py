@@ -10,7 +10,9 @@ _INSTEAD = "the setting is only stored. Set up a server: lockstep mail set --hel
 
 
 def mail_note(*, email: str | None, on_failure: bool | None) -> str:
-    """Return the note for an application's settings if no mail server is set up; "" if the settings do not ask for mail."""
+    """Return the note for an application whose settings ask for mail although no mail server is set up. Returns "" if the settings do
+    not ask for mail.
+    """
     asked = [f"the address {email}"] if email else []
     asked += ["mail on failure"] if on_failure else []
     return f"{MAIL_IS_NOT_SENT} (requested: {' and '.join(asked)}); {_INSTEAD}" if asked else ""

@@ -28,7 +28,7 @@ class PortalContext:
 class LeavingView(PageView):
     """A page shown during a sign-out that continues at other applications.
 
-    *way* is the encrypted list of the applications that remain, which the browser stores; "" means that none remain.
+    The browser stores *way*: the encrypted list of the applications that remain, or "" if none remain.
     """
 
     _: KW_ONLY

@@ -20,7 +20,7 @@ MAX_AGE = timedelta(minutes=10)  # of a request without an end time
 
 @dataclass(frozen=True, slots=True)
 class LogoutRequest:
-    """A logout request. Without *session_indexes*, it means all sessions of the person."""
+    """A logout request. Without *session_indexes*, it ends all sessions of the person."""
 
     id: str
     issuer: str

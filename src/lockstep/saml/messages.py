@@ -52,7 +52,7 @@ def new_message(name: str, header: Header, *, in_response_to: str | None = None,
 
 
 def read_header(root: Element, name: str) -> Header:
-    """Return the header of the message *name*. Raises SamlFault if it is another message or another version."""
+    """Return the header of the message *name*. Raises SamlFault if *root* is a different message, or has a version other than 2.0."""
     if not is_element(root, "samlp", name):
         raise fault(FaultCode.NOT_EXPECTED_MESSAGE, expected=name, received=str(root.tag))
     if root.get("Version") != "2.0":

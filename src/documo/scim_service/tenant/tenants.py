@@ -1,6 +1,6 @@
 """Resolve a request's credential: the key, its owner, and the tenant with its schemas and roles.
 
-Entries are cached until the database notifies of a change. While notifications do not arrive, they are cached for five seconds at most.
+Entries are cached until the database reports a change. While no reports can arrive, entries are cached for five seconds at most.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Tenants:
         self._domains = None
 
     async def listen(self) -> None:
-        """Receive change notifications from the database until cancelled. While that fails, entries are cached for five seconds only."""
+        """Receive the database's reports of changes until cancelled. While that fails, entries are cached for five seconds only."""
         while True:
             async for _ in self._store.notices("documo_changed"):
                 self.forget()

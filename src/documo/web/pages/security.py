@@ -161,8 +161,8 @@ def _indented(response: str) -> str:
 
 
 async def _opened(context: PageContext, form: FormData) -> str:
-    """Return the field that proves that a confirmed session opened the form. Raises ConfirmationRequired unless the proof is valid or the
-    session is confirmed now.
+    """Return the hidden field that proves that a confirmed session opened the form. If the form has no valid proof and the session is
+    not confirmed now, raises ConfirmationRequired.
     """
     opened = str(form.get("opened", ""))
     await require_opened_form(context.store, context.member(), opened, datetime.now(UTC))

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Return, for every key that differs, the value in *theirs* and the present value in *ours*. Keys with equal values are left out."""
+    """Compare *theirs* and *ours*. For every key whose values differ, return both values; *ours* has the present ones."""
     kept: dict[str, Any] = {}
     for key in dict.fromkeys((*theirs, *ours)):
         if key in theirs and key in ours and theirs[key] == ours[key]:
