@@ -52,7 +52,7 @@ _LISTS = frozenset({"csv", "markdown", "table", "wide"})
 )
 @output_option
 def activity(app: str, span: str, output: Output) -> None:
-    """Show how much was provisioned, how fast, and how long people waited: of all applications, or of one.
+    """Show how much was provisioned, how fast, and how long people waited, for all applications or for one.
 
     Times without any activity are left out of the table of an application.
 

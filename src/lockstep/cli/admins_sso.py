@@ -21,7 +21,7 @@ from lockstep.vault import Secret
 
 
 class ClaimRoleText(click.ParamType[tuple[str, Role, str]]):
-    """GROUP=ROLE, or GROUP=applicationOwner:APP."""
+    """A role for a group, typed as GROUP=ROLE or as GROUP=applicationOwner:APP."""
 
     name = "mapping"
 

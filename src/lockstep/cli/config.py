@@ -117,7 +117,9 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
 def apply_documents(
     documents: Sequence[ConfigDocument], output: Output, *, yes: bool, dry_run: bool, restores: int
 ) -> None:
-    """Show the changes that *documents*, the version *restores*, would make, including removals, and make them after confirmation."""
+    """Show the changes that applying *documents* would make, including removals. After confirmation, make these changes. *documents* are an
+    earlier version of the configuration, and *restores* is the number of that version.
+    """
     found = _planned(documents, prune=True)
     removals = len(found.changes)
     _apply(documents, found, output, prune=True, yes=yes, dry_run=dry_run, most_removals=removals, restores=restores)
@@ -153,7 +155,7 @@ def _apply(
 @click.option("--all", "everything", is_flag=True, help="Export everything: settings, sources, applications.")
 @click.option("--format", "form", type=click.Choice(["yaml", "entra-json"]), default="yaml", help="Output format.")
 def export(app: str, everything: bool, form: str) -> None:
-    """Print an application, or everything, as a configuration file, or an application as an Entra schema.
+    """Print one application or everything as a configuration file. One application can also be printed as an Entra schema.
 
     \b
     lockstep export documo > documo.yaml

@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 
 
 class ExprGroup(click.Group):
-    """Ends every usage error with the exit code for usage errors, even if the group runs on its own."""
+    """Ends every usage error with the exit code for usage errors, even if the group runs without the command `lockstep` around it."""
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
         return _with_usage_code(lambda: super(ExprGroup, self).make_context(*arguments, **more))
@@ -252,7 +252,9 @@ def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _person(ctx: click.Context, user: str) -> Mapping[str, Any]:
-    """Return the person's attributes. The caller of the command line sets `resolve_user` on the context."""
+    """Return the person's attributes. The function that reads them is `resolve_user` of the click context's object. Raises LockstepError if
+    there is no such function.
+    """
     shared: Any = ctx.obj
     resolve = shared.get("resolve_user") if isinstance(shared, Mapping) else getattr(shared, "resolve_user", None)
     if resolve is None:

@@ -34,8 +34,8 @@ def key() -> None:
 def rotate(yes: bool, output: Output) -> None:
     """Replace the key, and encrypt all stored secrets with the new one.
 
-    Stop Lockstep first. If it is interrupted, run it again: until then, nothing else uses the data folder. With LOCKSTEP_KEY, put the new
-    key there and the former one into LOCKSTEP_KEY_OLDER; the secrets are then encrypted again.
+    Stop Lockstep first. If this command is interrupted, run it again: until it has succeeded, nothing else can use the data folder. If the
+    key is in LOCKSTEP_KEY, first put the new key there and the former key into LOCKSTEP_KEY_OLDER.
 
     \b
     lockstep key rotate

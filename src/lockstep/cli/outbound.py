@@ -21,7 +21,8 @@ _COLUMNS = (
 
 @click.group("outbound", cls=SuggestingGroup)
 def outbound() -> None:
-    """Manage the private addresses that Lockstep may connect to. Public ones are always allowed over https, cloud metadata never.
+    """Manage the private addresses that Lockstep may connect to. Public addresses are always allowed over https; addresses of cloud
+    metadata services are never allowed.
 
     \b
     lockstep outbound list

@@ -219,9 +219,10 @@ def _print_table(form: str, columns: Sequence[Column], rows: Sequence[Sequence[s
 
 
 def fitted(natural: Sequence[int], texts: Sequence[bool], room: int) -> list[int]:
-    """Return the width of each column so that the table fits into *room*.
+    """Return the width of each column, so that the table fits into *room* where possible. *natural* has the widths without a limit. *texts*
+    is true for a column with prose.
 
-    Columns in *texts* shrink first, and wrap between words. After them the other columns shrink, the widest one first, and are cut with an
+    Columns with prose shrink first, and wrap between words. After them the other columns shrink, the widest one first, and are cut with an
     ellipsis.
     """
     widths = list(natural)

@@ -19,8 +19,8 @@ _PORTS = {"http": 80, "https": 443}
 class NameOrAddress(click.ParamType[Any]):
     """A name, or the address of a page that shows the named object. *then* parses the name, for example as a number.
 
-    *folders* are the parts of a page's path before the name, such as `/users/`. With *member*, the name is that member of the address's
-    query.
+    *folders* are the parts of a page's path before the name, such as `/users/`. If *member* is given, the name is the value of that
+    parameter in the address's query, not a part of the path.
     """
 
     name = "text"
@@ -63,8 +63,8 @@ class NameOrAddress(click.ParamType[Any]):
 
 
 class ApplicationOrAddress(NameOrAddress):
-    """The name of an application, or the address of a page: a page of the application, or one with `?app=NAME`, which explains whether a
-    person gets an account in it.
+    """The name of an application, or the address of a page. The page can be a page of the application. It can also be the page that
+    explains whether a person gets an account in the application; its address ends with `?app=NAME`.
     """
 
     def __init__(self) -> None:

@@ -120,7 +120,7 @@ def show(person: str, deleted: bool, output: Output) -> None:
 def set_(person: str, values: tuple[str, ...], yes: bool, output: Output) -> None:
     """Change attributes by hand; an empty value removes the attribute.
 
-    The next change that the source reports for the person overwrites it.
+    The next change that the source reports for the person overwrites the edited values.
 
     \b
     lockstep people set kim.berg@contoso.test department=Sales surname=Berg-Lund

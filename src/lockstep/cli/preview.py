@@ -168,7 +168,9 @@ def _is_text(output: Output) -> bool:
 
 
 def _tell_rest(row: PreviewRow, objects: Sequence[PreviewedObject], only: str | None, *, lists_quiet: bool) -> None:
-    """Print a hint if the text output does not list all objects. If *lists_quiet* is true, it should list even those that need no write."""
+    """Print a hint if the text output does not list all objects. If *lists_quiet* is true, objects that need no write belong to the list as
+    well.
+    """
     listed = sum(lists_quiet or one.action not in _QUIET for one in objects)
     if only == _CHANGED:
         total = row.difference["changed"] if row.difference else listed

@@ -43,7 +43,7 @@ def apply_preview(app: str, number: int, output: Output) -> int:
 
 
 def show_left(app: str, number: int, output: Output) -> None:
-    """List the objects that were left, each with both plans."""
+    """List the objects that were left out, each with the previewed and the new plan."""
 
     async def read(context: Context) -> list[LeftObject]:
         return await _left(context, app, number)

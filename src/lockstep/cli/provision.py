@@ -133,7 +133,7 @@ def pause(app: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation before links are removed.")
 @output_option
 def restart(app: str, reset: str | None, yes: bool, output: Output) -> None:
-    """Restart provisioning with an initial cycle. Without --reset, clears quarantine, watermark and escrows; links stay.
+    """Restart provisioning, by default with an initial cycle. Without --reset, clears quarantine, watermark and escrows; links stay.
 
     \b
     lockstep restart documo

@@ -16,8 +16,8 @@ Filters = list[dict[str, Any]]
 
 
 def filters_given(texts: Sequence[str], file: str | None) -> Filters | None:
-    """Return the filters that were typed or are in a file; None if neither is given. Raises LockstepError for both, and for an invalid
-    filter.
+    """Return the filters that were typed or that are in a file; None if there are neither. Raises LockstepError if both are given, and for
+    an invalid filter.
     """
     if texts and file:
         raise click.UsageError("Use --filter or --file, not both")

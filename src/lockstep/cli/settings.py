@@ -108,7 +108,7 @@ def _mail(view: SettingsView) -> list[tuple[str, str]]:
 
 
 def _deletions(view: SettingsView) -> str:
-    """Return the number of disables and deletes above which they need approval, as text."""
+    """Return, as text, the number of disables and deletes above which these writes need approval."""
     if view.deletion_threshold is None:
         return "never held"
     percent = f", or {view.deletion_percent}% of the linked accounts" if view.deletion_percent else ""

@@ -5,7 +5,7 @@ slow.
 from __future__ import annotations
 
 SHORT_HELP: dict[str, str] = {
-    "activity": "Show how much was provisioned, how fast, and how long people waited: of all applications, or of one.",
+    "activity": "Show how much was provisioned, how fast, and how long people waited, for all applications or for one.",
     "admins": "The administrators of Lockstep: who may use the admin centre, and with which roles.",
     "apply": "Apply configuration files, or a saved plan.",
     "apps": "Applications and their roles.",
@@ -21,7 +21,7 @@ SHORT_HELP: dict[str, str] = {
     "diff": "Compare configuration files with the current configuration, in both directions.",
     "doctor": "Check everything: Python, data folder, database, worker, applications.",
     "explain": "Explain why someone is or is not provisioned, gate by gate, and what would change it.",
-    "export": "Print an application, or everything, as a configuration file, or an application as an Entra schema.",
+    "export": "Print one application or everything as a configuration file.",
     "expr": "Evaluate and test mapping expressions.",
     "fmt": "Format configuration files.",
     "groups": "List groups and change their members by hand.",
@@ -43,7 +43,7 @@ SHORT_HELP: dict[str, str] = {
     "preview": "Show what provisioning would do to everyone; --apply writes exactly that.",
     "push": "Provision people now, before all others, and show what was done and why.",
     "quarantine": "Show and end quarantine.",
-    "restart": "Restart provisioning with an initial cycle.",
+    "restart": "Restart provisioning, by default with an initial cycle.",
     "restore": "Restore FILE into an empty data folder.",
     "retention": "Show or change how long records are kept.",
     "retry": "Retry failed objects now instead of at their scheduled time.",

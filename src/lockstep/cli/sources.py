@@ -207,7 +207,7 @@ def reject(name: str, output: Output) -> None:
 @click.argument("new_name")
 @output_option
 def rename(name: str, new_name: str, output: Output) -> None:
-    """Rename a source. If NEW_NAME is a registered source without people, it takes over the people.
+    """Rename a source. If NEW_NAME is a registered source without people, that source takes over the people.
 
     \b
     lockstep sources rename csv hr
@@ -259,7 +259,9 @@ def _show(name: str, output: Output) -> SourceView:
 
 
 def _key_column(view: SourceView, key: str) -> str:
-    """Return the name that the key column has in the file, if a map makes another column the key."""
+    """Return the name of the key column in the file. If *key* is "id", this is the column that the source's map turns into the key;
+    otherwise it is *key* itself.
+    """
     mapped = view.source.config.get("map", {}).items()
     return next((column for column, meaning in mapped if key == "id" and "id" in [meaning, *meaning]), key)
 

@@ -53,7 +53,7 @@ def end_session(response: Response, request: Request) -> None:
 
 
 def keep_attempt(response: Response, request: Request, departure: Departure) -> None:
-    """Store the encrypted sign-in attempt in the browser while it is at the provider."""
+    """Store the encrypted sign-in attempt in a cookie until the browser comes back from the provider."""
     keep_cookie(response, request, ATTEMPT_COOKIE, departure.cookie, until=VALID, path=THROUGH_PROVIDER)
 
 

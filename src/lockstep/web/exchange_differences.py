@@ -17,8 +17,8 @@ Exchange = Mapping[str, Any]  # as `storage.log_record` stores it
 
 @dataclass(frozen=True, slots=True)
 class ComparedExchange:
-    """An exchange, compared with the same request of an earlier attempt, which took place at *earlier_at*. *earlier_at* is None if there is
-    no such request, or if the log has no address for one of the two requests.
+    """An HTTP exchange, compared with the same request of the attempt at *earlier_at*. *earlier_at* is None if no earlier attempt had this
+    request, or if the log has no address for one of the two requests.
     """
 
     exchange: Exchange

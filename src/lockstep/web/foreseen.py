@@ -16,8 +16,10 @@ SOON_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class ForeseenLines:
-    """The effects of a change on accounts, as *lines*. Until they are known, *lines* is None, and *done* of *total* objects are planned
-    (*total* is 0 until it is known). *is_first* is true on the page that begins the computation; that page asks for the progress at once.
+    """The effects of a change on accounts, as *lines*. *lines* is None until the effects are known. Until then, *done* of *total* objects
+    are planned; *total* is 0 until it is known.
+
+    *is_first* is true on the page that begins the computation. That page asks for the progress at once.
     """
 
     lines: list[str] | None = None

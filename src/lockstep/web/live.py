@@ -1,9 +1,11 @@
 """`/events`: server-sent events that tell open pages what changed. A page then reloads the affected parts.
 
-One LISTEN connection serves all pages (`actions.live`). The stream of a page starts after the latest event at the time of rendering
-(`?after=`), so no change between rendering and listening is missed; the browser resumes with Last-Event-ID. Events contain nothing
-confidential: an event names its topic, and names an application only to callers who may see it. The data of an event begins with the
-average number of milliseconds for which a page waits before it reloads. This wait keeps many open pages from slowing a cycle down.
+One LISTEN connection serves all pages (`actions.live`). The stream of a page begins after the latest event at the time of rendering
+(`?after=`), so the page misses no change between rendering and listening. After a lost connection, the browser resumes with Last-Event-ID.
+
+Events contain nothing confidential: an event names its topic, and names an application only to callers who may see it. The data of an event
+begins with the average number of milliseconds for which a page waits before it reloads. This wait keeps many open pages from slowing a
+cycle down.
 """
 
 from __future__ import annotations

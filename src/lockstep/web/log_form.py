@@ -164,7 +164,9 @@ def time_text(at: datetime) -> str:
 
 
 def day_after(text: str, *, days: int = 0) -> datetime | None:
-    """Return the beginning of a day in UTC, *days* later if given. Returns None if *text* is not a day such as 2026-11-01."""
+    """Return the time in UTC at which a day begins: the day *text* such as 2026-11-01, or the day that is *days* days later. Returns None
+    if *text* is not a day.
+    """
     try:
         return datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=days)
     except (ValueError, OverflowError):

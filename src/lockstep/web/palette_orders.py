@@ -18,7 +18,7 @@ from lockstep.wording import counted
 @dataclass(frozen=True, slots=True)
 class PaletteOrder:
     """One order. *title* has a placeholder for the application's name. *words* are the words that people type for the order. *done* is the
-    last segment of the address that carries it out.
+    last segment of the address to which the confirmation posts.
     """
 
     done: str

@@ -69,7 +69,7 @@ def provisioning_charts(found: Throughput, app: str) -> ProvisioningCharts:
 
 
 def _hrefs(found: Throughput, app: str, **more: str) -> list[str]:
-    """Return, for each step, the address of its log records. The addresses differ only in the times."""
+    """Return, for each step, the address of the log records in that step. *more* contains further filters."""
     times = [
         quote_plus(time_text(found.steps[0].at + found.span.step * place)) for place in range(found.span.steps + 1)
     ]
@@ -89,7 +89,9 @@ def _operations(found: Throughput) -> list[Series]:
 
 
 def _failures(found: Throughput, app: str) -> list[Series]:
-    """Return the failures by code, the most frequent codes with the address of their records. All other codes are added up."""
+    """Return one series for each of the most frequent error codes, with the address of the records. Another series adds up all other
+    codes.
+    """
     totals: Counter[str] = Counter()
     for one in found.steps:
         totals.update(one.failures)

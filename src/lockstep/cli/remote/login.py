@@ -186,7 +186,9 @@ def is_terminal() -> bool:
 
 
 async def _require_lockstep(server: RemoteServer) -> None:
-    """Raise LockstepError before asking for a password if the server does not respond, is not Lockstep, or is too old."""
+    """Raise LockstepError if the server does not respond, is not Lockstep, or is too old. Called before the user is asked for a
+    password.
+    """
     try:
         await server.ask("GET", "/me")
     except LockstepError as refused:

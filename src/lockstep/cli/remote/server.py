@@ -128,7 +128,7 @@ class RemoteServer:
         )
 
     async def foresee(self, context: Context, work: Callable[[Context], Awaitable[Any]]) -> list[Consequences]:
-        """Return the consequences of *work*. The server rehearses it call by call."""
+        """Return the consequences of *work*. The server rehearses each action that *work* calls separately."""
         inner = RemoteServer(self.url, self._http, token=self._token, name=self._name)
         inner._rehearses = True
         await work(replace(context, elsewhere=inner))

@@ -1,7 +1,7 @@
-"""Change five people as an administrator would, and wait until Documo shows it: rename, assign, unassign, disable, restore.
+"""Change five people as an administrator would, and wait until Documo shows each change: rename, assign, unassign, disable, restore.
 
-Each change is timed from its commit to the first read that shows it. *expected* is updated, so that everyone can be compared again
-afterwards.
+Each change is timed from its commit to the first read that shows it. The expectations are updated with each change, so that everyone can be
+compared again afterwards.
 """
 
 from __future__ import annotations

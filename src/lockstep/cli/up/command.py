@@ -129,7 +129,9 @@ async def _start_and_stay(settings: Settings, wanted: UpOptions) -> None:
 
 
 async def _step_as_json(context: Context, both: RunningProducts, data: str, link: str | None) -> None:
-    """Print one line once everything is ready. `signInUrl` works once, and only if there is no administrator yet."""
+    """Print one line of JSON once everything is ready. `signInUrl` is a one-time link if there is no administrator yet, and otherwise the
+    address of the sign-in page.
+    """
     key = await stage.make_key(both.documo.data)
     password = await stage.make_password(both.documo.data)
     await stage.add_documo(context)

@@ -74,7 +74,7 @@ async def import_contoso(context: Context, folder: Path, *, people: int, seed: i
 
 
 async def ensure_account(data: Path) -> None:
-    """Create the account in Documo if it does not exist."""
+    """Create the demo's account (tenant) in Documo if it does not exist."""
     answer = await ask_documo("accounts", "list", "--data", str(data), "-o", "json")
     if not any(account["name"] == ACCOUNT for account in answer["accounts"]):
         await ask_documo("accounts", "create", ACCOUNT, "--admin", ADMIN, "--data", str(data), "-o", "json")
@@ -88,7 +88,9 @@ async def make_key(data: Path, name: str = "Lockstep") -> Secret:
 
 
 async def make_password(data: Path) -> Secret:
-    """Set a random password for the admin of the account, which exists, on Documo's pages."""
+    """Set a random password with which the account's admin can sign in to Documo's pages, and return the password. The account must
+    exist.
+    """
     password = secrets.token_urlsafe(18)
     whose = ("--account", ACCOUNT, "--data", str(data), "--password-stdin")
     await ask_documo("members", "set-password", ADMIN, *whose, entered=password + "\n")
@@ -121,9 +123,9 @@ async def connect(context: Context, documo: DocumoProcess) -> ConnectionResult:
 
 
 async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) -> tuple[int, int]:
-    """Assign the demo's two groups and one person, once; return how many groups and people are assigned.
+    """Assign the demo's two groups and one person, if nobody is assigned yet. Returns how many groups and how many people are assigned.
 
-    Groups and people named in *but* are left out.
+    Groups and people whose names are in *but* are left out.
     """
     held = await assignments.list_assignments(context, APP)
     if not held:

@@ -76,8 +76,8 @@ async def try_it(context: Context, request: Request) -> Fragment:
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/scope")
 async def save(context: Context, request: Request) -> Answer:
-    """Handle the form. Buttons that add or remove a row show the form again, and step=try also counts people. All other steps show the
-    review first and save after it is confirmed.
+    """Handle the form. Buttons that add or remove a row show the form again. With step=try, the form is shown again with the number of
+    people in scope. All other steps first show the review, and save after it is confirmed.
     """
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     form = await request.form()

@@ -101,8 +101,9 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(HERE)
 async def save(context: Context, request: Request) -> Answer:
-    """Test the connection, or save the settings. New credentials are tested before they are saved, unless step=save-anyway or there is no
-    token yet. A change that disables or deletes accounts is saved only after their number was typed.
+    """Test the connection, or save the settings. New credentials are tested before they are saved, except with step=save-anyway and while
+    there is no token to test them with. A change that disables or deletes accounts is saved only if the administrator has typed the number
+    of these accounts.
     """
     data = await request.form()
     stored, form = await _read(context, request), SettingsForm.of(data)

@@ -119,7 +119,9 @@ def _explanations(found: Found) -> Iterator[SearchResult]:
 
 
 def _tasks(context: Context, found: Found) -> Iterator[SearchResult]:
-    """For each person found, offer provisioning on demand in the named application, if the caller may do that."""
+    """Yield the task "provision on demand" for each person found, in the application that the text names, if the caller may do that
+    there.
+    """
     app = found.asked
     if app is None or not context.actor.may(Permission.PROVISIONING_PUSH, app.id):
         return

@@ -113,7 +113,9 @@ async def save_basic(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{HERE}/metadata", form_bytes=_MOST_METADATA + 64 * 1024)
 async def upload(context: Context, request: Request) -> Answer:
-    """Save the settings in the application's metadata, a file or an address, and show them on the first card."""
+    """Fill in the settings from the application's metadata, which is an uploaded file or is fetched from an address. The first card then
+    shows the saved settings.
+    """
     form = await request.form()
     app, file, url = request.path_params["app"], form.get("file"), str(form.get("url", "")).strip()
     try:
