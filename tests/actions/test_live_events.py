@@ -12,7 +12,7 @@ import pytest
 
 from lockstep.actions import applications, groups, provisioning
 from lockstep.actions.credentials import set_credentials
-from lockstep.actions.live import RESET, Listener, LiveEvent, LiveHub, Topic, live_hub
+from lockstep.actions.live import DELIVERY_SECONDS, DELIVERY_SHARE, RESET, Listener, LiveEvent, LiveHub, Topic, live_hub
 from lockstep.postgres.pool import transaction
 from lockstep.storage.notices import notify
 from lockstep.vault import Secret
@@ -30,10 +30,16 @@ async def live(hub: Hub) -> AsyncIterator[LiveHub]:
 
 async def until(listener: Listener, topic: str) -> LiveEvent:
     async with asyncio.timeout(10):
-        async for event in listener:
+        async for event in one_by_one(listener):
             if event.topic == topic:
                 return event
     raise AssertionError(f"the listener ended without a {topic}")
+
+
+async def one_by_one(listener: Listener) -> AsyncIterator[LiveEvent]:
+    async for events in listener:
+        for event in events:
+            yield event
 
 
 async def test_two_hundred_listeners_share_one_connection(hub: Hub, live: LiveHub) -> None:
@@ -66,12 +72,12 @@ async def test_change_that_is_rolled_back_tells_nobody(hub: Hub, live: LiveHub) 
 async def test_slow_listener_is_cut_and_the_others_go_on() -> None:
     live = LiveHub(most_waiting=3)
     with live.listening() as slow, live.listening() as quick:
-        seen = []
+        seen: list[str] = []
         for number in range(5):
             live.publish("source", name=str(number))
-            seen.append((await anext(quick)).name)
+            seen.extend(event.name for event in await anext(quick))
 
-        assert [event async for event in slow] == []
+        assert [events async for events in slow] == []
         assert (slow.is_cut, len(live), seen) == (True, 1, ["0", "1", "2", "3", "4"])
 
 
@@ -79,11 +85,11 @@ async def test_listener_that_returns_continues_after_the_last_event_it_saw() -> 
     live = LiveHub()
     with live.listening() as first:
         live.publish("source", name="seen")
-        last = (await anext(first)).id
+        last = (await anext(first))[-1].id
     live.publish("source", name="missed")
 
     with live.listening(after=last) as second:
-        assert (await anext(second)).name == "missed"
+        assert [event.name for event in await anext(second)] == ["missed"]
 
 
 @pytest.mark.parametrize("after", ["0000aaaa-1", "nonsense", "-", "{era}-9999", "{era}-1"])
@@ -91,12 +97,12 @@ async def test_listener_that_cannot_continue_is_told_to_read_everything_again(af
     live = LiveHub(kept=2)
     with live.listening() as first:
         live.publish("source")
-        era = (await anext(first)).id.partition("-")[0]
+        era = (await anext(first))[0].era
     for _ in range(3):
         live.publish("source")
 
     with live.listening(after=after.format(era=era)) as listener:
-        event = await anext(listener)
+        [event] = await anext(listener)
 
     assert event.topic == RESET
 
@@ -107,7 +113,7 @@ async def test_listener_receives_only_what_it_wants() -> None:
         live.publish("progress", job="documo.tenant.other")
         live.publish("progress", job="documo.tenant.mine")
 
-        assert (await anext(listener)).application == "mine"
+        assert [event.application for event in await anext(listener)] == ["mine"]
 
 
 async def test_progress_that_comes_in_quick_succession_is_passed_on_together() -> None:
@@ -116,12 +122,52 @@ async def test_progress_that_comes_in_quick_succession_is_passed_on_together() -
         for _ in range(100):
             live.hear(Topic.PROGRESS, job="documo.tenant.one")
         live.hear(Topic.PROGRESS, job="documo.tenant.two")
-        first, other, together = [await anext(listener) for _ in range(3)]
+        events = one_by_one(listener)
+        first, other, together = [await anext(events) for _ in range(3)]
         live.hear(Topic.CYCLE, job="documo.tenant.one")
-        last = await anext(listener)
+        last = await anext(events)
 
     assert [event.application for event in (first, other, together)] == ["one", "two", "one"]
     assert last.topic == Topic.CYCLE
+
+
+async def test_events_after_a_delivery_are_delivered_together_and_equal_ones_once() -> None:
+    live = LiveHub()
+    with live.listening() as listener:
+        live.publish(Topic.STATUS, job="documo.tenant.one")
+        [at_once] = await anext(listener)
+        live.publish(Topic.CYCLE, job="documo.tenant.one")
+        with live.listening() as late:
+            for _ in range(3):
+                live.publish(Topic.CHANGE, name="all-sales")
+            live.publish(Topic.CYCLE, job="documo.tenant.one")
+
+            collected, after_joining = await anext(listener), await anext(late)
+
+    assert (at_once.number, at_once.topic) == (1, Topic.STATUS)
+    assert [(event.number, event.topic) for event in collected] == [(5, Topic.CHANGE), (6, Topic.CYCLE)]
+    assert after_joining == collected
+
+
+async def test_listener_does_not_receive_what_was_collected_before_it_joined() -> None:
+    live = LiveHub()
+    with live.listening() as first:
+        for topic in (Topic.STATUS, Topic.CYCLE):
+            live.publish(topic)
+        with live.listening() as late, live.listening(after=live.latest) as returned:
+            await anext(first)
+            assert [event.topic for event in await anext(first)] == [Topic.CYCLE]
+            live.publish(Topic.SOURCE)
+
+            assert [[event.topic for event in await anext(one)] for one in (late, returned)] == [[Topic.SOURCE]] * 2
+
+
+def test_all_deliveries_together_use_a_fixed_share_of_a_core() -> None:
+    live = LiveHub()
+    with ExitStack() as stack:
+        for count in range(1, 201):
+            stack.enter_context(live.listening())
+            assert count * DELIVERY_SECONDS / live.delivery_pause == pytest.approx(DELIVERY_SHARE)
 
 
 async def test_lost_connection_is_made_again_and_announced(hub: Hub, live: LiveHub) -> None:
@@ -141,6 +187,7 @@ async def test_switching_an_application_on_announces_its_cycle_and_its_status(hu
     with live.listening(wanted=lambda event: event.topic in (Topic.CYCLE, Topic.STATUS)) as listener:
         await provisioning.start(hub.context, "documo")
 
-        got = {(event := await anext(listener)).topic: event.application for _ in range(2)}
+        events = one_by_one(listener)
+        got = {(event := await anext(events)).topic: event.application for _ in range(2)}
 
     assert got == {Topic.STATUS: app.id, Topic.CYCLE: app.id}

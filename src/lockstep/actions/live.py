@@ -5,8 +5,9 @@ An event says which data a listener should read again. Events are kept for a whi
 the last event that it saw. If that is impossible, because too many events followed or the connection to PostgreSQL was lost, the listener
 receives a `reset` event and must read everything again.
 
-A busy cycle records outcomes many times a second. Its progress is passed on only once a second, so that open pages do not slow the cycle
-down.
+Listeners must not slow a cycle down. A busy cycle records outcomes many times a second, but its progress is passed on only once a second.
+After a delivery, the hub collects events for a moment that grows with the number of listeners. It then delivers all of them at once, equal
+ones only once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
@@ -30,8 +31,10 @@ RESET = "reset"
 KEPT = 1000  # events kept for listeners that return
 MOST_WAITING = 256  # events a listener may be behind before it is closed
 PROGRESS_SECONDS = 1.0  # shortest time between two progress events of a job
-READING_SHARE = 0.02  # share of one core for all open pages that reload their parts
-READING_SECONDS = (1.0, 120.0)  # shortest and longest time between two reloads of a page
+DELIVERY_SECONDS = 60e-6  # CPU seconds of a delivery to one listener, measured with `bench/live.py`
+DELIVERY_SHARE = 0.005  # share of one core for delivering events to all listeners
+READING_SHARE = 0.015  # share of one core for all open pages that reload their parts
+READING_SECONDS = (1.0, 180.0)  # shortest and longest time between two reloads of a page
 _FIRST_READING = 0.01  # CPU seconds, until one is measured
 _NEW_READING = 0.2  # weight of a new measurement
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
@@ -46,10 +49,15 @@ class LiveEvent:
     the notice concerns no particular one.
     """
 
-    id: str
+    era: str  # distinguishes events of other processes and of earlier runs
+    number: int  # counts the events of the era
     topic: str
     job: str = ""
     name: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.era}-{self.number}"
 
     @property
     def application(self) -> str:
@@ -62,25 +70,26 @@ Wanted = Callable[[LiveEvent], bool]
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One open page or client. Iterating over it yields its events. The iteration ends if the listener reads too slowly and is
-    disconnected.
+    """One open page or client. Iterating over it yields its events, all that wait at once. The iteration ends if the listener reads too
+    slowly and is disconnected.
     """
 
     wanted: Wanted
     most_waiting: int
-    _waiting: deque[LiveEvent] = field(default_factory=deque)
+    joined_at: int = 0  # the number of the latest event when the listener joined
+    _waiting: list[LiveEvent] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     is_cut: bool = False
 
-    def give(self, event: LiveEvent) -> bool:
-        """Queue *event* if the listener wants it. Returns False if the listener was too far behind and is now disconnected."""
-        if event.topic != RESET and not self.wanted(event):
-            return True
-        if len(self._waiting) >= self.most_waiting:
+    def give(self, events: Sequence[LiveEvent]) -> bool:
+        """Queue the events that the listener wants. Returns False if the listener was too far behind and is now disconnected."""
+        wanted = [event for event in events if event.topic == RESET or self.wanted(event)]
+        if len(self._waiting) + len(wanted) > self.most_waiting:
             self.cut()
             return False
-        self._waiting.append(event)
-        self._news.set()
+        if wanted:
+            self._waiting.extend(wanted)
+            self._news.set()
         return True
 
     def cut(self) -> None:
@@ -91,13 +100,14 @@ class Listener:
     def __aiter__(self) -> Listener:
         return self
 
-    async def __anext__(self) -> LiveEvent:
+    async def __anext__(self) -> tuple[LiveEvent, ...]:
         while not self._waiting:
             if self.is_cut:
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
-        return self._waiting.popleft()
+        waiting, self._waiting = tuple(self._waiting), []
+        return waiting
 
 
 class LiveHub:
@@ -106,8 +116,12 @@ class LiveHub:
     def __init__(
         self, *, kept: int = KEPT, most_waiting: int = MOST_WAITING, progress_seconds: float = PROGRESS_SECONDS
     ) -> None:
-        self._era = secrets.token_hex(4)  # distinguishes ids of other processes and of earlier runs
+        self._era = secrets.token_hex(4)
         self._number = 0
+        self._collected: dict[tuple[str, str, str], LiveEvent] = {}  # not delivered yet, in the order of their numbers
+        self._delivery: asyncio.TimerHandle | None = (
+            None  # of the collected events; None if the next event is delivered at once
+        )
         self._recent: deque[LiveEvent] = deque(maxlen=kept)
         self._listeners: set[Listener] = set()
         self._most_waiting = most_waiting
@@ -118,6 +132,11 @@ class LiveHub:
 
     def __len__(self) -> int:
         return len(self._listeners)
+
+    @property
+    def delivery_pause(self) -> float:
+        """Return how many seconds pass between two deliveries, so that all listeners together use at most DELIVERY_SHARE of a core."""
+        return len(self) * DELIVERY_SECONDS / DELIVERY_SHARE
 
     @property
     def reading_pause(self) -> float:
@@ -145,9 +164,8 @@ class LiveHub:
         """Return a listener that exists for the duration of the block. *after* is the id of the last event that the listener saw before it
         was disconnected.
         """
-        one = Listener(wanted, self._most_waiting)
-        for event in self._missed(after):
-            one.give(event)
+        one = Listener(wanted, self._most_waiting, joined_at=self._number)
+        one.give(self._missed(after))
         self._listeners.add(one)
         try:
             yield one
@@ -170,16 +188,32 @@ class LiveHub:
             self.hear(Topic.PROGRESS, job=job)
 
     def publish(self, topic: str, *, job: str = "", name: str = "") -> None:
-        """Give an event to every listener that wants events of its kind."""
+        """Deliver an event to every listener that wants events of its kind: at once, or with the other events that are being collected."""
         self._number += 1
-        event = LiveEvent(f"{self._era}-{self._number}", topic, job, name)
+        event = LiveEvent(self._era, self._number, topic, job, name)
         self._recent.append(event)
-        for one in [one for one in self._listeners if not one.give(event)]:
-            log.info("slow_listener_cut", waiting=self._most_waiting)
-            self._listeners.discard(one)
+        self._collected.pop(subject := (topic, job, name), None)
+        self._collected[subject] = event
+        if self._delivery is None:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        """Deliver the collected events, and collect the following ones for as long as DELIVERY_SHARE demands."""
+        self._delivery = None
+        if not self._collected or not self._listeners:
+            self._collected.clear()
+            return
+        news, self._collected = list(self._collected.values()), {}
+        for one in list(self._listeners):
+            if not one.give([event for event in news if event.number > one.joined_at]):
+                log.info("slow_listener_cut", waiting=self._most_waiting)
+                self._listeners.discard(one)
+        self._delivery = asyncio.get_running_loop().call_later(self.delivery_pause, self._deliver)
 
     def end(self) -> None:
         """End all listeners. Called when the process stops."""
+        if self._delivery is not None:
+            self._delivery.cancel()
         for one in self._listeners:
             one.cut()
 
@@ -188,11 +222,11 @@ class LiveHub:
             return []
         era, _, number = after.partition("-")
         if era == self._era and number.isascii() and number.isdigit() and int(number) <= self._number:
-            missed = [event for event in self._recent if int(event.id.partition("-")[2]) > int(number)]
+            missed = [event for event in self._recent if event.number > int(number)]
             # Half of the queue stays free for events that happen while the listener reads these.
             if len(missed) == self._number - int(number) and len(missed) <= self._most_waiting // 2:
                 return missed
-        return [LiveEvent(self.latest, RESET)]
+        return [LiveEvent(self._era, self._number, RESET)]
 
 
 @asynccontextmanager

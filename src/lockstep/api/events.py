@@ -36,7 +36,11 @@ async def events(request: Request, who: Who) -> StreamingResponse:
         return who.actor.everywhere(Permission.DIRECTORY_READ) and who.actor.everywhere(Permission.APPLICATIONS_READ)
 
     listening = hub.listening(after=last_event_id(request.headers.get("last-event-id")), wanted=wanted)
-    return stream_response(listening, _frame, may_listen=partial(desk.is_still_known, request))
+    return stream_response(listening, _frames, may_listen=partial(desk.is_still_known, request))
+
+
+def _frames(events: tuple[LiveEvent, ...]) -> bytes:
+    return b"".join(map(_frame, events))
 
 
 def _frame(event: LiveEvent) -> bytes:

@@ -46,10 +46,11 @@ def live_route(contexts: Callable[[Actor], Context], hub: LiveHub) -> Route:
         after = last_event_id(request.headers.get("last-event-id") or request.query_params.get(AFTER))
         listening = hub.listening(after=after, wanted=wanted)
 
-        def frame(event: LiveEvent) -> bytes:
-            return event_frame(event.id, event.topic, b"%d %b" % (hub.reading_pause * 1000, event.job.encode()))
+        def frames(events: tuple[LiveEvent, ...]) -> bytes:
+            pause = hub.reading_pause * 1000
+            return b"".join(event_frame(one.id, one.topic, b"%d %b" % (pause, one.job.encode())) for one in events)
 
-        return stream_response(listening, frame, may_listen=is_signed_in, beat=BEAT)
+        return stream_response(listening, frames, may_listen=is_signed_in, beat=BEAT)
 
     return Route(PATH, events, methods=["GET"])
 
