@@ -135,7 +135,7 @@ async def touched_by_edges(connection: Connection, edges: Sequence[Edge]) -> lis
 
 
 async def touched_by_group_names(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """Find the members of renamed groups, for jobs that read the names of a person's groups. *edges* are the memberships in these groups."""
+    """Find the members of renamed groups, for jobs that read the names of a person's groups. *edges* are memberships in these groups."""
     return await _hits(connection, f"with {_REACHED} {_MEMBERS_OF_INTEREST}", _edge_columns(edges))
 
 

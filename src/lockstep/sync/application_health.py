@@ -220,7 +220,7 @@ def error_row(answer: Answer) -> Row:
 
 
 async def _log(connection: Connection, job: Job, answer: Answer, *, begins: str = "") -> None:
-    """Write an event that concerns the whole application to the provisioning log. Callers call this once per event, when the event begins."""
+    """Write an event that concerns the whole application to the provisioning log. Callers call this once, when the event begins."""
     record = record_of_application(job.row.app_display_name, answer, begins=begins)
     await provisioning_log.append(connection, job.id, job.row.app, [record])
 

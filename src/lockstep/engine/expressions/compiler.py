@@ -65,7 +65,7 @@ class CompiledClosure:
 
     @property
     def attribute(self) -> str | None:
-        """The attribute's name if the closure only reads an attribute, otherwise None. With the name, callers can read the value directly."""
+        """The attribute's name if the closure only reads an attribute, otherwise None. With it, callers can read the value directly."""
         # An observed argument must be evaluated by its own closure; otherwise the observer misses its value.
         return self.node.name if isinstance(self.node, AttributeNode) and not self.is_observed else None
 
