@@ -112,8 +112,8 @@ async def list_accounts(store: Store) -> list[TenantAccount]:
 
 
 async def only_account(store: Store, name: str | None) -> TenantAccount:
-    """Return the account called *name* or, without a name, the only account. Raises LockstepError if there is no such account, or if *name*
-    is missing and there are several accounts.
+    """Return the account called *name* or, without a name, the only account. Raises LockstepError if there is no such account. Without a
+    name, also raises it if there are several accounts.
     """
     if name:
         return await find_account(store, name)

@@ -127,9 +127,9 @@ async def check_code(
 async def _note_refused(
     store: Store, members: Sequence[tuple[int, str]], name: str, why: str, *, device: str, address: str, now: datetime
 ) -> None:
-    """Record the failure, and any lock that it started, in the audit logs of all accounts with this name.
+    """Record the failure, and any lock that it started, in the audit logs of the accounts in *members*.
 
-    If no account has the name, the same work is done, so that the response time reveals nothing.
+    If *members* is empty, the same work is done, so that the response time reveals nothing.
     """
     details = {"why": why, "address": address, "device": device[:_MOST_DEVICE]}
     async with store.control() as connection:

@@ -58,7 +58,9 @@ COMPUTED = frozenset({"IsSoftDeleted", "appRoleAssignments", "accountEnabled", "
 
 
 def dependencies(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
-    """Return the source attributes of *kind* that can change a decision: those in mappings, matching and filters, and accountEnabled."""
+    """Return the source attributes of *kind* that can change a decision: those that mappings, filters and the start date read, and
+    accountEnabled.
+    """
     mapping = configuration.mapping_for(kind)
     if mapping is None or not mapping.enabled:
         return frozenset()

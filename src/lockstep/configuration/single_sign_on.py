@@ -180,8 +180,9 @@ def sign_on_to_json(settings: SignOnSettings) -> dict[str, Any]:
 
 
 def check_identifier(text: str) -> str:
-    """Check an entity id (SAML core, section 8.3.6: a URI of at most 1024 characters). Returns what is wrong with *text*, or "" if it is
-    valid.
+    """Check an entity id. Returns what is wrong with *text*, or "" if it is valid.
+
+    Only the length (at most 1024 characters; SAML core, section 8.3.6) and the characters are checked.
     """
     if len(text) > 1024 or not text.isprintable() or " " in text:
         return "is longer than 1,024 characters, or contains a space or a control character"

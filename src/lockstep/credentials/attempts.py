@@ -41,8 +41,9 @@ OF_ADDRESS = Limit(free=20, fades=timedelta(minutes=5))
 
 
 def network_of(address: str) -> str:
-    """Return the /64 network of an IPv6 address, because a client can choose the rest of the address. Any other text, such as an IPv4
-    address, is returned unchanged.
+    """Return the /64 network of an IPv6 address, because a client can choose the rest of the address.
+
+    An IPv4 address that is mapped to IPv6 is returned as IPv4. Any other text, such as an IPv4 address, is returned unchanged.
     """
     try:
         parsed = ip_address(address.partition("%")[0])

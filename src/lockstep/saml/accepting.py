@@ -109,8 +109,8 @@ def is_genuine(response: bytes, certificates: Sequence[Certificate], legacy: Leg
 
 
 def read_envelope(response: bytes) -> Envelope:
-    """Return the sender and addressee that *response* claims, so that the caller can choose what to expect. `accept` verifies them
-    later. Raises SamlFault if *response* is not a Response.
+    """Return the sender, the addressee and the answered request that *response* claims, so that the caller can choose what to expect.
+    `accept` verifies them later. Raises SamlFault if *response* is not a Response.
     """
     root = parse(response)
     _check_is_response(root)

@@ -55,8 +55,10 @@ def _copied(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _holder(result: dict[str, Any], urn: str, definition: ResourceDefinition) -> dict[str, Any]:
-    """Return the object that contains the attributes of the schema *urn*. For the core schema, this is the resource itself. For an
-    extension, it is the object under the extension's URN.
+    """Return the object that contains the attributes of the schema *urn*. For the core schema, this is the resource itself.
+
+    For an extension, it is the object under the extension's URN. If *result* has none, the object is created and the URN is added to
+    `schemas`.
     """
     if not urn or urn.lower() == definition.schema.id.lower():
         return result

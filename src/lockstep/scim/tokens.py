@@ -43,7 +43,7 @@ def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool =
     """Return all tokens of *text*; the last one has the kind "end". If *text* is invalid, raises the exception that *error* builds from an
     explanation.
 
-    *any_quotes* also accepts single and typographic quotes. Their content is taken literally, without escapes.
+    *any_quotes* also accepts single and typographic quotes. In their content, a backslash only escapes a quote or a backslash.
     """
     tokens: list[Token] = []
     at = 0

@@ -131,7 +131,7 @@ def words_of(detail: str) -> frozenset[str]:
 def _is_too_much(row: AnswerRow, words: str) -> bool:
     """Whether the application refuses the request because it changes too much at once.
 
-    *words* are the words of the response's detail. They are searched because some applications send neither 413 nor a scimType.
+    *words* is the detail of the response. It is searched because some applications send neither 413 nor a scimType.
     """
     return row.is_too_much or (row.verdict is Verdict.REFUSED and "too many" in words.lower())
 

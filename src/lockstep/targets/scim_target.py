@@ -235,7 +235,7 @@ class ScimTarget(Target):
         *,
         was_bare: bool,
     ) -> Answer:
-        """If the response shows another manager than the one that was sent, send the other form once, and remember the form that works."""
+        """If the response shows a manager other than the one that was sent, send the other form once, and remember the form that works."""
         if self._bare_manager is not None or not answer.is_done or answer.account is None:
             return answer
         if not any(map(is_manager, changes)) or answer.account.kind in self._without_patch:

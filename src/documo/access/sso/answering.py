@@ -60,10 +60,11 @@ class _Person:
 
 
 async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, number: str, address: str) -> Ticket:
-    """Accept a response. *address* is the client's network address. If the response is refused, *number* is shown to the person, so that
-    an Admin can look up the refusal.
+    """Accept a response. *address* is the client's network address. If the response is refused, *number* is shown to the person, so that an
+    Admin can look up the refusal.
 
-    Raises LockstepError if the response is refused. The account's list of sign-ins then shows what was expected and received.
+    Raises LockstepError if the response is refused. If it is clear for which account the response is, the account's list of sign-ins shows
+    what was expected and received.
     """
     incoming = read_post(form)
     now = datetime.now(UTC)

@@ -69,7 +69,7 @@ async def collect(
 ) -> SignInResult:
     """Use the ticket up. *renews* is the caller whose session this browser had before.
 
-    Raises LockstepError if the ticket has expired, if another browser began the sign-in, or if the member is inactive.
+    Raises LockstepError if the ticket has expired or was used, if another browser began the sign-in, or if the member is inactive.
     """
     now, key = datetime.now(UTC), await request_key(store)
     async with store.control() as connection:

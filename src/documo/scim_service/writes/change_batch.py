@@ -145,7 +145,8 @@ class _Batch:
     async def _is_held(self, change: ResourceChange, stored: LockedResource, columns: ResourceColumns) -> bool:
         """Whether the account reserves the names of deleted members and the user's new name is taken.
 
-        A name is taken if another member has it. It is also taken if a deleted member had it, and the undelete window has not passed.
+        A name is taken if another member has it. It is also taken if a deleted member had it, and that member can still be restored or is
+        kept as deactivated.
         """
         account, name = self._tenant.account, columns.unique_name
         if change.kind != "User" or not account.hold_names or name is None:

@@ -83,8 +83,8 @@ def no_provider(email: str) -> LockstepError:
 
 @pages.get("/sso/finish/{ticket}", is_public=True)
 async def finish(context: PageContext, request: Request) -> Answer:
-    """Finish a sign-in. If the sign-in did not begin in this browser, ask the person first, because a link could have delivered another
-    person's response.
+    """Finish a sign-in. If the provider began it and the member has not used this browser before, ask the person first: a link could
+    have delivered another person's response.
     """
     ticket = request.path_params["ticket"]
     try:

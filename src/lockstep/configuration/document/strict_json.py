@@ -135,8 +135,8 @@ class Part:
 
 
 def unknown_word(word: str, known: Sequence[str], what: str = "value", *, lists_known: bool = True) -> str:
-    """Return the error text for an unknown word: `unknown key "expresion", did you mean "expression"?`. Without a similar word, it lists
-    the possible words if they are few.
+    """Return the error text for an unknown word: `unknown key "expresion", did you mean "expression"?`. If no known word is similar, the
+    text lists the allowed words, unless *lists_known* is false.
     """
     if near := nearest(word, known):
         return f'unknown {what} "{word[:60]}", did you mean "{near[0]}"?'
