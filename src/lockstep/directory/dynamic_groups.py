@@ -66,8 +66,8 @@ async def refresh_people(edit: Edit, people: Sequence[PersonRow], changed: Mappi
 
 
 async def set_rule(edit: Edit, group: GroupRow, rule: Sequence[Mapping[str, Any]] | None) -> RuleEffect:
-    """Set the rule of a group and apply it at once. If *rule* is None, the rule is removed, and its members stay until they are changed
-    by hand.
+    """Set the rule of a group and apply it at once. If *rule* is None, the rule is removed, and the group keeps its members until somebody
+    changes them by hand.
 
     Raises ConfigurationError if the rule is invalid, LockstepError if the group cannot have a rule.
     """

@@ -10,7 +10,9 @@ from lockstep.errors import LockstepError
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:
-    """One column of a file. *meaning* is the attribute that it becomes, or "" if it is ignored. *samples* are its first values."""
+    """One column of a file. *meaning* is the attribute that the column becomes, or "" if the column is ignored. *samples* are its first
+    values.
+    """
 
     name: str
     meaning: str

@@ -47,8 +47,8 @@ def with_attributes(person: PersonRow, values: Mapping[str, Any]) -> PersonRow:
 
 
 async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Write people. They may exchange user principal names among themselves. The caller must have checked that no other person has one of
-    these names.
+    """Write people. These people may exchange user principal names among themselves. The caller must have checked that no other person has
+    one of these names.
     """
     new = [write for write in writes if write.before is None]
     old = [write for write in writes if write.before is not None]
@@ -110,8 +110,8 @@ async def set_manager(edit: Edit, person: PersonRow, manager: PersonRow | None) 
 
 
 async def delete_people(edit: Edit, people: Iterable[PersonRow], *, at: datetime, by_source: bool = False) -> int:
-    """Move people to the recycle bin. *by_source* also clears the stored hash of their rows, so that a row that reappears restores its
-    person.
+    """Move people to the recycle bin. With *by_source*, the stored hashes of their rows are cleared too. If a row then reappears in the
+    source, it restores its person.
     """
     writes = [
         PersonWrite(replace(person, deleted_at=at), person, row_hash="" if by_source else None)

@@ -1,6 +1,7 @@
 """The data that a source delivers: pages of validated, typed lines, and unusable rows with the reason.
 
-An unusable row still proves that its person exists, if its *key* is readable. Otherwise the pass cannot determine who is missing.
+If the *key* of an unusable row is readable, the row still proves that its person exists. Otherwise the pass cannot determine who is
+missing.
 """
 
 from __future__ import annotations

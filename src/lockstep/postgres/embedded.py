@@ -1,7 +1,7 @@
 """The embedded PostgreSQL. Many processes use one server, and the last one to leave stops it.
 
 Each user holds a shared lock on `postgres.users`; starting, attaching and stopping are serialized by `postgres.start`. The server has no
-owner: any process that finds it down starts it, so it survives the death of the process that started it.
+owner: any process that finds it down starts it. The server therefore survives the death of the process that started it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Options:
 
 
 class EmbeddedServer:
-    """This process's use of the PostgreSQL server of one data folder. Created by `attach`, ended by `leave`."""
+    """The use of the PostgreSQL server of one data folder by this process. The use begins with `attach` and ends with `leave`."""
 
     def __init__(self, data: Path, options: Options, say: Say) -> None:
         self.data = data

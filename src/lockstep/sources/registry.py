@@ -94,8 +94,8 @@ def _mapping(part: object, name: str) -> dict[str, Any]:
 
 
 def _options_of_each(paths: Sequence[Path], options: CsvOptions) -> list[CsvOptions]:
-    """Return the options for each file, limited to the columns that the file has; a single file gets all *options*. Raises LockstepError
-    for a column that none of several files has.
+    """Return the options for each file. Each file gets only the options for columns that it has; a single file gets all *options*. Raises
+    LockstepError for an option whose column is in none of several files.
     """
     said = {*options.mapping, *options.values, *(column for column in options.date_formats if column)}
     if len(paths) == 1 or not said:

@@ -136,7 +136,7 @@ async def close_on_demand(connection: Connection, cycle: int) -> None:
 
 
 async def end_abandoned(connection: Connection, *, older_than: timedelta) -> int:
-    """End the on-demand runs that are older than *older_than*, because their process must have died. Returns how many."""
+    """End the on-demand runs that are older than *older_than*, because their process must have died. Returns how many were ended."""
     cursor = await connection.execute(
         "select id from cycle where state = 'running' and kind = 'onDemand' and started_at < now() - %s", (older_than,)
     )

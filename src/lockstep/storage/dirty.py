@@ -40,7 +40,7 @@ class Due(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One dirty object that this process leases. *reasons* are its marks: why it is in the dirty set."""
+    """One dirty object that this process leases. *reasons* are the marks of the object: why it is in the dirty set."""
 
     kind: str
     source_id: str

@@ -25,7 +25,7 @@ _IN_ORDER = """with wanted as (
 
 
 async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], *, lane: Lane, reason: str) -> int:
-    """Mark objects dirty. Returns how many."""
+    """Mark objects dirty. Returns the number of marked objects."""
     cursor = await connection.execute(
         "select mark_dirty(%s, %s, %s::uuid[], %s::smallint, %s)", (job, kind, list(ids), lane.number, reason)
     )
@@ -90,8 +90,8 @@ async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *
 
 
 async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] | None = None) -> None:
-    """Prevent workers that have claimed the objects *ids*, or any object if *ids* is None, from recording an outcome. Their plans were made
-    from links that this transaction changes.
+    """Prevent workers that have claimed the objects *ids*, or any object if *ids* is None, from recording an outcome. These workers made
+    their plans from links that this transaction changes.
 
     The leases stay, because a request may be under way. When they end, Lockstep checks the application for the effect of that request. Call
     this before changing the links, because code that records outcomes locks dirty rows first.
@@ -106,7 +106,7 @@ async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] |
 
 
 async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Add to *cycle* all due objects that are not part of a cycle yet. Returns how many."""
+    """Add to *cycle* all due objects that are not part of a cycle yet. Returns the number of added objects."""
     cursor = await connection.execute(
         _IN_ORDER.format(which="job = %(job)s and cycle is null and not_before <= now()", change="cycle = %(cycle)s"),
         {"job": job, "cycle": cycle},
@@ -126,7 +126,7 @@ async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> in
 
 
 async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Make all failed objects due now, as part of *cycle*. Returns how many."""
+    """Make due now, as part of *cycle*, all failed objects that wait for a retry. Returns how many became due."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null",
@@ -138,7 +138,7 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
 
 
 async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
-    """Make failed objects due now: those in *ids*, those with error *code*, or all if neither is given. Returns how many.
+    """Make failed objects due now: those in *ids*, those with error *code*, or all if neither is given. Returns how many became due.
 
     An object that was given up becomes due only if *ids* contains it. An object with a held write never becomes due, so a retry cannot send
     the held write.
@@ -156,9 +156,10 @@ async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] |
 
 
 async def make_some_failed_due(connection: Connection, job: str, *, limit: int | None = None) -> int:
-    """Make failed objects due now. With *limit*, choose the objects that have failed longest. Returns how many.
+    """Make failed objects due now, including those that were given up. With *limit*, choose the objects that have failed longest. Returns
+    how many became due.
 
-    This includes objects that were given up. Objects held for approval have not failed and stay held.
+    Objects held for approval have not failed and stay held.
     """
     cursor = await connection.execute(
         """with chosen as (
@@ -177,7 +178,7 @@ async def make_some_failed_due(connection: Connection, job: str, *, limit: int |
 
 
 async def make_slowed_due(connection: Connection, job: str) -> int:
-    """Make due all objects that a quarantine postponed, whether or not they failed before. Returns how many."""
+    """Make due all objects that a quarantine postponed, whether or not they failed before. Returns how many became due."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and resume -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",
@@ -203,11 +204,11 @@ async def make_left_due(connection: Connection, job: str) -> int:
 
 
 async def forget_escrow(connection: Connection, job: str) -> int:
-    """Remove failed objects without an account from the dirty set, so that they are not retried. Returns how many. Objects that changed
-    since their failure stay.
+    """Remove failed objects without an account from the dirty set, so that they are not retried. Returns how many were removed. Objects
+    that changed since their failure stay.
 
-    A failed object with an account is not removed, because its access may have to end, and Lockstep never gives that up. It becomes due
-    now, as if it had not failed.
+    A failed object with an account is not removed, because its access may have to end, and Lockstep never gives up ending access. The
+    object becomes due now, as if it had not failed.
     """
     failed = "dirty.job = %(job)s and failures > 0 and lease_until is null and not_before > now()"
     has_account = """exists (select from link where link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id

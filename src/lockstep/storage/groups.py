@@ -267,8 +267,8 @@ async def await_members(connection: Connection, source: str, pairs: Iterable[tup
 
 
 async def take_awaited(connection: Connection, source: str, ids_by_key: Mapping[str, tuple[str, str]]) -> list[Edge]:
-    """Remove the stored memberships whose member has one of the keys in *ids_by_key* (key to id and kind), and return them with these ids
-    so that they can be added.
+    """Remove the stored memberships whose member has now been imported, and return them so that they can be added. *ids_by_key* maps the
+    keys of imported members to id and kind.
     """
     cursor = await connection.execute(
         "delete from awaited_member where source = %s and member_anchor = any(%s) returning group_id::text, member_anchor",

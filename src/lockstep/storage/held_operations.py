@@ -1,6 +1,4 @@
-"""Writes that a guard holds, and writes that an administrator rejected, with the names and details that an administrator needs to
-decide.
-"""
+"""Read the writes that a guard holds or an administrator rejected, with everything that an administrator needs for a decision."""
 
 # ruff: noqa: S608  # statements are built from constants of this module and of the guards
 
@@ -69,8 +67,8 @@ class HeldCount:
 class HeldFilter:
     """The conditions for the held writes to read. A field that is None or empty matches all.
 
-    *rejected* selects writes whose rejection is in force instead of held ones. *is_decided* selects exactly the writes in *ids*, whether or
-    not they are still held.
+    If *rejected* is true, writes whose rejection is in force are read, and not held writes. If *is_decided* is true, exactly the writes in
+    *ids* are read, whether or not they are still held.
     """
 
     objects: Sequence[str] | None = None

@@ -202,7 +202,7 @@ async def note_probe(connection: Connection, job: str) -> None:
 
 
 async def jobs_with_due_cycle(connection: Connection) -> list[str]:
-    """Return the jobs that are switched on and have a cycle that is due, or a quarantine that is due for a probe."""
+    """Return the jobs that are switched on and have something due: a cycle, or a probe of a quarantine."""
     cursor = await connection.execute(
         """select id from job where status = 'on' and started and (coalesce(next_cycle_at, now()) <= now()
             or (quarantine ->> 'nextAttempt')::timestamptz <= now())"""

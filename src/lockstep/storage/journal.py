@@ -135,8 +135,8 @@ async def settle(connection: Connection, job: str, settled: Sequence[SettledOper
 
 
 async def reopen(connection: Connection, job: str, late: Sequence[SettledOperation]) -> int:
-    """Reopen operations that took effect, but whose response arrived only after another worker had taken over the object. Their objects are
-    marked dirty.
+    """Reopen operations that took effect, but whose response arrived only after another worker had taken over the object. The objects of
+    these operations are marked dirty.
 
     Returns how many operations were reopened. Confirmed operations stay confirmed.
     """

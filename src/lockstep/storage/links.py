@@ -132,8 +132,8 @@ async def save_links(
 ) -> list[str]:
     """Insert or replace links. Raises UniqueViolation if another object already has one of the accounts.
 
-    Returns the accounts that other objects may now take: those whose object has left or now has another account, and those in which the
-    value of an attribute in *matching* has changed.
+    Returns the accounts that other objects may now take. Their objects have left, have another account now, or have changed the value of an
+    attribute in *matching*.
     """
     cursor = await connection.execute(
         """with given as materialized (
@@ -199,7 +199,8 @@ async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[s
 
 
 async def forget_links(connection: Connection, job: str) -> int:
-    """Mark every link of *job* as forgotten, so that its object is matched again (restart with ConnectorDataStore). Returns how many.
+    """Mark every link of *job* as forgotten, so that its object is matched again (restart with ConnectorDataStore). Returns the number of
+    these links.
 
     Until the object is matched, the forgotten link still identifies the account of a leaver, but another object may take the account.
     Deletes ended links whose account is no longer searched for, all recorded members of groups, and all waiting references.

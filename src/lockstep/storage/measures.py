@@ -20,8 +20,8 @@ _SETTLED_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class WaitingCounts:
-    """The numbers of objects of one job that wait to be evaluated. *changes* counts objects that have not failed, *failing* those that
-    have, and *leavers* those that must lose access.
+    """The numbers of objects of one job that wait to be evaluated. *changes* counts objects that have not failed, *failing* counts failed
+    objects, and *leavers* counts objects that must lose access.
 
     *changes* and *leavers* include neither held objects nor people whose access begins on a future date. Ages are in seconds, and 0 if
     nothing waits.

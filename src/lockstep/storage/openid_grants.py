@@ -92,7 +92,8 @@ async def codes_of_sign_ins(connection: Connection, app: str, sign_ins: Sequence
 
 
 async def lock_code(connection: Connection, code_hash: bytes) -> CodeRow | None:
-    """Return the code and lock it until the transaction ends. Its session is locked too, so that it cannot end during the transaction.
+    """Return the code and lock it until the transaction ends. The session of the code is locked too, so that the session cannot end
+    meanwhile.
 
     The session is locked first, because a transaction that ends a session locks in the same order: the session, then its codes. Another
     order could deadlock.

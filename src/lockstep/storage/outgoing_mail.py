@@ -239,7 +239,7 @@ async def retry(connection: Connection, mail: str) -> bool:
 async def give_up_waiting(
     connection: Connection, *, problem: str, audiences: Sequence[Audience] = tuple(Audience)
 ) -> int:
-    """Give up all waiting messages for *audiences*. Returns how many."""
+    """Give up all waiting messages for *audiences*. Returns how many were given up."""
     cursor = await connection.execute(
         """update outgoing_mail set state = 'failed', ended_at = clock_timestamp(), problem = %s, remedy = ''
         where state = 'waiting' and audience = any(%s)""",

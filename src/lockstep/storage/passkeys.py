@@ -98,7 +98,7 @@ async def delete_passkey(connection: Connection, owner: PasskeyOwner, passkey: s
 
 
 async def delete_passkeys(connection: Connection, owner: PasskeyOwner) -> int:
-    """Delete all passkeys of *owner*. Returns how many there were."""
+    """Delete all passkeys of *owner*. Returns how many were deleted."""
     cursor = await connection.execute(_of(owner, "delete from passkey where {owner} = %s"), (owner.id,))
     return cursor.rowcount
 

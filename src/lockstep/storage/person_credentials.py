@@ -106,7 +106,7 @@ async def _one(connection: Connection, condition: str, *given: object) -> Person
 async def has_password(connection: Connection, person: str, digest: str | None) -> bool:
     """Whether *digest* is still the hash of the person's password. If so, the password cannot change until this transaction ends.
 
-    A concurrent password change waits for this transaction. It then also ends the session that this transaction begins.
+    A concurrent password change waits for this transaction. That change then also ends the session that this transaction begins.
     """
     cursor = await connection.execute(
         "select from person_credential where person = %s and password_hash = %s for share", (person, digest)

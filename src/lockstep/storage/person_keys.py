@@ -1,4 +1,4 @@
-"""The keys with which sources identify people, and the employee ids that identify a person whose key has changed."""
+"""The keys by which sources identify people. If a person's key has changed, the employee id shows who the person is."""
 
 from __future__ import annotations
 

@@ -70,9 +70,9 @@ class PreviewFilter:
     *action* is an action, `held` for objects whose write would be held, or `writes` for objects to which something would be written.
     *search* is a part of the name, or the beginning of the account's id. *effect* is one of the effects that guards limit.
 
-    *differs_from* is the number of an earlier preview of the same application. It selects objects that the earlier preview does not
-    contain, or contains with a different action, reason code, account, changes or `is_held`; a changed name does not count. The caller
-    checks that the earlier preview still exists.
+    *differs_from* is the number of an earlier preview of the same application, which the caller must know to exist. Objects match if the
+    earlier preview does not contain them, or contains them with a different action, reason code, account, changes or `is_held`. A changed
+    name does not count.
     """
 
     action: str = ""

@@ -1,7 +1,7 @@
 """Previews of a whole application: what provisioning would do to each person and group.
 
-A worker claims a preview and reports its progress. If it stops reporting, another worker takes the preview over and begins it again; every
-later write of the former owner is refused.
+A worker claims a preview and reports progress. If it stops reporting, another worker takes the preview over and begins again. Every later
+write of the former owner is refused.
 """
 
 from __future__ import annotations

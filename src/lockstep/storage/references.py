@@ -64,7 +64,7 @@ async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -
 
 
 async def wake_holders(connection: Connection, job: str, linked: Sequence[str]) -> int:
-    """Mark dirty the objects that waited for one of *linked*. Returns how many."""
+    """Mark dirty the objects that waited for one of *linked*. Returns how many were marked."""
     cursor = await connection.execute(
         """select coalesce(sum(marked), 0) from (
             select mark_dirty(%(job)s, kind, array_agg(holder), 5::smallint, 'reference') as marked

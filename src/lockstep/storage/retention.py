@@ -76,7 +76,7 @@ async def count_old(connection: Connection, what: ExpiringRecords, before: datet
 
 
 async def remove_old(connection: Connection, what: ExpiringRecords, before: datetime, *, most: int) -> int:
-    """Remove up to *most* records of the kind *what* that count as old at the time *before*. Returns how many.
+    """Remove up to *most* records of the kind *what* that count as old at the time *before*. Returns how many were removed.
 
     Rows that another transaction has locked are left for the next call.
     """

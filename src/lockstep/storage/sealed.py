@@ -74,8 +74,8 @@ async def is_key_used(connection: Connection, key_id: bytes) -> bool:
 
 
 async def other_clients(connection: Connection) -> int:
-    """Return how many connections to the database other Lockstep programs have. Their application names begin with `lockstep` and differ
-    from that of *connection*.
+    """Return the number of database connections of other Lockstep programs. The application names of these connections begin with
+    `lockstep` and differ from that of *connection*.
     """
     cursor = await connection.execute(
         """select count(*) from pg_stat_activity where datname = current_database() and backend_type = 'client backend'

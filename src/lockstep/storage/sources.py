@@ -112,8 +112,8 @@ async def rename_source(connection: Connection, name: str, new_name: str, *, is_
 
 
 async def remove_source(connection: Connection, name: str, *, heir: str) -> None:
-    """Remove a source. Its objects move to the source *heir*. They get keys of the form `<source>/<key>`, so that no row of *heir* matches
-    them.
+    """Remove a source. Its objects move to the source *heir* and get keys of the form `<source>/<key>`, so that no row of *heir* matches
+    these objects.
     """
     for table in ("person", "grp"):
         await connection.execute(

@@ -33,8 +33,8 @@ class Taking:
 
 
 async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, lag_seconds: float = 0.0) -> set[str]:
-    """Lock the accounts of *takings* until this transaction ends. Returns the ids of the requests that come too late, because another
-    object has the account, is about to get it, or has taken or deleted it since.
+    """Lock the accounts of *takings* until this transaction ends. Returns the ids of the requests that come too late. For these, another
+    object has the account or is about to get it, or another object has taken or deleted the account since the plan was made.
 
     *lag_seconds* is the time for which a search in the application may miss an account after its creation.
     """

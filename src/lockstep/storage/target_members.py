@@ -216,9 +216,9 @@ async def compare_again(connection: Connection, job: str, group: str, members: S
 
 
 async def mark_unsure(connection: Connection, job: str, unsure: Sequence[UnsureMember]) -> None:
-    """Record that it is unknown whether the application has these members. Those who belong to the group are sent again.
+    """Record that it is unknown whether the application has these members. Members who belong to the group are sent again.
 
-    Those who no longer belong to the group are removed, even though it is unknown whether the application ever added them.
+    Members who no longer belong to the group are removed, even though it is unknown whether the application ever added them.
     """
     await connection.execute(
         """with given as (

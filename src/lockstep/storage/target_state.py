@@ -85,8 +85,8 @@ async def count_failure(
 ) -> TargetState:
     """Count a failed request, and begin a pause if `after_failure` decides so. Returns the new state.
 
-    A request that fails during a pause was sent before the pause began and is not counted. It extends the pause only if the application
-    asked for a wait (*wanted*) that ends later.
+    A request that fails during a pause was sent before the pause began and is not counted. Such a request extends the pause only if the
+    application asked for a wait (*wanted*) that ends later.
     """
     before = await _locked(connection, job)
     if before.seconds_to_wait:

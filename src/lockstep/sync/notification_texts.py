@@ -1,7 +1,7 @@
 """The texts of the notification mails. Pure: facts in, text out.
 
-A mail contains the application's name, numbers and reasons, but names no people: its link and its command lead to their names. Names and
-values of people are removed from the reasons.
+A mail contains the application's name, numbers and reasons, but names no people. To see their names, readers follow the link in the mail or
+run the command in it. Names and values of people are removed from the reasons.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def _is_due(last: LastMail | None, *, is_new: bool) -> bool:
 
 
 async def _recipients(connection: Connection, row: JobRow | None, kind: MailKind) -> list[Recipients]:
-    """Return the recipients of a message of *kind*, by audience. *row* is the job that it is about, or None if it is not about
+    """Return the recipients of a message of *kind*, by audience. *row* is the job of the message, or None if the message is not about
     provisioning.
     """
     found: list[Recipients] = []

@@ -80,8 +80,8 @@ def reasons_to_write(
 ) -> ValueDifference:
     """Return the changes to write. Nothing is written if every difference is settled or unkept (see `ValueDifference`).
 
-    If another change justifies a request, the changes of unkept attributes are sent with it, which shows whether the application keeps them
-    now.
+    If another change justifies a request, the same request also sends the changes of unkept attributes. The response then shows whether the
+    application keeps these attributes now.
     """
     settled = {
         one.path
@@ -105,8 +105,8 @@ def after_write(
 ) -> dict[str, Any]:
     """Return the answers to store after *changes* were written.
 
-    *unseen* are changes that the application showed neither after an earlier write nor in this response. The next read of the account shows
-    whether it kept them.
+    *unseen* are changes that the application showed neither after an earlier write nor in this response. Whether the application kept these
+    changes is found out by the next read of the account.
     """
     written = {change.path for change in changes}
     kept = {path: entry for path, entry in known.items() if path not in written}

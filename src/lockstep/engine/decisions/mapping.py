@@ -108,8 +108,8 @@ def held_values(mapping: ObjectMapping, resource: Mapping[str, Any]) -> Values:
 
 
 def base_after(base: Values, desired: Values, cleared: Collection[str], returned: Values) -> Values:
-    """Return the values that both sides agree on after a write was accepted: the values in the response and, for attributes that the
-    response omits, the values that were sent.
+    """Return the values that both sides agree on after a write was accepted. These are the values in the response. For attributes that the
+    response omits, the sent values are used.
 
     An omitted attribute is not an empty one.
     """

@@ -40,7 +40,7 @@ class NoMatch:
 
 @dataclass(frozen=True, slots=True)
 class OneMatch:
-    """One account matches. *left_by* is the name of the deleted object that owned it before, or "" if it had no owner.
+    """One account matches. *left_by* is the name of the deleted object that owned the account before, or "" if the account had no owner.
 
     *is_strangers* is true if the former owner is known to be another person.
     """
@@ -61,7 +61,7 @@ class ManyMatches:
 
 @dataclass(frozen=True, slots=True)
 class TakenMatch:
-    """The account belongs to another object, whose display name is *by*. That object may be about to lose the account."""
+    """The matching account belongs to another object, whose display name is *by*. That other object may be about to lose the account."""
 
     account: Account
     by: str
@@ -72,8 +72,8 @@ class TakenMatch:
 
 @dataclass(frozen=True, slots=True)
 class OtherCaseMatch:
-    """The application found an account whose value differs in letter case, although case matters for the attribute. It may be another
-    person's account.
+    """The application found an account whose value differs in letter case, although case matters for the attribute. The account may
+    therefore be another person's.
     """
 
     account: Account

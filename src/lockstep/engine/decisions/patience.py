@@ -68,8 +68,8 @@ def after_failure(
     """Add one failed request to *streak*. Returns the new streak and the pause for the whole application, which may be zero.
 
     *is_enough* is true if one failure alone causes a pause, because the request does not concern a single object. *wanted* is the pause
-    that the application asked for (Retry-After). It is obeyed, but from the second consecutive failure on there is also a growing minimum,
-    because some applications always ask for 0 seconds.
+    that the application asked for (Retry-After). The pause is at least as long as *wanted*. From the second consecutive failure on, it is
+    also at least as long as a growing minimum, because some applications always ask for 0 seconds.
     """
     failures = streak.failures + 1
     if not is_enough and failures <= TOLERATED:

@@ -1,7 +1,7 @@
 """Determine from an account whether an unanswered operation took effect. Pure; `lockstep.sync.drain.settling` reads the account.
 
-The journal decides: it has the values that were sent, the account they were sent to, and the queries that find that account. The present
-plan is not used: the person may have been renamed, disabled or purged since then, but still owns the account that our create made.
+The journal decides. It has the values that were sent, the account that they were sent to, and queries for that account. The present plan is
+not used: the person may have been renamed, disabled or purged since then, but still owns the account that our create made.
 """
 
 from __future__ import annotations

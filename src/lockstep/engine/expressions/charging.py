@@ -46,8 +46,8 @@ def charged_one(implementation: Callable[..., Any], read: Sequence[Evaluate], co
 
 
 def charged_roles(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
-    """Return a closure that calls *implementation* and charges for the number of role assignments. Their texts are not copied and therefore
-    cost nothing.
+    """Return a closure that calls *implementation* and charges for the number of role assignments. The texts of the assignments cost
+    nothing, because they are not copied.
     """
     argument, free = read[0], FREE_UNITS // cost
 

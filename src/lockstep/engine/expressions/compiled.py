@@ -35,7 +35,9 @@ MAX_PATTERNS = 50
 
 @dataclass(frozen=True, slots=True)
 class CompiledExpression:
-    """A compiled expression. *attributes* are all attributes that can change its value; they are found without evaluating it."""
+    """A compiled expression. *attributes* are all attributes that can change the value of the expression. They are found without an
+    evaluation.
+    """
 
     text: str
     tree: Expression

@@ -72,8 +72,8 @@ class CompiledClosure:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A call of a function, as a lazy implementation receives it: the compiled arguments, not evaluated yet, and methods to report errors
-    in them.
+    """A call of a function, as a lazy implementation receives it: the compiled arguments, which are not evaluated yet, and methods to
+    report errors in these arguments.
     """
 
     call: CallNode

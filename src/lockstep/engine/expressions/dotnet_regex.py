@@ -1,8 +1,8 @@
-"""Translate a .NET regular expression to RE2, which runs in linear time.
+r"""Translate a .NET regular expression to RE2, which runs in linear time.
 
-`\\d`, `\\w` and `\\s` cover all of Unicode in .NET but only ASCII in RE2. They are expanded to the characters that actually occur in
-the text, which is exact and keeps the program small (`\\b` stays ASCII). Lookaround, backreferences and everything else that needs
-backtracking are refused with their position in the pattern.
+`\d`, `\w` and `\s` cover all of Unicode in .NET but only ASCII in RE2. Each of these classes is expanded to the characters of the class
+that occur in the text. This is exact and keeps the program small (`\b` stays ASCII). Lookaround, backreferences and everything else that
+needs backtracking are refused with their position in the pattern.
 """
 
 from __future__ import annotations

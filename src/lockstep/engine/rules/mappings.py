@@ -94,8 +94,8 @@ def value_of(source: MappingSource, record: Values, context: EvaluationContext) 
 
 @dataclass(frozen=True)
 class AttributeMapping:
-    """The mapping of one attribute. *match* is its precedence in matching, or 0 if it is not a matching attribute. *default* is written
-    only on create.
+    """The mapping of one attribute. *match* is the precedence of a matching attribute, or 0 for other attributes. *default* is written only
+    on create.
     """
 
     target: str

@@ -1,7 +1,8 @@
 """Drain a job: claim dirty objects until nothing is due, leavers first.
 
-A process runs one drain per job; a second task for the job only wakes the running drain. A wake-up that arrives while that drain is
-finishing must not be lost, so there is no await between its last check for a wake-up and its removal from the list of drains.
+A process runs one drain per job; a second task for the job only wakes the running drain. A wake-up that arrives while the drain is
+finishing must not be lost. Therefore, there is no await between the drain's last check for a wake-up and the drain's removal from the list
+of drains.
 """
 
 from __future__ import annotations

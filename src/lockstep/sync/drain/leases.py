@@ -1,7 +1,7 @@
 """The leases of one drain, which are renewed while the work continues. No request is sent that could outlive its lease.
 
-The end of a lease is computed from a monotonic time that was read before the statement that created the lease, so it is never later than
-the end that the database stores.
+The end of a lease is computed from a monotonic time that is read before the lease is created. The computed end is therefore never later
+than the end in the database.
 """
 
 from __future__ import annotations

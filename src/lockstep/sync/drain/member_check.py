@@ -32,8 +32,8 @@ class Unseen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UnkeptMembers:
-    """Changes that the application accepted but did not keep. *missing* maps the directory ids of added members that are absent to their
-    accounts. *remaining* are removed accounts that are still present.
+    """Changes that the application accepted but did not keep. *missing* has the added members that are absent: their accounts, by directory
+    id. *remaining* are removed accounts that are still present.
     """
 
     missing: dict[str, str]

@@ -165,7 +165,9 @@ class MemberSync:
             await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
 
     def _without_some(self) -> Outcome:
-        """Return the outcome if the application refused some members. They are retried with the group, but sent after the other members."""
+        """Return the outcome if the application refused some members. These members are retried with the group, but sent after the other
+        members.
+        """
         failure = refusal(list(self.result.refused.values()))
         return replace(self._failed(failure, refused=tuple(self.result.refused)), is_logged=True)
 

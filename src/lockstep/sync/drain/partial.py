@@ -173,8 +173,10 @@ def _state_of(planned: PlanResult, left_out: Collection[str]) -> LinkState | Non
 
 
 def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | None) -> list[list[Change]]:
-    """Split *changes* into two parts, in the order in which to send them: first the changes that the refusal does not name, then those that
-    it names. If it names none or all of them, the essential changes come first; if all or none are essential, the parts are halves.
+    """Split *changes* into two parts, in the order in which to send them: first the changes that the refusal does not name, then the named
+    ones.
+
+    If the refusal names none or all of the changes, the essential changes come first. If all or none are essential, the parts are halves.
     """
     urgent = [one for one in changes if one.switches or _is_essential(one, mapping)]
     named = named_in(changes, answer)

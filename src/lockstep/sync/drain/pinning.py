@@ -1,6 +1,7 @@
-"""Leave an object as it is if its plan differs from the previewed one. This applies while a preview is carried out. Pure.
+"""While a preview is carried out, leave an object as it is if its plan differs from the previewed one. Pure.
 
-An object that is left keeps its dirty row. The object becomes due when the cycle has ended, however it ended, and the next cycle writes it.
+An object that is left keeps its dirty row. The object becomes due when the cycle has ended, for whatever reason, and is written in the next
+cycle.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ class Pipeline:
         self._journal.hurry()
 
     async def sort_out(self, claim: Claim, planned: PlanResult) -> None:
-        """Check a plan against an applied preview and the guards, and pass it on: to the journal if it writes, otherwise to the records."""
+        """Check a plan against an applied preview and the guards. Pass it on to the journal if it writes, otherwise to the records."""
         if (left := pinning.left(claim, planned)) is not None:
             self.done(left)
             return
@@ -275,7 +275,7 @@ class Pipeline:
             self.no_more_writes()
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
-        """Plan the object again soon, because another object took the account first. That object will have been recorded by then."""
+        """Plan the object again soon. Another object took the account first, and its outcome will have been recorded by then."""
         requests, moment = planned.requests, self.services.moment()
         self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=requests))
 

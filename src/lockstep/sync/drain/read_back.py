@@ -29,7 +29,7 @@ async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -
 
 
 def _is_doubtful(planned: PlanResult, one: JudgedValue) -> bool:
-    """Whether the value *one* needs a read, because it would otherwise count as a failure or because it affects other objects. No read is
+    """Whether the value *one* needs a read. It does if it would otherwise count as a failure, or if it affects other objects. No read is
     needed for values that the application is known not to keep.
     """
     plan = planned.plan

@@ -240,8 +240,8 @@ class _Run:
         return found
 
     async def _not_found(self, operation: OpenOperation, what: SentOperation) -> None:
-        """Drop the create if the search found no account that it may have made. It is dropped only if its request can no longer arrive at
-        the application and a second search, after a pause, finds no account either; otherwise it stays open.
+        """Handle a create for which the search found no account. The create is dropped if its request can no longer arrive at the
+        application, and if a second search, after a pause, finds no account either. Otherwise the create stays open.
         """
         status = (operation.error or {}).get("status")
         if status in UNANSWERED and operation.age < timedelta(seconds=self.services.times.late_arrival_seconds):

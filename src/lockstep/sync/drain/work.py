@@ -34,7 +34,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """An object with operations whose outcome is unknown. They are settled before the object is planned."""
+    """An object with operations whose outcome is unknown. These operations are settled before the object is planned."""
 
     claim: Claim
     prepared: PreparedObject
@@ -43,7 +43,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A plan to send. It is journalled under *operation_id* first."""
+    """A plan to send. Its journal entry, with the id *operation_id*, is written first."""
 
     claim: Claim
     planned: PlanResult

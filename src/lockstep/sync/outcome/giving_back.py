@@ -103,5 +103,5 @@ def slowed(claim: Claim, *, due: datetime) -> Outcome:
 def _given_back(
     claim: Claim, due: datetime | Due, resume: Resume, error: ShownError | None, *, keeps_cycle: bool = True
 ) -> Postponement:
-    """Return a postponement of the object in its present state. Its failure count is kept."""
+    """Return a postponement of the object in its present state. The failure count of the object is kept."""
     return Postponement(claim, due, resume, error, claim.failures, claim.first_failed_at, keeps_cycle)

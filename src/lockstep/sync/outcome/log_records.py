@@ -150,7 +150,9 @@ def record_of_application(display: str, answer: Answer, *, begins: str = "") -> 
 def record_of_failure(
     claim: Claim, failure: Failure, answer: Answer | None = None, *, display: str = "", initiated_by: str = SYSTEM
 ) -> LogRecord:
-    """Build the record of an object that failed before it had a plan, because it could not be read or its outcome could not be stored."""
+    """Build the record of an object that failed before it had a plan. Either the object could not be read, or its outcome could not be
+    stored.
+    """
     record = _failed(failure, answer, kind=claim.kind, source_id=claim.source_id, display=display)
     return replace(record, cycle=claim.cycle, initiated_by=initiated_by)
 

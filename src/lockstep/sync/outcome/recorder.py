@@ -1,7 +1,7 @@
 """Record outcomes: many at a time in one fenced transaction.
 
-If an outcome's attempt is no longer the newest, the outcome is discarded, including its log record: another worker has taken over the
-object and checks the application before it writes.
+If an outcome's attempt is no longer the newest, another worker has taken over the object and checks the application before it writes. The
+outcome is then discarded, including its log record.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ async def _write(
 
 
 async def _note_left(connection: Connection, ours: Sequence[Outcome]) -> None:
-    """While cycles apply previews, record the objects that they leave as they are, and remove the records of objects that are done now."""
+    """Record the objects that a cycle leaves as they are because it applies a preview. Remove the records of objects that are done now."""
     pinned = [(one.claim.pin.preview, one) for one in ours if one.claim.pin is not None]
     if left := [(preview, one.left) for preview, one in pinned if one.left is not None]:
         await preview_left.add(connection, left)

@@ -2,7 +2,7 @@
 
 A single 404 proves nothing: it may come from a proxy, a lagging replica or a fault. An account is gone if two reads, with a pause between
 them, do not find it, and a search by its matching values does not find it either. The application must also still show some other account
-that Lockstep manages; otherwise it may be answering for another tenant, or its database may be empty.
+that Lockstep manages. Otherwise the response may come from another tenant, or from an empty database.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from lockstep.sync.planning.unique_values import Claims, choices_of, choose, ref
 
 @dataclass(frozen=True, slots=True)
 class StoredOwnership:
-    """The present state of the database. Chosen values are claimed through *claims*."""
+    """Reads owners from the present state of the database, and claims chosen values through *claims*."""
 
     pool: Pool
     job: str

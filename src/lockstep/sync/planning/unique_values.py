@@ -1,6 +1,6 @@
 """Choose values that are not in use (SelectUniqueValue): search the application, and claim the choice before anything is sent.
 
-The application does not know the account that another worker is about to create, so its response is not sufficient: a choice is final
+The application cannot know about an account that another worker is about to create. A search is therefore not sufficient: a choice is final
 only after it is claimed. A preview skips values that other objects have claimed, and claims nothing itself.
 """
 
@@ -23,7 +23,7 @@ IsInUse = Callable[[str, str], Awaitable[bool]]  # (attribute, value) -> whether
 
 
 class Claims(Protocol):
-    """Stores which object has claimed which value, so that other objects cannot take it."""
+    """Stores which object has claimed a value, so that other objects cannot take the value."""
 
     async def take(self, kind: ObjectKind, claims: Sequence[ValueClaim]) -> set[ValueClaim]:
         """Claim the values. Returns the claims that were granted."""

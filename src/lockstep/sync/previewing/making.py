@@ -1,7 +1,8 @@
 """Make a preview of a whole application, slice by slice.
 
 Nothing is written except the preview: the application is opened for reading only, and no lock or transaction is kept from one slice to the
-next. If a preview is stopped or taken over by another process, its process notices this when it next reports progress, and ends its work.
+next. If somebody stops the preview, or another process takes it over, the first process notices this when it next reports progress, and
+ends its work.
 """
 
 from __future__ import annotations

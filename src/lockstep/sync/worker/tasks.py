@@ -84,7 +84,7 @@ async def run_sweep(services: Services, drive: Drive, app: App | None = None) ->
 
 
 async def rescue_stalled(app: App) -> int:
-    """Queue again the tasks of workers that no longer send heartbeats. Returns how many."""
+    """Queue again the tasks of workers that no longer send heartbeats. Returns the number of these tasks."""
     stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS))
     for task in stalled:
         if task.task_name == IMPORT_TASK:
