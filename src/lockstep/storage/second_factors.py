@@ -44,7 +44,7 @@ async def confirm(connection: Connection, administrator: str, code_hashes: Itera
 
 
 async def use_recovery_code(connection: Connection, administrator: str, code_hash: bytes) -> bool:
-    """Use up a recovery code. Returns False if it does not exist."""
+    """Use up a recovery code. Returns False if the code does not exist or was used before."""
     cursor = await connection.execute(
         "delete from recovery_code where administrator = %s and code_hash = %s", (administrator, code_hash)
     )

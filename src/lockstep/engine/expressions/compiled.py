@@ -35,9 +35,7 @@ MAX_PATTERNS = 50
 
 @dataclass(frozen=True, slots=True)
 class CompiledExpression:
-    """A compiled expression. *attributes* are all attributes that can change the value of the expression. They are found without an
-    evaluation.
-    """
+    """A compiled expression. *attributes* are all attributes that can change its value. Finding them needs no evaluation."""
 
     text: str
     tree: Expression

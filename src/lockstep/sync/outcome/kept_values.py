@@ -63,7 +63,7 @@ def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> 
 
 
 def is_news(planned: PlanResult) -> bool:
-    """Whether a read differs from the observations about returned values that the link stores."""
+    """Whether a read shows something different from the observations about returned values that the link stores."""
     link = planned.prepared.link
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 
