@@ -12,7 +12,8 @@ from lockstep.actions import applications, assignments, groups, people, source_d
 from lockstep.directory.intake import IntakeOptions
 from lockstep.directory.rows import PassResult
 from lockstep.errors import LockstepError
-from lockstep.postgres.session_locks import session_lock
+from lockstep.postgres.advisory_locks import session_lock
+from lockstep.storage.locks import pass_of_source
 from tests.support.hub import HEADER, Hub, confirm_what_waits, guid, person, upn, write_csv
 
 
@@ -343,7 +344,7 @@ async def test_import_that_was_cut_off_between_pages_ends_the_same_when_it_is_ru
 
 async def test_two_imports_of_one_source_do_not_run_at_once(hub: Hub, tmp_path: Path) -> None:
     file = write_csv(tmp_path / "p.csv", [person("anna")])
-    async with session_lock(hub.pool, "pass of hr"):
+    async with session_lock(hub.pool, pass_of_source("hr")):
         with pytest.raises(LockstepError, match="is already being imported"):
             await bring(hub, file)
 

@@ -16,7 +16,7 @@ from lockstep.actions.context import Context, Rehearsal
 from lockstep.engine.decisions.effects import Effect, predicted_plan
 from lockstep.engine.plans import Plan
 from lockstep.engine.records import SourceObject
-from lockstep.storage import instance
+from lockstep.storage.locks import lock_directory
 from tests.support.model_target import ModelTarget
 from tests.support.sync_groups import GROUPS
 from tests.support.sync_world import CONFIG, USERS, World, upn
@@ -120,7 +120,7 @@ async def test_the_directory_is_free_while_the_effects_of_a_deletion_are_planned
     async def watched(*given: Any) -> Any:
         async with synced.pool.connection() as connection, connection.transaction():
             await connection.execute("set local lock_timeout = '1ms'")
-            await instance.lock_directory(connection)
+            await lock_directory(connection)
             free.append(True)
         return await planned(*given)
 

@@ -19,10 +19,12 @@ from documo.access.scopes import DEFAULT_SCOPES, checked_scopes, present_names
 from documo.identifiers import new_id, new_key
 from documo.store import issuers as table
 from documo.store import keys as keys_table
+from documo.store import locks
 from documo.store.database import SET_TENANT, Store
 from documo.store.issuers import IssuerRow
 from documo.store.keys import KeyPrincipal
 from lockstep.errors import conflict, invalid
+from lockstep.postgres.advisory_locks import lock
 from lockstep.scim.errors import ScimError
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -85,7 +87,7 @@ async def trust_issuer(
         )
     public = {"keys": [one for one in jwks["keys"] if isinstance(one, Mapping) and "d" not in one and "k" not in one]}
     async with store.control() as connection:  # not the tenant's transaction: it compares the trusts of all accounts
-        await table.lock(connection)
+        await lock(connection, locks.TRUSTED_ISSUERS)
         for known in await table.of_token(connection, issuer, [audience]):
             if known.tenant_id != tenant_id:
                 raise conflict(

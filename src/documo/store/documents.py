@@ -7,6 +7,8 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
+from documo.store import locks
+from lockstep.postgres.advisory_locks import lock
 from lockstep.postgres.pool import Connection
 
 _COLUMNS = "id::text, name, size, owner_id::text, owner_name, created_at"
@@ -80,7 +82,7 @@ async def delete(connection: Connection, tenant_id: int, document_id: str) -> bo
 
 async def bytes_taken(connection: Connection, tenant_id: int) -> int:
     """Return the total size in bytes of an account's documents. Concurrent calls wait until this transaction ends."""
-    await connection.execute("select pg_advisory_xact_lock(7342, %s)", (tenant_id,))
+    await lock(connection, locks.documents_of(tenant_id))
     cursor = await connection.execute(
         "select coalesce(sum(size), 0)::bigint from documents where tenant_id = %s", (tenant_id,)
     )

@@ -58,8 +58,3 @@ async def replace(
         (orjson.dumps(jwks).decode(), subject, key_id),
     )
     await connection.execute("update api_keys set scopes = %s where id = %s", (list(scopes), key_id))
-
-
-async def lock(connection: Connection) -> None:
-    """Let one transaction at a time create trusts, so that no two accounts get the same issuer and audience."""
-    await connection.execute("select pg_advisory_xact_lock(hashtext('documo.access.trusted_issuers'))")

@@ -10,8 +10,10 @@ from psycopg.types.json import Jsonb
 
 from documo.identifiers import read_id
 from documo.search_document import search_document
+from documo.store import locks
 from documo.store.accounts import role_rows
 from documo.user_names import key_of
+from lockstep.postgres.advisory_locks import lock
 from lockstep.postgres.pool import Connection
 from lockstep.scim.registry import default_registry
 
@@ -98,7 +100,7 @@ async def member_row(connection: Connection, tenant_id: int, member_id: str) -> 
 
 async def active_admins(connection: Connection, tenant_id: int, admin: str, default_role: str) -> list[str]:
     """Return the ids of at most two active Admins. Concurrent calls wait until this transaction ends."""
-    await connection.execute("select pg_advisory_xact_lock(7341, %s)", (tenant_id,))
+    await lock(connection, locks.admins_of(tenant_id))
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and (role = %s or (role is null and %s))"
         " and kind in ('User', 'Operator') and active and deleted_at is null limit 2",
@@ -109,7 +111,7 @@ async def active_admins(connection: Connection, tenant_id: int, admin: str, defa
 
 async def seats(connection: Connection, tenant_id: int) -> tuple[int | None, int]:
     """Return the account's seats (None for no limit), and how many are taken. Concurrent calls wait until this transaction ends."""
-    await connection.execute("select pg_advisory_xact_lock(7340, %s)", (tenant_id,))
+    await lock(connection, locks.seats_of(tenant_id))
     cursor = await connection.execute(
         "select a.seats, (select count(*) from resources r where r.tenant_id = a.id and r.kind = 'User' and r.active"
         " and r.deleted_at is null) from accounts a where a.id = %s",

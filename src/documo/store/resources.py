@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from documo.store import locks
 from documo.store.round_trip import Statement
+from lockstep.postgres.advisory_locks import lock_statement
 
 TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 # Reads include a person's groups, so that a page of people takes one statement.
@@ -265,7 +267,7 @@ def seats_taken(tenant_id: int) -> list[Statement]:
     transaction ends.
     """
     return [
-        ("select pg_advisory_xact_lock(7340, %s)", (tenant_id,)),
+        lock_statement(locks.seats_of(tenant_id)),
         (
             "select count(*) from resources where tenant_id = %s and kind = 'User' and active and deleted_at is null",
             (tenant_id,),
@@ -278,7 +280,7 @@ def active_admins(tenant_id: int, admin: str, default_role: str) -> list[Stateme
     ends.
     """
     return [
-        ("select pg_advisory_xact_lock(7341, %s)", (tenant_id,)),
+        lock_statement(locks.admins_of(tenant_id)),
         (
             "select count(*) from resources where tenant_id = %s and (role = %s or (role is null and %s)) and kind in ('User', 'Operator')"
             " and active and deleted_at is null",

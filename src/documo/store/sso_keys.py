@@ -7,6 +7,8 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
+from documo.store import locks
+from lockstep.postgres.advisory_locks import lock
 from lockstep.postgres.pool import Connection
 
 
@@ -34,7 +36,7 @@ async def read_keys(connection: Connection, tenant_id: int) -> list[SignOnKeyRow
 
 async def read_keys_alone(connection: Connection, tenant_id: int) -> list[SignOnKeyRow]:
     """Return the account's keys, locked. Other changes to the keys wait until this transaction ends."""
-    await connection.execute("select pg_advisory_xact_lock(7343, %s)", (tenant_id,))
+    await lock(connection, locks.sign_on_keys_of(tenant_id))
     return await read_keys(connection, tenant_id)
 
 

@@ -19,6 +19,7 @@ from lockstep.storage import administrator_sessions as sessions
 from lockstep.storage import administrators as store
 from lockstep.storage import applications, audit_log, one_time_links, second_factors
 from lockstep.storage.administrators import AdministratorRow, RoleGrant
+from lockstep.storage.locks import lock_administrators
 from lockstep.wording import did_you_mean
 
 LINK_VALID = timedelta(hours=24)
@@ -58,7 +59,7 @@ async def first_link(context: Context) -> str | None:
     administrator already.
     """
     async with context.recording() as connection:
-        await store.lock_administrators(connection)
+        await lock_administrators(connection)
         if await store.any_administrator(connection):
             return None
         return (await _new_link(context, connection, "first", None)).path
@@ -77,7 +78,7 @@ async def invite(
     if not address:
         raise invalid("The e-mail address is missing")
     async with context.recording() as connection:
-        await store.lock_administrators(connection)
+        await lock_administrators(connection)
         grants = await _grants(connection, roles, owns)
         if await store.find_administrator(connection, address):
             raise conflict(
@@ -124,7 +125,7 @@ async def change_roles(
     administrator.
     """
     async with context.recording() as connection:
-        await store.lock_administrators(connection)
+        await lock_administrators(connection)
         found = await _find(connection, email)
         _require_local(
             found,
@@ -146,7 +147,7 @@ async def set_enabled(context: Context, email: str, *, is_enabled: bool) -> Admi
     LockstepError if no enabled Global administrator would be left.
     """
     async with context.recording() as connection:
-        await store.lock_administrators(connection)
+        await lock_administrators(connection)
         found = await _find(connection, email)
         if found.is_enabled != is_enabled:
             await store.set_enabled(connection, found.id, is_enabled=is_enabled)
@@ -165,7 +166,7 @@ async def remove(context: Context, email: str) -> None:
     left.
     """
     async with context.recording() as connection:
-        await store.lock_administrators(connection)
+        await lock_administrators(connection)
         found = await _find(connection, email)
         grants = await store.read_grants(connection, found.id)
         await store.delete_administrator(connection, found.id)

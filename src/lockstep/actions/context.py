@@ -26,7 +26,8 @@ from lockstep.errors import conflict
 from lockstep.oidc.discovered import DiscoveredProviders
 from lockstep.ports import TargetOpener
 from lockstep.postgres.pool import Connection, Pool, transaction
-from lockstep.storage import audit_log, instance
+from lockstep.storage import audit_log
+from lockstep.storage.locks import lock_directory
 from lockstep.sync.compiled import CompiledConfigurations
 from lockstep.vault import Vault
 
@@ -218,7 +219,7 @@ class Context:
             woken.update(touched)
 
         async with transaction(self.pool) as connection:
-            await instance.lock_directory(connection)
+            await lock_directory(connection)
             yield replace(self, within=connection, after_commit=later)
         if woken:
             await self.after_commit(frozenset(woken))

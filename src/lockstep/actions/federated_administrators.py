@@ -18,6 +18,7 @@ from lockstep.storage import administrator_sessions, administrators, audit_log
 from lockstep.storage import identity_providers as store
 from lockstep.storage.administrators import AdministratorRow, RoleGrant
 from lockstep.storage.identity_providers import ProviderRow
+from lockstep.storage.locks import lock_administrators
 
 
 async def admit_identity(
@@ -29,7 +30,7 @@ async def admit_identity(
     address of another one. An administrator without a role in the claims also loses the present roles and sessions.
     """
     async with context.recording() as connection:
-        await administrators.lock_administrators(connection)
+        await lock_administrators(connection)
         grants = grants_for(claims, provider.roles_claim, await store.read_roles(connection))
         found = await administrators.find_identity(connection, identity.issuer, identity.subject)
         if found is not None and not grants:

@@ -21,8 +21,9 @@ from lockstep.engine.decisions.effects import Effect, effects_of, predicted_plan
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind, SourceObject
 from lockstep.postgres.pool import Connection
-from lockstep.storage import deletions, instance, jobs, touched
+from lockstep.storage import deletions, jobs, touched
 from lockstep.storage.deletions import Leavers
+from lockstep.storage.locks import lock_directory
 from lockstep.sync.planning import planner
 from lockstep.sync.planning.planner import SliceFacts
 from lockstep.sync.services import Job
@@ -118,7 +119,7 @@ async def _read(
         if leavers.groups and not leavers.members.isdisjoint(ids):
             try:
                 async with connection.transaction():
-                    await instance.lock_directory(connection)
+                    await lock_directory(connection)
                     await deletions.hide_groups(connection, leavers.groups)
                     then = await planner.load_objects(connection, one.job, one.kind, ids)
                     raise _Undo

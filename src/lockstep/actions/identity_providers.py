@@ -23,6 +23,7 @@ from lockstep.storage import administrator_sessions, administrators, audit_log
 from lockstep.storage import identity_providers as store
 from lockstep.storage.identity_providers import ClaimRole as ClaimRole
 from lockstep.storage.identity_providers import ProviderRow
+from lockstep.storage.locks import lock_administrators
 from lockstep.vault import Secret
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ async def set_identity_provider(context: Context, change: ProviderChange) -> Ide
     context.providers.forget()
     await discover(http_of(context), issuer)
     async with context.recording() as connection:
-        await administrators.lock_administrators(connection)
+        await lock_administrators(connection)
         before = await store.read_provider(connection)
         roles_before = await store.read_roles(connection)
         roles = await _roles(connection, change.roles)
@@ -141,7 +142,7 @@ async def remove_identity_provider(context: Context) -> IdentityProvider:
     affected. Raises LockstepError if there is no provider.
     """
     async with context.recording() as connection:
-        await administrators.lock_administrators(connection)
+        await lock_administrators(connection)
         row = await store.read_provider(connection)
         if row is None:
             raise _none()

@@ -23,6 +23,7 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions as sessions
 from lockstep.storage import administrators, audit_log, one_time_links
 from lockstep.storage.administrators import AdministratorRow, RoleGrant
+from lockstep.storage.locks import lock_administrators
 from lockstep.storage.one_time_links import OneTimeLink
 from lockstep.storage.passkeys import PasskeyOwner
 
@@ -198,7 +199,7 @@ async def accept_invitation(
     check_password(password, address)
     digest = await OF_ADMINISTRATORS.hash_password(password)
     async with context.recording() as connection:
-        await administrators.lock_administrators(connection)
+        await lock_administrators(connection)
         link, found = await _link(connection, link_secret, now)
         if not await one_time_links.use_link(connection, link.id):
             raise _link_gone()

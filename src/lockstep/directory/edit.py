@@ -14,8 +14,9 @@ from typing import Any
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.engine.rules.dynamic_groups import MembershipRule
 from lockstep.postgres.pool import Connection, Pool, transaction
-from lockstep.storage import changes, dirty_marks, instance, marks
+from lockstep.storage import changes, dirty_marks, marks
 from lockstep.storage.groups import Edge
+from lockstep.storage.locks import lock_directory
 from lockstep.storage.marks import Hit
 
 Touched = frozenset[str]  # ids of jobs that have new work
@@ -131,7 +132,7 @@ async def editing(database: Pool | Connection, *, actor: str) -> AsyncIterator[E
 
 @asynccontextmanager
 async def _editing(connection: Connection, actor: str) -> AsyncIterator[Edit]:
-    await instance.lock_directory(connection)
+    await lock_directory(connection)
     edit = Edit(connection, actor, jobs_started=await marks.are_jobs_started(connection))
     yield edit
     await edit.finish()

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from lockstep.errors import LockstepError, conflict
+from lockstep.postgres.advisory_locks import lock_if_free, session_lock
 from lockstep.postgres.pool import Connection, Pool
-from lockstep.postgres.session_locks import lock_for_transaction, session_lock
+from lockstep.storage.locks import pass_of_source
 from lockstep.storage.sources import end_pass
 
 
@@ -24,7 +25,7 @@ async def alone_with(database: Pool | Connection, source: str) -> AsyncIterator[
     """Return a connection for one pass, with a lock against other passes of the same source. A connection given by the caller must be in
     a transaction.
     """
-    name = f"pass of {source}"
+    name = pass_of_source(source)
     if isinstance(database, Pool):
         async with session_lock(database, name) as connection:
             if connection is None:
@@ -32,7 +33,7 @@ async def alone_with(database: Pool | Connection, source: str) -> AsyncIterator[
             yield connection
             await end_pass(connection)
     else:
-        if not await lock_for_transaction(database, name):
+        if not await lock_if_free(database, name):
             raise _already_running(source)
         yield database
         await end_pass(database)

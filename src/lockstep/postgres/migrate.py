@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.resources
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from lockstep.errors import Kind, LockstepError, conflict, invalid
+from lockstep.postgres.advisory_locks import LockName, lock_for_session
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import connection_options
 
@@ -57,8 +57,7 @@ async def migrate(
     async with await psycopg.AsyncConnection.connect(database.conninfo, **options) as connection:
         if not _is_behind(await _version_of(connection), revisions, database):
             return False
-        lock = zlib.crc32(f"migrate {package}".encode())
-        await connection.execute("select pg_advisory_lock(%s)", (lock,))  # released with the connection
+        await lock_for_session(connection, LockName(f"migrate {package}"))
         version = await _version_of(connection)
         if not _is_behind(version, revisions, database):
             return False

@@ -15,7 +15,6 @@ from lockstep.storage.batches import only_row
 _COLUMNS = """id::text, email, display_name, password_hash is not null as has_password, second_factor_confirmed as has_second_factor,
     is_enabled, created_at, created_by, last_sign_in_at, issuer is not null as is_federated,
     issuer is null or exists (select from single_sign_on where single_sign_on.issuer = administrator.issuer) as is_connected"""
-_LOCK = 0x10C6_AD31
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,6 @@ class RoleGrant:
     role: str
     app: str | None = None
     app_name: str | None = None
-
-
-async def lock_administrators(connection: Connection) -> None:
-    """Wait for other changes of administrators, so that two changes cannot together remove the last Global administrator. The lock is
-    held until the transaction ends.
-    """
-    await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
 
 
 async def read_administrator(connection: Connection, administrator: str) -> AdministratorRow | None:

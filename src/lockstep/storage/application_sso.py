@@ -55,8 +55,3 @@ async def save_sign_on(connection: Connection, app: str, config: Mapping[str, An
         on conflict (app) do update set config = excluded.config, changed_at = now(), changed_by = excluded.changed_by""",
         (app, as_json(dict(config)), salt, actor),
     )
-
-
-async def lock_sign_on(connection: Connection, app: str) -> None:
-    """Let one transaction at a time change the settings and certificates of *app*."""
-    await connection.execute("select pg_advisory_xact_lock(hashtextextended('application_sso ' || %s, 0))", (app,))

@@ -18,10 +18,10 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage.locks import lock_audit_log
 from lockstep.storage.notices import Topic, notify
 
 GENESIS = bytes(32)
-_LOCK = 0x10C6_A0D1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ async def append(
     after: Mapping[str, Any] | None = None,
 ) -> None:
     """Append an entry in the transaction of the change that it describes. *before* and *after* must not contain a secret."""
-    await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+    await lock_audit_log(connection)
     cursor = await connection.execute("select hash, clock_timestamp() from audit_log order by seq desc limit 1")
     row = await cursor.fetchone()
     previous = bytes(row[0]) if row else GENESIS

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from lockstep.engine.decisions.safeguards import Counts, Tally
 from lockstep.postgres.pool import Connection
+from lockstep.storage import locks
 from lockstep.storage.batches import only_row
 from lockstep.storage.journal import JournalEntry
 
-_LOCKED = "hashtextextended(%s, 11)"
 _GUARDED = "(action in ('disable', 'delete') or ends_access or grants or empties or renames)"
 _COUNTS = "state in ('planned', 'confirmed', 'ambiguous') and decision is null"
 
@@ -26,16 +26,11 @@ def is_guarded(entry: JournalEntry) -> bool:
     return entry.decision is None and (has_effect or entry.action in ("disable", "delete"))
 
 
-async def lock_for_journal(connection: Connection, job: str) -> None:
-    """Prevent other workers from counting or journalling guarded writes of *job* until this transaction ends."""
-    await connection.execute(f"select pg_advisory_xact_lock({_LOCKED})", (f"guards {job}",))
-
-
 async def lock_for_count(connection: Connection, job: str) -> datetime:
     """Wait for workers that are journalling guarded writes of *job*, and prevent new ones until this transaction ends. Returns the present
     time of the database. Every write that is journalled afterwards has a later time.
     """
-    await connection.execute(f"select pg_advisory_xact_lock_shared({_LOCKED})", (f"guards {job}",))
+    await locks.lock_count_of_guarded_writes(connection, job)
     at: datetime = (await only_row(await connection.execute("select clock_timestamp()")))[0]
     return at
 

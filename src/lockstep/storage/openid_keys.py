@@ -41,11 +41,6 @@ async def read_keys(connection: Connection) -> list[OpenIdKeyRow]:
         return await cursor.fetchall()
 
 
-async def lock_keys(connection: Connection) -> None:
-    """Lock the keys against other changes until the transaction ends."""
-    await connection.execute("select pg_advisory_xact_lock(hashtextextended('openid_key', 0))")
-
-
 async def insert_key(
     connection: Connection,
     kid: str,

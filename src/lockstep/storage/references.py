@@ -41,16 +41,6 @@ async def replace_waiting(
         )
 
 
-async def lock_references(connection: Connection, job: str) -> None:
-    """Wait until no other transaction records waiting references or new links of *job*. The lock is held until the transaction ends.
-
-    Without the lock, one transaction could record that A waits for B while another one links B, and neither would see the other's change.
-    In the same way, a member could join a group while another transaction links that member. Code that reads dirty_member therefore takes
-    this lock too.
-    """
-    await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 7))", (f"references {job}",))
-
-
 async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -> None:
     """Mark dirty those *holders* that wait for an object which has been linked in the meantime."""
     await connection.execute(

@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
+from lockstep.storage.locks import lock_refusals
 from lockstep.storage.patterns import part_of
 
 SUCCESS, FAILURE, INTERRUPTED = "success", "failure", "interrupted"
@@ -128,7 +129,7 @@ async def append(connection: Connection, record: SignInRecord, *, refused_to: by
 
 async def records_of_refusals(connection: Connection, refused_to: bytes, *, since: datetime) -> int:
     """Count the records with this key since *since*. Other transactions that count the same key wait until this transaction ends."""
-    await connection.execute("select pg_advisory_xact_lock(hashtextextended('refused ' || %s, 0))", (refused_to.hex(),))
+    await lock_refusals(connection, refused_to)
     cursor = await connection.execute(
         "select count(*) from sign_in_log where refused_to = %s and at >= %s", (refused_to, since)
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage import locks
 from lockstep.storage.batches import Row, as_rows
 from lockstep.storage.under_way import IS_OPEN, rival
 
@@ -38,15 +39,9 @@ async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, l
 
     *lag_seconds* is the time for which a search in the application may miss an account after its creation.
     """
-    things = sorted({thing for one in takings for thing in _things(job, one)})
-    # Lock in a fixed order, so that two workers cannot deadlock. The lock is a separate statement, so that the next one sees
-    # everything that was committed while this one waited.
-    await connection.execute(
-        """select pg_advisory_xact_lock(key) from (
-            select distinct hashtextextended(thing, 0) as key from unnest(%s::text[]) as thing order by key
-        ) as keys""",
-        (things,),
-    )
+    things = {thing for one in takings for thing in _things(job, one)}
+    # The lock is a separate statement, so that the next one sees everything that was committed while this one waited.
+    await locks.lock_accounts(connection, things)
     cursor = await connection.execute(
         f"""select given.id
         from jsonb_to_recordset(%(rows)s::jsonb) as given (id text, kind text, source_id uuid, target_id text,

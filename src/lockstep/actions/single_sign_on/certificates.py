@@ -22,6 +22,7 @@ from lockstep.configuration.single_sign_on import SignOnMode, sign_on_from_json
 from lockstep.errors import conflict, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import application_sso, applications, audit_log, signing_certificates
+from lockstep.storage.locks import lock_sign_on
 from lockstep.storage.signing_certificates import CertificateRow
 from lockstep.wording import counted
 
@@ -61,7 +62,7 @@ async def add_certificate(context: Context, app: str, *, activates: bool = False
     """
     async with context.recording() as connection:
         found = await find_application(connection, app)
-        await application_sso.lock_sign_on(connection, found.id)
+        await lock_sign_on(connection, found.id)
         known = (await signing_certificates.read_certificates(connection, [found.id])).get(found.id, [])
         if len(known) >= MOST_CERTIFICATES:
             raise conflict(
@@ -83,7 +84,7 @@ async def activate_certificate(context: Context, app: str, thumbprint: str) -> S
     """
     async with context.recording() as connection:
         found = await find_application(connection, app)
-        await application_sso.lock_sign_on(connection, found.id)
+        await lock_sign_on(connection, found.id)
         known = (await signing_certificates.read_certificates(connection, [found.id])).get(found.id, [])
         wanted = _chosen(known, thumbprint, found.name)
         if wanted.not_after <= context.now():
@@ -101,7 +102,7 @@ async def remove_certificate(context: Context, app: str, thumbprint: str) -> Sig
     """Delete a certificate and its private key. Raises LockstepError if it is the active certificate."""
     async with context.recording() as connection:
         found = await find_application(connection, app)
-        await application_sso.lock_sign_on(connection, found.id)
+        await lock_sign_on(connection, found.id)
         known = (await signing_certificates.read_certificates(connection, [found.id])).get(found.id, [])
         wanted = certificate_to_remove(known, thumbprint, found.name)
         await signing_certificates.delete_certificate(connection, found.id, wanted.thumbprint)

@@ -15,8 +15,9 @@ from lockstep.actions.single_sign_on.settings import read_settings
 from lockstep.configuration.single_sign_on import SignOnMode
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import conflict, invalid, not_found
-from lockstep.storage import application_sso, audit_log, client_secrets
+from lockstep.storage import audit_log, client_secrets
 from lockstep.storage.client_secrets import ClientSecretRow as ClientSecretRow
+from lockstep.storage.locks import lock_sign_on
 from lockstep.wording import counted
 
 MOST_SECRETS, USUAL_DAYS, MOST_DAYS = 5, 365, 730
@@ -56,7 +57,7 @@ async def add_client_secret(
     secret, now = new_secret(), context.now()
     async with context.recording() as connection:
         found = await find_application(connection, app)
-        await application_sso.lock_sign_on(connection, found.id)
+        await lock_sign_on(connection, found.id)
         settings = await read_settings(context, connection, found)
         if settings.mode is not SignOnMode.OIDC or settings.openid.is_public:
             raise conflict(

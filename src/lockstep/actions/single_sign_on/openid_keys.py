@@ -24,6 +24,7 @@ from lockstep.errors import Kind, LockstepError, conflict
 from lockstep.openid.tokens import SigningJwk, public_jwk, signing_jwk
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, openid_keys
+from lockstep.storage.locks import lock_openid_keys
 from lockstep.storage.openid_keys import ACTIVE, NEXT, OpenIdKeyRow
 from lockstep.vault import Secret
 
@@ -45,7 +46,7 @@ class OpenIdKey:
 
 async def ensure_openid_keys(context: Context, connection: Connection) -> None:
     """Create the first two keys if there are none."""
-    await openid_keys.lock_keys(connection)
+    await lock_openid_keys(connection)
     known = {row.state for row in await openid_keys.read_keys(connection)}
     for state in (ACTIVE, NEXT):
         if state not in known:

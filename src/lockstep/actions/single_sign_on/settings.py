@@ -35,6 +35,7 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import application_sso, audit_log, credentials, signing_certificates
 from lockstep.storage.application_sso import SignOnRow
 from lockstep.storage.applications import ApplicationRow
+from lockstep.storage.locks import lock_sign_on
 from lockstep.storage.mail_server import has_server
 from lockstep.storage.signing_certificates import CertificateRow
 
@@ -196,7 +197,7 @@ def _has_no_name(origin: str) -> bool:
 async def _edit(context: Context, app: str, change: Callable[[Json], Json], seen: str) -> SignOnView:
     async with context.recording() as connection:
         found = await find_application(connection, app)
-        await application_sso.lock_sign_on(connection, found.id)
+        await lock_sign_on(connection, found.id)
         await _refuse_change_since(connection, found, seen)
         before = await read_settings(context, connection, found)
         known = sign_on_to_json(before)

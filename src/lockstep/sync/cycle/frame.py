@@ -18,10 +18,11 @@ from lockstep.engine.decisions.quarantine import QuarantineReason
 from lockstep.engine.records import Lane, ObjectKind
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetError, TargetReader, Verdict
+from lockstep.postgres.advisory_locks import session_lock
 from lockstep.postgres.pool import Connection, transaction
-from lockstep.postgres.session_locks import session_lock
-from lockstep.storage import cycles, dirty_marks, instance, jobs, target_index, target_state
+from lockstep.storage import cycles, dirty_marks, jobs, target_index, target_state
 from lockstep.storage.dirty import FULL_CYCLE_MARK, Claim
+from lockstep.storage.locks import lock_directory, preparation_of_cycle
 from lockstep.storage.resume import Pin
 from lockstep.sync import application_health, notifying
 from lockstep.sync.cycle import judging, returned_leavers
@@ -88,7 +89,7 @@ async def prepare(services: Services, job: Job, target: Target, *, on_marked: Ca
 
     Returns False if another worker is preparing the cycle, or if the application cannot be read now.
     """
-    async with session_lock(services.pool, f"prepare {job.id}") as lock:
+    async with session_lock(services.pool, preparation_of_cycle(job.id)) as lock:
         return lock is not None and await _prepare(services, job, target, on_marked)
 
 
@@ -147,7 +148,7 @@ async def begin_initial(connection: Connection, job_id: str, *, preview: int | N
     """Replace the running cycle, if any, by an initial cycle, which applies *preview* if it is given. The job then counts as started: from
     the commit on, changes in the directory mark its objects.
     """
-    await instance.lock_directory(connection)
+    await lock_directory(connection)
     await cycles.cancel(connection, job_id, state="cancelled")
     await jobs.set_started(connection, job_id)
     cycle, _ = await cycles.open_cycle(connection, job_id, "initial", phase="scope", preview=preview)
@@ -156,7 +157,7 @@ async def begin_initial(connection: Connection, job_id: str, *, preview: int | N
 
 async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None, reason: str) -> int:
     """Mark all objects that the job may provision or has linked. Returns how many objects were marked."""
-    await instance.lock_directory(connection)
+    await lock_directory(connection)
     marked = 0
     for mapping in job.configuration.objects:
         if mapping.enabled:

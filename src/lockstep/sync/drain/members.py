@@ -15,9 +15,10 @@ from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.postgres.ids import new_id
 from lockstep.postgres.pool import transaction
-from lockstep.storage import dirty, journal, links, provisioning_log, references, target_members, unverified
+from lockstep.storage import dirty, journal, links, provisioning_log, target_members, unverified
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
+from lockstep.storage.locks import lock_references
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.resume import Stage
 from lockstep.storage.target_members import MemberChange, UnsureMember
@@ -107,7 +108,7 @@ class MemberSync:
         """Send the differences until none is left or a response stops the run."""
         # Wait for links that are being written now, so that notes about those members are not deleted unread.
         async with transaction(self.services.pool) as connection:
-            await references.lock_references(connection, self.job.id)
+            await lock_references(connection, self.job.id)
             seen = await target_members.newest_note(connection, self.job.id, self.claim.source_id)
         after = target_members.FIRST
         while True:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psycopg
 
 from lockstep.storage import guarded_writes, journal, taking, target_state
+from lockstep.storage.locks import lock_guarded_writes
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState
 from lockstep.sync.drain import sending
@@ -54,7 +55,7 @@ async def journal_batch(
         too_late: set[str] = set()
         to_judge: frozenset[str] = frozenset()
         if guarded:
-            await guarded_writes.lock_for_journal(connection, job.id)
+            await lock_guarded_writes(connection, job.id)
             if outdated := await guard.outdated(connection, job, guarded):
                 to_judge = frozenset(one.id for one in entries if one.attempt in outdated)
                 entries = [one for one in entries if one.id not in to_judge]

@@ -30,6 +30,7 @@ from lockstep.storage import (
     target_members,
     unkept,
 )
+from lockstep.storage.locks import lock_references
 from lockstep.storage.log_record import LogRecord
 from lockstep.storage.notices import Topic, notify
 from lockstep.storage.pipelines import pipelined
@@ -211,7 +212,7 @@ async def _write_references(connection: Connection, job: Job, ours: Sequence[Out
     groups = job.configuration.mapping_for(ObjectKind.GROUP)
     has_groups = groups is not None and groups.enabled
     if with_references or (linked and has_groups):
-        await references.lock_references(connection, job.id)
+        await lock_references(connection, job.id)
     if with_references:
         holders = [one.claim.source_id for one in with_references]
         await references.replace_waiting(connection, job.id, holders, waiting)

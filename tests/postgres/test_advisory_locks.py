@@ -1,4 +1,4 @@
-"""Session locks: whatever happens to the session that has the lock, the next session can take it."""
+"""Advisory locks: whatever happens to the session that has the lock, the next session can take it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
+from lockstep.postgres.advisory_locks import LockName, lock_if_free, session_lock
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Pool, open_pool, transaction
-from lockstep.postgres.session_locks import lock_for_transaction, session_lock
 
+NAME = LockName("import")
 STEPS = 60  # more than taking, holding and releasing the lock takes
 
 
@@ -24,7 +25,7 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
 async def is_free(database: Database) -> bool:
     """Whether a session outside the pool gets the lock: the session that holds it would get it again."""
     async with await psycopg.AsyncConnection.connect(database.conninfo) as outsider:
-        return await lock_for_transaction(outsider, "import")
+        return await lock_if_free(outsider, NAME)
 
 
 async def becomes_free(database: Database) -> bool:
@@ -37,7 +38,7 @@ async def becomes_free(database: Database) -> bool:
 
 
 async def hold_shortly(pool: Pool) -> None:
-    async with session_lock(pool, "import"):
+    async with session_lock(pool, NAME):
         await asyncio.sleep(0)
 
 
@@ -58,14 +59,14 @@ async def test_holder_that_is_cancelled_at_any_moment_leaves_the_lock_free(
 
 async def test_holder_that_fails_leaves_the_lock_free(database: Database, pool: Pool) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with session_lock(pool, "import"):
+        async with session_lock(pool, NAME):
             raise ZeroDivisionError
 
     assert await becomes_free(database)
 
 
 async def test_lock_is_free_after_its_block(database: Database, pool: Pool) -> None:
-    async with session_lock(pool, "import") as first:
+    async with session_lock(pool, NAME) as first:
         assert first is not None
         assert not await is_free(database)
 
@@ -73,11 +74,11 @@ async def test_lock_is_free_after_its_block(database: Database, pool: Pool) -> N
 
 
 async def test_lock_of_a_session_and_of_a_transaction_exclude_each_other(database: Database, pool: Pool) -> None:
-    async with session_lock(pool, "import"):
+    async with session_lock(pool, NAME):
         async with transaction(pool) as other:
-            assert not await lock_for_transaction(other, "import")
+            assert not await lock_if_free(other, NAME)
 
     async with transaction(pool) as holder:
-        assert await lock_for_transaction(holder, "import")
+        assert await lock_if_free(holder, NAME)
         assert not await is_free(database)
     assert await is_free(database)
