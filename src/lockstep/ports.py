@@ -121,7 +121,7 @@ class TargetPage:
 
 
 class AccountReader(Protocol):
-    """Reads single accounts of an application. Every method raises `TargetError` if the read fails.
+    """Reads single accounts of an application. Every method raises `TargetError` if the read fails. Each item names a contract test.
 
     - Search finds exactly the accounts with the value.
     - Search ignores the case of a user name.
@@ -138,7 +138,7 @@ class AccountReader(Protocol):
 
 
 class TargetReader(AccountReader, Protocol):
-    """Reads single accounts and complete listings of an application.
+    """Reads single accounts and complete listings of an application. Each item names a contract test.
 
     - Listing shows every account of the kind once and says when it is complete.
     - Listing that breaks off raises and is never complete.
@@ -149,7 +149,7 @@ class TargetReader(AccountReader, Protocol):
 
 
 class Target(TargetReader, Protocol):
-    """Writes to an application. *operation_id* is sent as X-Request-Id and Idempotency-Key.
+    """Writes to an application. *operation_id* is sent as X-Request-Id and Idempotency-Key. Each item names a contract test.
 
     - Create answers with the account and its id.
     - Create under a taken user name is a conflict and makes no account.

@@ -53,9 +53,7 @@ async def seal_opened_form(store: Store, caller: MemberCaller, now: datetime) ->
 
 
 async def require_opened_form(store: Store, caller: MemberCaller, sealed: str, now: datetime) -> None:
-    """Raise ConfirmationRequired if the form was not opened in this session within the last hour. A session that is confirmed now may
-    always send it.
-    """
+    """Raise ConfirmationRequired if the form was not opened in this session within the last hour and the session is not confirmed now."""
     opened, _, seal = sealed.partition(".")
     is_ours = hmac.compare_digest(seal.encode(), (await _seal(store, caller, opened)).encode())
     if not is_ours or now >= datetime.fromtimestamp(int(opened), UTC) + FORM_OPEN:

@@ -1,4 +1,4 @@
-"""The retention time of each kind of record, as the settings of the organisation contain it."""
+"""The retention time of each kind of record. It is part of the organisation's settings."""
 
 from __future__ import annotations
 
