@@ -53,7 +53,7 @@ async def seal_opened_form(store: Store, caller: MemberCaller, now: datetime) ->
 
 
 async def require_opened_form(store: Store, caller: MemberCaller, sealed: str, now: datetime) -> None:
-    """Raise ConfirmationRequired if the form was not opened in this session within the last hour and the session is not confirmed now."""
+    """Raise ConfirmationRequired unless the session is confirmed now, or the form was opened in this session within the last hour."""
     opened, _, seal = sealed.partition(".")
     is_ours = hmac.compare_digest(seal.encode(), (await _seal(store, caller, opened)).encode())
     if not is_ours or now >= datetime.fromtimestamp(int(opened), UTC) + FORM_OPEN:

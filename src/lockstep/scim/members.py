@@ -56,10 +56,10 @@ MemberChange = AddMembers | RemoveMembers | ReplaceMembers | RemoveAllMembers
 
 
 def split_member_operations(operations: Sequence[Operation]) -> tuple[list[MemberChange], list[Operation]]:
-    """Split *operations*, which come from `normalize_patch`, into two lists: the changes of members, and all other operations, for
-    `apply_patch`. Both keep the order.
+    """Split *operations* into the changes of members and the remaining operations. Both lists keep the order.
 
-    Raises ScimError for a member without an id, and for a filter on an attribute other than `value`.
+    The input comes from `normalize_patch`; `apply_patch` takes the remaining operations. Raises ScimError for a member without an id, and
+    for a filter on an attribute other than `value`.
     """
     changes: list[MemberChange] = []
     rest: list[Operation] = []
