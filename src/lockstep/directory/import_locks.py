@@ -1,4 +1,6 @@
-"""Connections for one pass of a source: one with a lock that excludes other passes of that source, and one for a rehearsal."""
+"""Connections for one pass of a source. One kind has a lock that excludes other passes of the same source. The other is for a rehearsal,
+which is rolled back.
+"""
 
 from __future__ import annotations
 

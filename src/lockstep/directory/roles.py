@@ -55,10 +55,10 @@ async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow
 
 
 def find_role(roles: Sequence[RoleRow], wanted: str) -> RoleRow | None:
-    """Return the role that *wanted* names in any letter case: by its id or value or, if no role has that id or value, by its display name.
-    None if no role matches.
+    """Return the role that *wanted* names, in any letter case, or None. A role with this id or value is preferred to a role with this
+    display name.
 
-    Raises LockstepError if several roles have that display name.
+    Raises LockstepError if several roles match.
     """
     folded = wanted.strip().lower()
     exact = [role for role in roles if folded and folded in (role.id, role.value.lower())]

@@ -49,8 +49,8 @@ async def migrate(
 
     Processes that start together wait for the one that migrates. Raises LockstepError for a database that the code cannot use.
 
-    *upgrade_with* is the upgrade command to recommend. If it is given, an older database is refused with that recommendation, because a
-    server of an older version may be using the database; only an empty one is set up.
+    If *upgrade_with* is given, an older database is refused, because a server of an older version may be using it. The error recommends the
+    command *upgrade_with*. An empty database is set up nevertheless.
     """
     revisions = revisions_of(package)
     options = connection_options(database, name="lockstep migrate")

@@ -90,8 +90,8 @@ class CsvColumns:
 
     @property
     def state(self) -> str:
-        """An ignored column that may show whether accounts are disabled; "" if there is none, or if another column already shows
-        it.
+        """An ignored column that may show whether accounts are disabled, or "". If a column that is read already shows this, the result is
+        "" too.
         """
         if any(column.attribute.name == ENABLED for column in self.attributes):
             return ""

@@ -1,7 +1,7 @@
 """Figures over time for each job: operations, their durations, and the number of waiting objects.
 
 Recording adds one row for each batch. `sum_up` replaces these rows with sums for each job: first one row per minute, later one per half
-hour, and finally one per day, for days that no chart shows in half hours any longer.
+hour. Days that charts no longer show in half hours finally get one row each.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def _document(numbers: Mapping[str, int] | Mapping[int, int]) -> str | None:
 
 
 async def sum_up(connection: Connection) -> None:
-    """Replace rows with their sums: one row per minute for past minutes, one per half hour after two hours, and one per day (in UTC) for
-    all days before yesterday. Rows that are committed too late for this call are added by the next call.
+    """Replace rows with their sums: one row for each past minute, after two hours one for each half hour, and for the days before yesterday
+    (in UTC) one for each day. Rows that are committed too late for this call are added by the next call.
     """
     await _sum(connection, "minutes = 0 and at < date_trunc('minute', now())", minutes=1)
     await _sum(connection, "minutes < 30 and at < date_trunc('hour', now() - interval '2 hours')", minutes=30)

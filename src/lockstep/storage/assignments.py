@@ -163,8 +163,8 @@ async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
 
 
 async def sample_person(connection: Connection, app: str) -> str:
-    """Return the user principal name of an active person: the first one who is assigned to *app*, otherwise the first one in the directory,
-    or "" if nobody is active.
+    """Return the user principal name of an active person, or "" if there is none. People who are assigned to *app* are preferred to others
+    in the directory.
     """
     for condition in (
         "where id in (select object_id from effective_assignment where app = %s) and",

@@ -28,7 +28,7 @@ class FailureCounts:
 @dataclass(frozen=True, slots=True)
 class FailingObject:
     """The failures of one object since its last success. *reason* is the reason of the last failure. *is_due* is true if the next attempt
-    is due; otherwise *again_at* is the time of that attempt, or None if the object is not tried again.
+    is due. Otherwise *again_at* is the time of that attempt, or None if the object is not tried again.
     """
 
     failures: int

@@ -1,4 +1,6 @@
-"""Links that work once: for the first administrator, for an invitation, for a new password. They are stored as hashes."""
+"""Links that work only once. They let the first administrator begin, invited administrators join, and administrators choose a new password.
+The links are stored as hashes.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Possible owners of an account without a link: people without an account who have one of the account's words as a name, address or
-employee id.
+"""Possible owners of an account without a link: people without an account of their own. One of the account's words must be their name,
+address or employee id.
 """
 
 from __future__ import annotations

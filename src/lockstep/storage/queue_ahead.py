@@ -33,7 +33,10 @@ class WaitingObject:
 
 
 async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int) -> int:
-    """Count the due objects that were marked after version *after*: those with a link if *linked* is true, otherwise those without one."""
+    """Count the due objects that were marked after version *after*. If *linked* is true, count only objects with an account, otherwise only
+    those without one. Objects with an approved write do not count for guards and are left out. So are objects with an open operation, which
+    guards already count.
+    """
     cursor = await connection.execute(
         f"select count(*) {_WAITING}",  # constants of this module only
         {"job": job, "up_to_lane": up_to_lane, "linked": linked, "after": after},

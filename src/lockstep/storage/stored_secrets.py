@@ -1,4 +1,4 @@
-"""The stored secrets without their values: their owners, who set them, when they expire, and the key that encrypted them."""
+"""The stored secrets without their values: the owner of each secret, the person who set it, its expiry, and the key that encrypted it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The state of one application, which all workers share: when the next request may be sent, at which rate, and whether the application has
-failed.
+"""The state of one application, which all workers share: whether the application has failed, when the next request may be sent, and the
+rate of requests.
 
 There is one row per job. It is read with every recorded batch, so that a Retry-After received by one worker applies to all.
 """

@@ -1,7 +1,7 @@
 """A cache of compiled configurations: a process compiles each configuration once, for pages and workers alike.
 
-The key is the whole document, not only its version number: a rehearsal uses a version number that is not stored, and a different document
-may get that number later.
+The key is the whole document, because a version number is not sufficient. A rehearsal uses a version number that is not stored, and a
+different document may get that number later.
 """
 
 from __future__ import annotations

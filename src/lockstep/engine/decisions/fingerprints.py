@@ -20,8 +20,8 @@ from lockstep.engine.rules.mappings import ObjectMapping
 def fingerprint(plan: Plan, mapping: ObjectMapping | None) -> str:
     """Return the digest of *plan*: 64 hexadecimal digits.
 
-    A secret value counts by its keyed hash. A random value or a timestamp, which every plan of a new account generates again, counts only
-    as "generated"; a value that was chosen because it is not in use counts as itself.
+    A secret value counts by its keyed hash. Every plan of a new account generates other random values and timestamps, so these count only
+    as "generated". A unique value that was chosen because it is not in use counts as itself.
     """
     fresh = {one.target for one in mapping.flowing if one.is_generated and not one.is_unique} if mapping else set()
     document = [

@@ -1,8 +1,8 @@
 """Decide what should happen to an object's account: provision, disable, delete, leave, release, wait, or nothing.
 
 The first row of the table that applies decides. A row may name a policy that chooses among its intents. Leaving the scope is not the same
-as deletion: only people who are deleted in the source lose their account permanently. An account that was disabled because its person
-left the scope is no longer managed, as in Entra: if the person is deleted later, nothing is sent.
+as deletion: only people who are deleted in the source lose their account permanently. If a person leaves the scope, the account is disabled
+and then no longer managed, as in Entra. If the person is deleted later, nothing is sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plan for an object with an account: update, enable, disable, delete or release the account.
 
-Accounts are disabled through the mappings. If no mapping can disable the account, the reason decides: the account of a person who leaves
-the scope is deleted, as in Entra; the account of a person who is only disabled is left unchanged.
+Accounts are disabled through the mappings. If no mapping can disable the account of a person who leaves the scope, the account is deleted,
+as in Entra. If no mapping can disable the account of a person who is only disabled, the account is left unchanged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The mappings of one kind of object: which value flows into which attribute of the account, and when.
+"""The mappings of one kind of object. Each mapping says which value flows into an attribute of the account, and when.
 
 Properties that decisions read are computed on first use and then kept, because they are read again for every object.
 """
@@ -67,7 +67,7 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class NoSource:
-    """A mapping without a source: the attribute is left unchanged, except that the default value is written if the target has no value."""
+    """A mapping without a source. If the account has no value, the default value is written; otherwise the attribute is left unchanged."""
 
 
 MappingSource: TypeAlias = Direct | Constant | Expression | NoSource
@@ -94,8 +94,8 @@ def value_of(source: MappingSource, record: Values, context: EvaluationContext) 
 
 @dataclass(frozen=True)
 class AttributeMapping:
-    """The mapping of one attribute. *match* is the precedence of a matching attribute, or 0 for other attributes. *default* is written only
-    on create.
+    """The mapping of one attribute. *match* is the precedence of a matching attribute, or 0 for other attributes. *default* replaces an
+    empty value on create and, with *clear_when_empty*, later too.
     """
 
     target: str

@@ -114,8 +114,8 @@ def _order(compare: Callable[[int, int], bool]) -> Callable[[str], Test]:
 
 
 def moment_of(operand: str) -> Callable[[datetime], datetime]:
-    """Return a function that converts the present time to the time that *operand* names: a date (`2025-01-31`), `now` or an offset from now
-    (`now-P14D`, `P7D`). Raises BadOperand.
+    """Return a function that converts the present time to the time that *operand* names. *operand* is a date (`2025-01-31`), `now`, or an
+    offset from now (`now-P14D`, `P7D`). Raises BadOperand.
     """
     text = operand.strip()
     sign, rest = 1, text.removeprefix("now").strip()

@@ -68,8 +68,8 @@ def costs_more(page: TargetPage, asked_for: int) -> bool:
 
 
 def rows_of_page(page: TargetPage, mapping: ObjectMapping) -> list[dict[str, Any]]:
-    """Return the rows to store for a page. An account gets one row for each attribute that plans search for and that has a value, or a
-    single row if it has no such value.
+    """Return the rows to store for a page. An account gets one row for each searched attribute that has a value. An account without any
+    such value gets a single row.
     """
     rows: list[dict[str, Any]] = []
     asked = [one.target for one in (*mapping.matching, *unique_mappings(mapping))]

@@ -40,7 +40,9 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A part of the queue: the objects in the lanes up to *up_to_lane* that have an account (*linked*), or those that have none."""
+    """A part of the queue: the objects in the lanes up to *up_to_lane*. If *linked* is true, only those with an account, otherwise only
+    those without one.
+    """
 
     up_to_lane: int
     linked: bool

@@ -1,6 +1,6 @@
 """The two transactions around the writes of a drain: a batch is journalled before it is sent, and its outcomes are recorded afterwards.
 
-If the database refuses a batch because of one row, its objects are recorded one by one, so that only the object at fault fails.
+If the database refuses a batch because of one row, the objects of the batch are recorded one by one. Then only the object at fault fails.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Learn = Callable[[TargetState, float], None]
 
 @dataclass(frozen=True, slots=True)
 class JournalledBatch:
-    """Three sets of operation ids: writes that may be sent now, writes whose account another object took first, and writes that guards must
-    judge again because other workers have journalled guarded writes in the meantime.
+    """Three sets of operation ids. *journalled* writes may be sent now. For writes that are *too_late*, another object took the account
+    first. Guards must judge the writes *to_judge* again, because other workers have journalled guarded writes in the meantime.
     """
 
     journalled: frozenset[str]

@@ -135,8 +135,8 @@ class Ahead:
 
     @property
     def smallest_slice(self) -> int:
-        """The number of free places that must exist before another slice is claimed: half of all places, so that senders work on the other
-        half while the slice is planned.
+        """The number of free places that must exist before another slice is claimed. It is half of all places, so that senders have work
+        while the slice is planned.
         """
         return self.most // 2
 

@@ -1,8 +1,8 @@
 """Plan one object: load what is known about it, ask the application for the rest, and let the engine decide.
 
 `plan_one` is the only path to a plan: the drain and on-demand runs carry the plan out, a preview only shows it. `plan_one` receives only a
-reader, whose type has no methods that write. A slice is planned with a reader of the stored list of accounts (`index_reader`); if that
-raises `NotKnown`, the same function is called again with a reader of the application.
+reader, whose type has no methods that write. A slice is planned first with a reader of the stored list of accounts (`index_reader`). If
+this raises `NotKnown`, `plan_one` is called again with a reader of the application.
 """
 
 from __future__ import annotations

@@ -18,10 +18,11 @@ class PreviewEnded(Exception):
 async def list_accounts(
     pool: Pool, claimed: ClaimedPreview, mapping: ObjectMapping, reader: PacedReader, *, asked_for: int
 ) -> bool:
-    """List and store the accounts of one kind. Returns False, and stores nothing, if the application does not list them, if the list is
-    incomplete, or if one search for each of *asked_for* objects needs fewer requests.
+    """List and store the accounts of one kind. Returns True if the list is complete.
 
-    Raises TargetError if the application cannot be read, and PreviewEnded if the preview is no longer this process's.
+    Returns False, and stores nothing, in three cases: the application does not list accounts, the list is incomplete, or one search for
+    each of *asked_for* objects needs fewer requests. Raises TargetError if the application cannot be read, and PreviewEnded if this process
+    no longer owns the preview.
     """
     time = 0
     while True:

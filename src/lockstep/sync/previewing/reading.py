@@ -43,8 +43,8 @@ class PacedReader:
                 await self._turns.wait()
 
     async def rest(self, busy: TargetError, *, time: int) -> None:
-        """Wait because the application is busy: for as long as it asks or, if it names no time, for a pause that doubles with each wait.
-        *time* is the number of earlier waits.
+        """Wait because the application is busy. If the application does not say for how long, the pause doubles with *time*, the number of
+        earlier waits.
 
         Raises *busy* again after too many waits, or if the error has another cause.
         """

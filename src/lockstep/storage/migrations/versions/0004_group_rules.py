@@ -1,4 +1,4 @@
-"""Groups whose members are decided by a rule."""
+"""Store the rules that decide the members of dynamic groups."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""The settings of the whole organisation, and labels for everything that a configuration file can name."""
+"""Store the settings of the organisation, and labels for everything that a configuration file can name."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""A separate column for the resume state: where the work on a dirty object continues."""
+"""Store in a separate column where the work on a dirty object continues. Until now, the error text for people contained this."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Indexes for the counts on the first page."""
+"""Add indexes for the counts that the first page shows."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Indexes for searching people, groups and the provisioning log by a part of a string."""
+"""Add indexes for searching people, groups and the provisioning log by a part of a text."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

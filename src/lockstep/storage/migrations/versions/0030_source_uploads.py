@@ -1,4 +1,4 @@
-"""Files that were uploaded for a source, and what each import of a source changed."""
+"""Store the files that were uploaded for a source, and what each import of a source changed."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

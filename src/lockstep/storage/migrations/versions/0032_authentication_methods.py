@@ -1,4 +1,4 @@
-"""Methods of authenticating requests to an application."""
+"""Store the method by which requests to an application are authenticated."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

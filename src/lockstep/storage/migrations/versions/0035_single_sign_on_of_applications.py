@@ -1,4 +1,4 @@
-"""Single sign-on to applications through Lockstep, and the keys that sign for it."""
+"""Store the settings of single sign-on to applications, and the keys that sign for it."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""A link keeps the attribute that its account was matched by, and the journal keeps it until the link is recorded."""
+"""Store in links, and in the journal until a link is recorded, the attribute by which the account was matched."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""People of the directory sign in: passwords, one-time links, sessions, and the sign-in log."""
+"""Let people of the directory sign in: store their passwords, one-time links and sessions, and the sign-in log."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Let the sign-in log count refused attempts with unknown names instead of storing each of them."""
+"""Let the sign-in log count refused attempts with unknown names, so that it need not store each of them."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

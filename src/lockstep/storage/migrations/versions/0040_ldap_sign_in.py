@@ -1,4 +1,4 @@
-"""People sign in with the password of an LDAP directory."""
+"""Let people sign in with the password that they have in an LDAP directory."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Lockstep as OpenID Connect provider."""
+"""Make Lockstep an OpenID Connect provider: store its keys, codes, grants and tokens."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

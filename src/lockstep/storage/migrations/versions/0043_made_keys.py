@@ -1,4 +1,4 @@
-"""An index for the additional match keys of created accounts."""
+"""Add an index for the additional match keys of created accounts."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""StartTLS for the LDAP directory, and login names that differ from the user principal name."""
+"""Support StartTLS for the LDAP directory, and login names that differ from the user principal name."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

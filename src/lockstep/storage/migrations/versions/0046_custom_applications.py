@@ -1,4 +1,4 @@
-"""The gallery entry "custom-scim" is now "custom"."""
+"""Rename the gallery entry "custom-scim" to "custom"."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Ended links whose accounts Lockstep searches for again."""
+"""Store in an ended link since when its account is gone, so that Lockstep searches for the account again."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Passkeys of people of the directory."""
+"""Let people of the directory have passkeys, as administrators do."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Operations in an application, their durations, and the number of waiting objects, for the charts of the admin centre."""
+"""Store operations, their durations and the number of waiting objects of each application, for the charts of the admin centre."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

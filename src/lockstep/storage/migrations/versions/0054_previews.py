@@ -1,4 +1,4 @@
-"""Previews of a whole application: what provisioning would do to each person and group, without doing it."""
+"""Store previews of a whole application: what provisioning would do to each person and group."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

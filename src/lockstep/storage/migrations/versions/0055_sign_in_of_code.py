@@ -1,4 +1,4 @@
-"""Store with each authorization code which record of the sign-in log it belongs to."""
+"""Store with each authorization code the record of the sign-in log for which it was issued."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

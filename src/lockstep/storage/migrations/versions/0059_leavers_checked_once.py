@@ -1,4 +1,6 @@
-"""A flag on the job: once the check of all leavers has begun, further active leavers in the same cycle do not begin another one."""
+"""Store for each job whether a check of all leavers has begun, so that further active leavers in the same cycle do not begin another
+one.
+"""
 
 from __future__ import annotations
 
