@@ -29,7 +29,7 @@ async def read_sign_on(connection: Connection, app: str) -> SignOnRow | None:
 
 
 async def read_sign_ons(connection: Connection, apps: Sequence[str]) -> dict[str, SignOnRow]:
-    """Return the settings of each of *apps*. Applications with default settings are absent."""
+    """Return the stored settings of *apps*, by application. Applications without stored settings, which have the defaults, are absent."""
     async with connection.cursor(row_factory=class_row(SignOnRow)) as cursor:
         await cursor.execute(
             """select app::text, config, pairwise_salt, changed_at, changed_by from application_sso

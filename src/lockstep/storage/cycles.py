@@ -182,7 +182,9 @@ async def count(
 
 
 async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
-    """End *cycle* if no dirty row belongs to it any longer. Returns the cycle if it has ended now, otherwise None."""
+    """End *cycle* if no dirty row belongs to it any longer, and delete the job's list of accounts. Returns the cycle if it has ended now,
+    otherwise None.
+    """
     cursor = await connection.execute(
         """update cycle set ended_at = clock_timestamp(), phase = 'done', state = case
             when coalesce((counts ->> 'failed')::bigint, 0) > 0 then 'entryLevelErrors' else 'succeeded' end

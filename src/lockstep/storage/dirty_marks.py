@@ -204,10 +204,10 @@ async def make_left_due(connection: Connection, job: str) -> int:
 
 
 async def forget_escrow(connection: Connection, job: str) -> int:
-    """Remove failed objects without an account from the dirty set, so that they are not retried. Returns how many were removed. Objects
+    """Remove failed objects without a live account from the dirty set, so that they are not retried. Returns how many were removed. Objects
     that changed since their failure stay.
 
-    A failed object with an account is not removed, because its access may have to end, and Lockstep never gives up ending access. The
+    A failed object with a live account is not removed, because its access may have to end, and Lockstep never gives up ending access. The
     object becomes due now, as if it had not failed.
     """
     failed = "dirty.job = %(job)s and failures > 0 and lease_until is null and not_before > now()"

@@ -214,7 +214,7 @@ async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Se
 
 
 async def source_names(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, str]:
-    """Return display names of people or groups. Objects that no longer exist are absent."""
+    """Return the user principal names of people, or the display names of groups, by id. Objects that no longer exist are absent."""
     statement = (
         "select id::text, user_principal_name from person where id = any(%s::uuid[])"
         if kind == "User"

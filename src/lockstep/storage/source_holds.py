@@ -66,7 +66,9 @@ async def hold_leavers(
     reason: str,
     only_group: str | None = None,
 ) -> None:
-    """Open a hold with the objects that this pass has not seen. If the source already has an open hold of this *kind*, update it."""
+    """Open a hold with the objects that this pass has not seen. If the source already has an open hold of this *kind*, replace its objects.
+    With *only_group*, only the memberships of that group are replaced.
+    """
     cursor = await connection.execute(
         """insert into source_hold (source, kind, generation, missing, present, reason) values (%s, %s, %s, %s, %s, %s)
         on conflict (source, kind) where decided_at is null do update set generation = excluded.generation,

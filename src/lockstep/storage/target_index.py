@@ -125,7 +125,9 @@ async def written_since(
 async def newer_than_links(
     connection: Connection, job: str, kind: ObjectKind, ids: Iterable[str]
 ) -> dict[str, Account]:
-    """Return the linked accounts of *ids* as listed, by object. Accounts whose link was written after the listing are left out."""
+    """Return the linked accounts of *ids* as they were listed, keyed by directory id. Accounts whose link was written after the listing are
+    left out.
+    """
     cursor = await connection.execute(
         """select distinct on (link.source_id) link.source_id::text, target_index.target_id, target_index.account
         from link join target_index on target_index.job = link.job and target_index.kind = link.kind

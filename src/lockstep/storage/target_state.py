@@ -161,8 +161,8 @@ async def forget(connection: Connection, job: str) -> None:
 
 
 async def lease_tokens(connection: Connection, job: str, *, rate: float, wanted: int) -> tuple[int, float]:
-    """Take up to *wanted* requests from the application's budget. The budget refills at *rate* requests per second, and never exceeds the
-    requests of one second.
+    """Take up to *wanted* requests from the application's budget. The budget refills at *rate* requests per second. It holds at most the
+    requests of one second, but always one request.
 
     Returns how many requests were granted, and after how many seconds to ask again.
     """
