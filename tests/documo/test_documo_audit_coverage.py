@@ -60,7 +60,7 @@ NOT_NOTED: Mapping[str, str] = {
 }
 # Columns of the tables with a trigger for single rows that no entry shows.
 NOT_SHOWN: Mapping[str, set[str]] = {
-    "accounts": {"id", "created_at"},
+    "accounts": {"id", "created_at", "metadata_id", "metadata_by_number"},
     "api_keys": {
         "id", "tenant_id", "member_id", "hash", "last_four", "client_id", "created_at", "last_used_at", "last_used_address", "name",
         "last_used_agent",

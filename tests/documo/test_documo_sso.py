@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 from yarl import URL
@@ -16,8 +18,10 @@ from yarl import URL
 from documo import members
 from documo.access.sso import answering, own_keys, providers
 from documo.access.sso.providers import SamlSetup
+from documo.access.sso.service import metadata_address
 from documo.accounts import create_account
 from documo.domains import EMAIL, set_domain
+from documo.migrations import versions
 from documo.store.single_sign_on import attempts
 from lockstep.errors import LockstepError
 from lockstep.saml.bindings import read_post
@@ -28,6 +32,7 @@ from tests.support.documo_pages import PASSWORD, Visitor, signed_in, visiting
 from tests.support.saml_provider import ENTITY_ID, LOGOUT_URL, SIGN_IN_URL, Asked, Provider, key_named, logout_on
 
 ANNA = "anna@contoso.example"
+ADDRESSES_OF_METADATA = Path(next(iter(versions.__path__)), "0022_addresses_of_metadata.sql")
 
 
 @pytest.fixture
@@ -561,15 +566,41 @@ async def test_expired_metadata_is_refused_and_leaves_the_certificates_as_they_a
 
 
 async def test_metadata_of_documo_names_the_custom_domain(api: Client) -> None:
+    address = await metadata_address(api.store, api.account.id, "")
     async with visiting(api) as visitor:
-        assert (await visitor.get(f"/saml/metadata?account={api.account.id}"))[0] == 404
-        assert (await visitor.get("/saml/metadata?account=99999"))[0] == 404
+        assert (await visitor.get(address))[0] == 404
         await own_keys.own_keys(api.store, api.account.id)
-        status, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
+        status, xml = await visitor.get(address)
         assert (status, f'Location="{visitor.origin}/assert"' in xml) == (200, True)
         await set_domain(api.store, api.account.id, "scim.contoso.example", vouched=True)
-        _, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
+        _, xml = await visitor.get(address)
         assert "//scim.contoso.example" in xml and f'Location="{visitor.origin}/assert"' not in xml
+
+
+async def test_address_of_the_metadata_cannot_be_guessed_from_the_number_of_the_account(api: Client) -> None:
+    other = await create_account(api.store, "Without keys", admin="eve@x.org")
+    await own_keys.own_keys(api.store, api.account.id)
+    guesses = [str(api.account.id), str(other.id), "99999", "", "1-2", str(UUID(int=0))]
+    guesses.append((await metadata_address(api.store, other.id, "")).partition("=")[2])
+    async with visiting(api) as visitor:
+        pages = [await visitor.get(f"/saml/metadata?account={one}") for one in guesses]
+
+    assert {status for status, _ in pages} == {404}
+    assert len({re.sub("[0-9a-f]{16}", "NUMBER", page) for _, page in pages}) == 1
+
+
+async def test_former_address_of_the_metadata_works_for_accounts_that_had_it(api: Client) -> None:
+    other = await create_account(api.store, "Without keys", admin="eve@x.org")
+    await own_keys.own_keys(api.store, api.account.id)
+    async with api.store.control() as connection:
+        await connection.execute(ADDRESSES_OF_METADATA.read_text().rpartition(";\n")[0].rpartition(";\n")[2])
+    await own_keys.own_keys(api.store, other.id)
+    async with visiting(api) as visitor:
+        former = [await visitor.get(f"/saml/metadata?account={one.id}") for one in (api.account, other)]
+        present = await visitor.get(await metadata_address(api.store, api.account.id, ""))
+
+    assert [status for status, _ in former] == [200, 404]
+    assert former[0] == present
 
 
 async def test_first_sign_in_creates_a_member_only_if_the_account_says_so(api: Client, provider: Provider) -> None:

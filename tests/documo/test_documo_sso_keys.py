@@ -15,6 +15,7 @@ import pytest
 
 from documo.access.sso import own_keys, providers
 from documo.access.sso.own_keys import KeyState, OwnKey
+from documo.access.sso.service import metadata_address
 from documo.accounts import create_account
 from documo.store import sso_keys as table
 from documo.store.sso_keys import SignOnKeyRow
@@ -55,7 +56,7 @@ async def rolled(api: Client) -> tuple[OwnKey, OwnKey]:
 
 
 async def metadata_of(api: Client, visitor: Visitor) -> SpMetadata:
-    return read_sp_metadata((await visitor.get(f"/saml/metadata?account={api.account.id}"))[1].encode())
+    return read_sp_metadata((await visitor.get(await metadata_address(api.store, api.account.id, "")))[1].encode())
 
 
 def signs(provider: Provider, page: str, key: OwnKey) -> bool:

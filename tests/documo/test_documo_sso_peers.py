@@ -19,6 +19,7 @@ from saml2.server import Server
 from bench.pysaml2_peer import RSA_SHA256, SHA256
 from documo.access.sso import own_keys, providers
 from documo.access.sso.providers import SamlSetup
+from documo.access.sso.service import metadata_address
 from lockstep.saml.certificates import SigningKey, new_signing_key
 from lockstep.saml.encryption import DataMethod
 from lockstep.saml.metadata import SpMetadata, read_idp_metadata, read_sp_metadata
@@ -38,7 +39,7 @@ def idp_key() -> SigningKey:
 
 async def metadata_of(api: Client, visitor: Visitor) -> tuple[bytes, SpMetadata]:
     await own_keys.own_keys(api.store, api.account.id)
-    status, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
+    status, xml = await visitor.get(await metadata_address(api.store, api.account.id, ""))
     assert status == 200, xml
     return xml.encode(), read_sp_metadata(xml.encode())
 

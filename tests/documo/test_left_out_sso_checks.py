@@ -19,7 +19,7 @@ from documo.access.sso import addresses, answering, collecting, leaving, noting,
 from documo.access.sso.collecting import stranger_of
 from documo.access.sso.requests import SignInHost, new_request, read_request, request_key
 from documo.domains import API, APP
-from documo.store import sign_ins, single_sign_on, sso_requests
+from documo.store import sign_ins, single_sign_on, sso_keys, sso_requests
 from documo.store.database import Store
 from lockstep.saml.metadata import read_sp_metadata
 from tests.documo.sso_world import ADA, ANNA, BEN, BOB, CLEO, DAN, PASSWORD, URL, World, outcome, sso_world
@@ -304,9 +304,19 @@ async def of_email(world: World, email: str, verified: str = "", kind: str = EMA
     ]
 
 
-async def metadata(world: World, account: str = "") -> object:
-    read = read_sp_metadata(await service.metadata_of(world.store, account or str(world.one.id), api_url=URL))
+async def metadata(world: World, reference: str = "") -> object:
+    address = await service.metadata_address(world.store, world.one.id, URL)
+    xml = await service.metadata_at(world.store, reference or address.partition("=")[2], api_url=URL)
+    read = read_sp_metadata(xml)
     return read.entity_id, read.reply_urls, len(read.signing_certificates), len(read.encryption_certificates)
+
+
+async def metadata_by_number(world: World, *, number: str = "", has_former_address: bool) -> object:
+    """The account *one* has the former address, or no account has one."""
+    if has_former_address:
+        async with world.store.control() as connection:
+            await connection.execute("update accounts set metadata_by_number = true where id = %s", (world.one.id,))
+    return await metadata(world, number or str(world.one.id))
 
 
 async def served(world: World, *hosts: tuple[str, str], verified: bool = True) -> object:
@@ -359,6 +369,17 @@ async def removed_twice(world: World) -> object:
     for _ in range(2):
         await providers.remove_provider(world.store, world.one.id)
     return "removed twice"
+
+
+async def each_address_of_metadata(world: World) -> object:
+    addresses = [await service.metadata_address(world.store, one.id, URL) for one in (world.one, world.two)]
+    return len(set(addresses))
+
+
+async def with_a_key_removed(world: World) -> object:
+    made = await own_keys.prepare_key(world.store, world.one.id)
+    await own_keys.remove_key(world.store, world.one.id, made.thumbprint)
+    return await metadata(world)
 
 
 async def metadata_with_a_new_key(world: World) -> object:
@@ -487,7 +508,12 @@ CASES: dict[str, Case] = {
     "email of another domain": lambda w: of_email(w, "anna@fabrikam.example"),
     "no email": lambda w: of_email(w, "anna"),
     "metadata": metadata,
-    **{f"metadata of {one[:9]!r}": partial(metadata, account=one) for one in ("x", "\N{SUPERSCRIPT TWO}", "9" * 5_000, "99999")},
+    **{f"metadata of {one[:9]!r}": partial(metadata, reference=one) for one in ("x", "\N{SUPERSCRIPT TWO}", "9" * 5_000, "99999")},
+    "each address of metadata": each_address_of_metadata,
+    "metadata after a key was removed": with_a_key_removed,
+    "metadata by number": lambda w: metadata_by_number(w, has_former_address=False),
+    "metadata by number at the former address": lambda w: metadata_by_number(w, has_former_address=True),
+    "metadata by the number of nobody": lambda w: metadata_by_number(w, number="99999", has_former_address=True),
     "served at one domain": lambda w: served(w, ("contoso.example", API)),
     "served at two domains": lambda w: served(w, ("a.example.org", API), ("b.example.org", APP), ("c.example.org", EMAIL)),
     "served at two domains, by name": lambda w: served(w, ("b.example.org", API), ("a.example.org", APP), ("0.example.org", EMAIL)),
@@ -533,6 +559,7 @@ OF_PROVIDERS = (
 # Row level security holds the conditions on the account, see test_documo_walls.
 SQL = [
     *sql_checks_of(sso_requests, "read_ticket", "use_ticket"),
+    *sql_checks_of(sso_keys),
     *sql_checks_of(single_sign_on, "tenant_of_domain", "tenants_of_issuer", "tenants_to_leave", "domain_owner"),
     *sql_checks_of(
         sign_ins, "member_with_name", "end_sessions_of", "end_password_sessions", "end_provider_sessions", "read_session",
@@ -552,6 +579,8 @@ IMPLIED = [
     ("documo.access.sso.collecting.stranger_of", "account is None"),
     # The seal proves the length, until a version has requests with other content.
     ("documo.access.sso.requests.read_request", "len(content) != _CONTENT.size"),
+    # Without a return, the function returns None too.
+    ("documo.access.sso.service._id_in", ""),
     # No member has the id None.
     ("documo.access.sso.providers.enforce", "member_id"),
 ]

@@ -143,7 +143,7 @@ def metadata(account: str | None, settings: DocumoSettings) -> None:
     async def work(store: Store) -> bytes:
         tenant = await only_account(store, account)
         await own_keys(store, tenant.id)
-        return await metadata_of(store, str(tenant.id), api_url=await _api_url(store))
+        return await metadata_of(store, tenant.id, api_url=await _api_url(store))
 
     click.echo(with_store(settings, work).decode())
 

@@ -1,9 +1,12 @@
-"""SQL of an account's own keys for single sign-on: one key, or two while the key is being replaced."""
+"""SQL of an account's own keys for single sign-on: one key, or two while the key is being replaced. Also of the address of the metadata
+that contains them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from psycopg.rows import class_row
 
@@ -58,3 +61,23 @@ async def exchange_states(connection: Connection, tenant_id: int, *, active: str
 
 async def remove_key(connection: Connection, tenant_id: int, thumbprint: str) -> None:
     await connection.execute("delete from sso_keys where tenant_id = %s and thumbprint = %s", (tenant_id, thumbprint))
+
+
+async def metadata_id(connection: Connection, tenant_id: int) -> str:
+    """Return the id of the account in the address of its metadata; "" for an unknown account."""
+    cursor = await connection.execute("select metadata_id::text from accounts where id = %s", (tenant_id,))
+    row = await cursor.fetchone()
+    return str(row[0]) if row else ""
+
+
+async def tenant_of_metadata(connection: Connection, reference: UUID | None) -> int | None:
+    cursor = await connection.execute("select id from accounts where metadata_id = %s", (reference,))
+    row = await cursor.fetchone()
+    return int(row[0]) if row else None
+
+
+async def tenant_of_metadata_number(connection: Connection, number: int) -> int | None:
+    """Return the account with this number if the former address of its metadata still works."""
+    cursor = await connection.execute("select id from accounts where id = %s and metadata_by_number", (number,))
+    row = await cursor.fetchone()
+    return int(row[0]) if row else None

@@ -6,8 +6,11 @@ reads it therefore stops encrypting to the old certificate, and never encrypts t
 
 from __future__ import annotations
 
-from documo.access.sso.addresses import service_address
+from uuid import UUID
+
+from documo.access.sso.addresses import METADATA_PATH, service_address
 from documo.access.sso.own_keys import find_own_keys
+from documo.store import sso_keys as table
 from documo.store.database import Store
 from lockstep.errors import not_found
 from lockstep.saml.metadata import SpMetadata, write_sp_metadata
@@ -16,18 +19,35 @@ from lockstep.saml.names import Binding, NameIdFormat
 _MOST_DIGITS = 9  # digits of an account number
 
 
-async def metadata_of(store: Store, account: str, *, api_url: str) -> bytes:
-    """Return the metadata of the account with this number.
+async def metadata_address(store: Store, tenant_id: int, api_url: str) -> str:
+    """Return the address at which an identity provider reads the account's metadata. Strangers cannot guess it."""
+    async with store.control() as connection:
+        return f"{api_url}{METADATA_PATH}?account={await table.metadata_id(connection, tenant_id)}"
 
-    Raises LockstepError for an unknown account, and for an account whose Admins have not opened the page *Security*. Both errors have the
-    same text, because anybody may call this.
+
+async def metadata_at(store: Store, reference: str, *, api_url: str) -> bytes:
+    """Return the metadata of the account that the address names. *reference* is the id in the address or, for accounts that had keys before
+    there were ids, the number of the account.
+
+    Raises LockstepError for an unknown account, and for an account without keys. Anybody may call this, so the text is the same in both
+    cases.
     """
-    tenant_id = int(account) if account.isascii() and account.isdigit() and len(account) <= _MOST_DIGITS else 0
+    async with store.control() as connection:
+        if reference.isascii() and reference.isdigit() and len(reference) <= _MOST_DIGITS:
+            tenant_id = await table.tenant_of_metadata_number(connection, int(reference))
+        else:
+            tenant_id = await table.tenant_of_metadata(connection, _id_in(reference))
+    return await metadata_of(store, tenant_id or 0, api_url=api_url)
+
+
+async def metadata_of(store: Store, tenant_id: int, *, api_url: str) -> bytes:
+    """Return the metadata of the account. Raises LockstepError for an unknown account, and for an account without keys: its Admins have not
+    opened the page *Security*.
+    """
     keys = await find_own_keys(store, tenant_id) if tenant_id else []
     if not keys:
         raise not_found(
-            "No account with this number uses single sign-on",
-            next_step="Copy the address from Account Settings > Security",
+            "No account has its metadata at this address", next_step="Copy the address from Account Settings > Security"
         )
     service = await service_address(store, tenant_id, api_url)
     return write_sp_metadata(
@@ -42,3 +62,10 @@ async def metadata_of(store: Store, account: str, *, api_url: str) -> bytes:
             name_id_formats=[NameIdFormat.EMAIL_ADDRESS, NameIdFormat.UNSPECIFIED],
         )
     )
+
+
+def _id_in(reference: str) -> UUID | None:
+    try:
+        return UUID(reference)
+    except ValueError:
+        return None

@@ -16,6 +16,7 @@ from documo.access.sso import own_keys, providers
 from documo.access.sso.addresses import place_of, service_address
 from documo.access.sso.asking import ask
 from documo.access.sso.providers import SamlSetup
+from documo.access.sso.service import metadata_address
 from documo.accounts import TenantAccount
 from documo.permissions import MemberPermission
 from documo.store import accounts as accounts_table
@@ -211,7 +212,7 @@ async def _overview(context: PageContext, account: TenantAccount, refused: Locks
     model: dict[str, Any] = {
         "provider": provider,
         "service": await service_address(context.store, account.id, context.api_url),
-        "metadata_url": f"{context.api_url}/saml/metadata?account={account.id}",
+        "metadata_url": await metadata_address(context.store, account.id, context.api_url),
         "ending": provider.ending(now) if provider else [],
         "keys": keys,
         "ending_keys": [key for key in keys if key.warns(now)],

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from documo.access.confirming import CONFIRMED
 from documo.access.sso import own_keys, providers
 from documo.access.sso.own_keys import KeyState
+from documo.access.sso.service import metadata_address
 from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, conflict, not_found
@@ -83,7 +84,7 @@ async def _list(context: PageContext, refused: LockstepError | None = None) -> P
         "ending": [key for key in keys if key.warns(now)],
         "provider": provider,
         "is_signing": provider is not None and provider.row.requests_signed,
-        "metadata_url": f"{context.api_url}/saml/metadata?account={account.id}",
+        "metadata_url": await metadata_address(context.store, account.id, context.api_url),
         "account": account,
         "now": now,
         "here": HERE,

@@ -18,7 +18,7 @@ from documo.access.sso.asking import ProviderRequest, ask
 from documo.access.sso.collecting import collect, stranger_of
 from documo.access.sso.providers import tenant_for_email
 from documo.access.sso.requests import REQUEST_LASTS
-from documo.access.sso.service import metadata_of
+from documo.access.sso.service import metadata_at
 from documo.web.context import DocumoPages, PageContext
 from documo.web.sessions import SIGN_IN, session_secret, signed_in
 from lockstep.errors import LockstepError, invalid, not_found
@@ -150,7 +150,7 @@ async def failed(_: PageContext, request: Request) -> Answer:
 
 @pages.get(METADATA_PATH, is_public=True)
 async def service_metadata(context: PageContext, request: Request) -> Answer:
-    xml = await metadata_of(context.store, request.query_params.get("account", ""), api_url=context.api_url)
+    xml = await metadata_at(context.store, request.query_params.get("account", ""), api_url=context.api_url)
     return Response(
         xml,
         media_type="application/samlmetadata+xml",
