@@ -19,8 +19,8 @@ from lockstep.engine.rules.target_attributes import AttributeType
 def changes_between(
     desired: Values, held: Values, *, cleared: Collection[str] = (), mapping: ObjectMapping
 ) -> tuple[Change, ...]:
-    """Return the changes that turn the current values *held* into *desired*, and that clear the paths in *cleared*. The changes are in the
-    order of the mapping; other paths do not change.
+    """Return the changes that turn the current values *held* into *desired*, and that clear the paths in *cleared*. Changes that a
+    mapping's flow type forbids are left out. The changes are in the order of the mapping; other paths do not change.
     """
     changes: list[Change] = []
     for attribute in mapping.flowing:

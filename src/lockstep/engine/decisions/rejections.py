@@ -55,7 +55,7 @@ def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
 
 
 def hold_unapproved(plan: Plan, approved: Effects) -> Plan:
-    """Return *plan* if all its effects were *approved*; otherwise hold it.
+    """Return *plan* if all its effects were *approved*; otherwise hold it. An approved deletion also covers a disable.
 
     The mapping, the person or the account may change between the approval and the write. An approval does not cover such changes.
     """

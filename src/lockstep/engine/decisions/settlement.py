@@ -82,14 +82,18 @@ def answers_to(queries: Sequence[MatchQuery], account: Account) -> bool:
 
 
 def resembles(operation: SentOperation, account: Account, mapping: ObjectMapping) -> bool:
-    """Whether *account* has the values that the create sent. Matching values are not compared, because some applications rewrite them."""
+    """Whether *account* has the values that the create sent, as far as it shows them. It must show at least one of them. Matching values
+    are not compared, because some applications rewrite them.
+    """
     matching = {attribute.target for attribute in mapping.matching}
     shown = {path: value for path, value in _shown(operation.after, account).items() if path not in matching}
     return bool(shown) and all(_is_same(mapping, path, value, operation.after[path]) for path, value in shown.items())
 
 
 def took_effect(operation: SentOperation, account: Account | None, mapping: ObjectMapping | None) -> bool:
-    """Whether *account* shows that a change or deletion took effect. Attributes that *account* does not show are ignored."""
+    """Whether *account* shows that a change or deletion took effect. Attributes that *account* does not show are ignored, but at least one
+    must be shown or cleared.
+    """
     if operation.is_delete or account is None:
         return operation.is_delete and account is None
     shown = _shown(operation.after, account)
@@ -121,9 +125,11 @@ def base_of_made(operation: SentOperation, account: Account, mapping: ObjectMapp
 def base_after_change(
     base: Values, operation: SentOperation, account: Account, mapping: ObjectMapping | None
 ) -> Values:
-    """Update *base* from *account*, read after a change with unknown outcome. Sent values that the account shows count as agreed.
+    """Update *base* from *account*, which was read after a change with unknown outcome. At the paths that were sent, the values that the
+    account shows count as agreed.
 
-    Other sent values are removed from *base*, so that they are written again.
+    A sent value that the account does not show counts as agreed if the change took effect. Otherwise it is removed from *base*, so that it
+    is written again.
     """
     took = took_effect(operation, account, mapping)
     known = {path: value for path, value in base.items() if path not in operation.after}

@@ -46,7 +46,9 @@ def truth(answer: bool) -> str:
 
 
 def to_text(value: Value, argument: str = "") -> str | None:
-    """Convert *value* to one text; null and an empty list give None. Raises ExpressionTrouble for several or structured values."""
+    """Convert *value* to one text; null and an empty list give None, and a reference gives its id. Raises ExpressionTrouble for several
+    values and for other structured values.
+    """
     if value is None or value.__class__ is str:
         return value
     if isinstance(value, bool):

@@ -80,7 +80,7 @@ _TRUTH = {"True": True, "False": False}
 
 
 def value_of(source: MappingSource, record: Values, context: EvaluationContext) -> Value:
-    """Return the value of *source* for an object, or None if the attribute is left unchanged. Raises ExpressionError."""
+    """Return the value of *source* for an object, or None if there is none. Raises ExpressionError."""
     match source:
         case Direct(attribute):
             return record.get(attribute)

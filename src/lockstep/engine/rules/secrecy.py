@@ -67,7 +67,9 @@ def is_sealed(value: Value) -> bool:
 
 
 def sealed(value: Value, mapping: AttributeMapping) -> Value:
-    """Hash a secret value. Equal values get the same hash. Empty and already hashed values are returned unchanged."""
+    """Hash a secret value. Equal values get the same hash. Empty and already hashed values are returned unchanged, and so are all values if
+    *mapping* has no function that hashes them.
+    """
     if mapping.fingerprint is None or is_empty(value) or is_sealed(value):
         return value
     items = value if isinstance(value, tuple | list) else (value,)

@@ -29,8 +29,8 @@ async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -
 
 
 def _is_doubtful(planned: PlanResult, one: JudgedValue) -> bool:
-    """Whether the value *one* needs a read. It does if it would otherwise count as a failure, or if it affects other objects. No read is
-    needed for values that the application is known not to keep.
+    """Whether the value *one* needs a read: a refused value of a create, or a value that the response left out. Refused values of other
+    writes are read later, after a pause. No read is needed for values that the application is known not to keep.
     """
     plan = planned.plan
     if one.fate is Fate.REFUSED:
