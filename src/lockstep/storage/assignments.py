@@ -48,6 +48,10 @@ class EntitlementRow:
 
 
 _PRINCIPAL = "coalesce(person.user_principal_name, grp.display_name, assignment.principal_id::text)"
+_PRINCIPALS_AND_ROLES = """left join person on person.id = assignment.principal_id and assignment.principal_kind = 'User'
+left join grp on grp.id = assignment.principal_id and assignment.principal_kind = 'Group'
+left join app_role on app_role.app = assignment.app and app_role.id = assignment.role_id
+"""
 _SELECT = f"""select assignment.id::text, assignment.app::text, application.name as app_name, assignment.principal_kind as kind,
     assignment.principal_id::text, {_PRINCIPAL} as principal,
     assignment.role_id::text, coalesce(app_role.value, '') as role_value,
@@ -56,10 +60,7 @@ _SELECT = f"""select assignment.id::text, assignment.app::text, application.name
         else grp.id is null or grp.deleted_at is not null end as is_deleted
 from assignment
 join application on application.id = assignment.app
-left join person on person.id = assignment.principal_id and assignment.principal_kind = 'User'
-left join grp on grp.id = assignment.principal_id and assignment.principal_kind = 'Group'
-left join app_role on app_role.app = assignment.app and app_role.id = assignment.role_id
-"""
+{_PRINCIPALS_AND_ROLES}"""
 
 
 async def page_of_assignments(
@@ -91,12 +92,14 @@ async def assignments_of_applications(connection: Connection, apps: Sequence[str
 
 
 async def digests_of_applications(connection: Connection, apps: Sequence[str]) -> dict[str, str]:
-    """Return a digest for each application, which changes whenever the application's assignments change. Computing digests takes a fifth of
-    the time of `assignments_of_applications`, because PostgreSQL neither sorts nor sends rows.
+    """Return a digest for each application, which changes whenever one of the columns that `AssignmentRow` is made of changes. Computing
+    digests takes about a seventh of the time of `assignments_of_applications`, because PostgreSQL neither sorts nor formats nor sends rows.
     """
     cursor = await connection.execute(
-        f"""select app, count(*) || ' ' || sum(hashtextextended(concat_ws(E'\x1f', id, kind, principal_id, principal, role_id, role_value,
-            role_name, is_deleted), 0)) from ({_SELECT} where assignment.app = any(%s::uuid[])) as found group by app""",
+        f"""select assignment.app::text, count(*) || ' ' || sum(hash_record_extended(row(assignment.id, assignment.principal_kind,
+            assignment.principal_id, person.user_principal_name, person.deleted_at, grp.display_name, grp.deleted_at,
+            assignment.role_id, app_role.value, app_role.display_name), 0))
+        from assignment {_PRINCIPALS_AND_ROLES} where assignment.app = any(%s::uuid[]) group by assignment.app""",
         (list(apps),),
     )
     return dict(await cursor.fetchall())
