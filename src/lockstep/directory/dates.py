@@ -68,7 +68,9 @@ def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
 
 
 def orders_of(text: str) -> frozenset[DayOrder]:
-    """Return the orders in which *text* is a valid date. Returns both if *text* is ambiguous, and none if the order makes no difference."""
+    """Return the orders in which *text* is a valid date. Returns both if *text* is ambiguous. Returns none if the order makes no
+    difference, or if *text* is not a date in figures such as 3/4/2026.
+    """
     found = _NUMERIC.fullmatch(text)
     if found is None or found["mark"] == "." or found["first"].lstrip("0") == found["next"].lstrip("0"):
         return frozenset()

@@ -116,9 +116,10 @@ class PersonIntake:
         await self._answer_waiting(edit, accepted)
 
     async def _set_aside(self, edit: Edit, new: Sequence[PersonLine]) -> set[str]:
-        """Set aside new people whose employee id belongs to exactly one person of this source. Returns their keys.
+        """Set aside new people whose employee id belongs to exactly one existing person of this source. Returns their keys.
 
-        `settle_renamings` decides about them at the end of the pass, when it is known whether that person is missing from the source.
+        At the end of the pass, it is known whether the existing person is missing from the source. `settle_renamings` then decides about
+        the new people.
         """
         numbers = {str(line.values["employeeId"]) for line in new if line.values.get("employeeId")}
         if not numbers or len(self.suspects) >= _MOST_POSTPONED:

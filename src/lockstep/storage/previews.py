@@ -123,8 +123,8 @@ async def insert(connection: Connection, job: str, *, started_by: str) -> int | 
 async def claim_due(
     connection: Connection, *, owner: str, lost_after: timedelta, preview: int | None = None
 ) -> ClaimedPreview | None:
-    """Claim the oldest preview that waits or whose worker has not reported for *lost_after*, and delete its earlier results. With
-    *preview*, only that preview can be claimed.
+    """Claim the oldest due preview, or only *preview* if it is given, and delete its earlier results. A preview is due if it waits, or if
+    its worker has not reported for *lost_after*.
     """
     await _end_lost_too_often(connection, lost_after=lost_after)
     cursor = await connection.execute(

@@ -109,7 +109,7 @@ def questions_of(asking: Iterable[PreparedObject]) -> set[Question]:
 async def with_owners(
     connection: Connection, job: Job, kind: ObjectKind, asking: Sequence[PreparedObject], reader: IndexReader
 ) -> SlicePages:
-    """Return the list for one slice, with the owners of the accounts in the answers of *reader*."""
+    """Return the stored list for one slice. It includes the owners of the accounts that the answers of *reader* contain."""
     found = {account.id for accounts in reader.answers.values() for account in accounts}
     if not found:
         return SlicePages(reader)
