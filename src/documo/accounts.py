@@ -157,8 +157,8 @@ async def _default_role(store: Store, account: TenantAccount, wanted: str) -> st
             and not await active_admins(connection, account.id, ADMIN, role)
         ):
             raise conflict(
-                "All Admins of the account have that role only by default. Nothing was changed",
-                next_step="First make a member Admin by name (on the command line: documo members set-role)",
+                "The account would have no Admin: every Admin has that role only because it is the default. Nothing was changed",
+                next_step="First give a member the role Admin directly (on the command line: documo members set-role)",
             )
     return role
 

@@ -147,7 +147,7 @@ def _is_there(own: Domain) -> LockstepError:
     use = {API: "for the API", APP: "for the app", EMAIL: "as an email domain"}[own.kind]
     step = f"verify it: documo domains verify {own.host}. To" if not own.verified else "to"
     return conflict(
-        f"The account has the domain {own.host} already, {use}, and it is {'verified' if own.verified else 'not verified yet'}",
+        f"The account already has the domain {own.host} {use}, and it is {'verified' if own.verified else 'not verified yet'}",
         next_step=f"{step[0].upper()}{step[1:]} use it for something else, remove it first: documo domains remove {own.host}",
     )
 

@@ -71,15 +71,15 @@ class MappedAttribute:
     locked: bool = False
 
 
-DIRECTORY, BOTH, DOCUMO = "Directory", "Directory and Admins, the last one wins", "Documo"
+DIRECTORY, BOTH, DOCUMO = "Directory", "Directory and Admins; the last change wins", "Documo"
 MAPPING: Sequence[MappedAttribute] = (
     MappedAttribute("userName", "Email, which is also the name to sign in with", DIRECTORY, locked=True),
     MappedAttribute("name.givenName", "First name", DIRECTORY, locked=True),
     MappedAttribute("name.familyName", "Last name", DIRECTORY, locked=True),
-    MappedAttribute("displayName", "Name, in place of first and last name", DIRECTORY, locked=True),
+    MappedAttribute("displayName", "Name, shown instead of first and last name", DIRECTORY, locked=True),
     MappedAttribute("phoneNumbers", "Phone: the first number", DIRECTORY, locked=True),
     MappedAttribute("active", "Status", BOTH),
-    MappedAttribute("roles", "Role: the primary one, otherwise the only one", BOTH),
+    MappedAttribute("roles", "Role: the primary one, or the only one", BOTH),
     MappedAttribute("password", "Password: kept as a hash and never returned", "Directory and the user"),
     MappedAttribute("externalId", "External id", DIRECTORY, locked=True),
     MappedAttribute("groups", "Groups", "Directory, through /Groups", locked=True),

@@ -363,7 +363,7 @@ async def _session_of_the_only_administrator(client: Client) -> dict[str, str]:
     [
         ("actions/people.show_person", {}, "needs name"),
         ("actions/people.show_person", {"arguments": {"nme": "anna"}}, 'has no argument "nme"'),
-        ("actions/people.show_person/stream", {"arguments": {"name": "anna"}}, "has a single result"),
+        ("actions/people.show_person/stream", {"arguments": {"name": "anna"}}, "returns a single result"),
     ],
 )
 async def test_action_that_is_called_in_a_wrong_way_says_what_it_takes(

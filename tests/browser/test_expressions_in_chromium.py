@@ -52,7 +52,7 @@ async def test_help_is_the_usual_one_outside_of_every_call(visitor: Visitor) -> 
     await editor.press_sequentially(")")
 
     await expect(shown).to_have_text(
-        "Functions and [attributes] are completed as you type. Tab or Enter takes the marked one."
+        "Functions and [attributes] are completed as you type. Tab or Enter accepts the selected suggestion."
     )
 
 

@@ -191,7 +191,7 @@ async def test_test_sso_shows_on_the_page_that_it_works_or_why_not(up_both: Both
     await tried("test-sso-works", "Single sign-on works")
     await expect(page.get_by_text(person)).to_be_visible()
     await set_up_documo(page, both, field="no-such-claim")
-    await tried("test-sso-fails", "The assertion does not contain the configured field with the identity")
+    await tried("test-sso-fails", "The assertion does not contain the field that identifies the person")
     await expect(page.get_by_text("one value of no-such-claim")).to_be_visible()
 
     await set_up_documo(page, both, field="")

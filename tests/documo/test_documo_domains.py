@@ -166,7 +166,7 @@ async def test_domain_that_the_account_has_already_is_told_with_its_use_and_how_
 ) -> None:
     other = await documo.client("Beta")
     await domains.set_domain(api.store, api.account.id, HOST)
-    with pytest.raises(LockstepError, match=r"has the domain scim\.contoso\.example already, for the API") as own:
+    with pytest.raises(LockstepError, match=r"already has the domain scim\.contoso\.example for the API") as own:
         await domains.set_domain(api.store, api.account.id, HOST, kind=domains.APP)
     await domains.set_domain(other.store, other.account.id, "app.contoso.example", vouched=True)
 

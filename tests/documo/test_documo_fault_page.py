@@ -82,7 +82,7 @@ async def test_every_fault_of_the_form_is_a_rule_and_is_described(sandbox: Clien
         ({"kind": "429", "path": "("}, "invalid value"),
         ({"kind": "429", "every": "0"}, "every must be from 1"),
         ({"kind": "delay", "seconds": "inf"}, "seconds must be from 0"),
-        ({"kind": "explode"}, "needs the key do"),
+        ({"kind": "explode"}, "needs the key &#34;do&#34;"),
     ],
 )
 async def test_fault_that_makes_no_sense_is_refused_on_the_form(

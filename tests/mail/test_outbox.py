@@ -203,7 +203,7 @@ async def test_message_that_was_given_up_is_sent_again_on_request(context: Conte
     assert (await only(context)).state == MailState.SENT
     with pytest.raises(LockstepError):
         await outgoing_mail.retry_mail(context, "no such id")
-    with pytest.raises(LockstepError, match="was not given up: it is sent"):
+    with pytest.raises(LockstepError, match="failed for good can be sent again; this one is sent"):
         await outgoing_mail.retry_mail(context, (await only(context)).id)
 
 

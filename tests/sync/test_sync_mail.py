@@ -89,7 +89,7 @@ async def test_quarantine_that_flaps_mails_once_an_hour_and_says_how_often_it_ha
         "select due_at > now() + interval '55 minutes', body_text from outgoing_mail where state = 'waiting' and due_at > now()"
     )
     assert is_held_back
-    assert "Since the last mail it entered quarantine 3 more times" in str(text)
+    assert "Since the last mail, it was in quarantine 3 more times" in str(text)
     assert await mails(world) == ["quarantine", "quarantineEnded", "quarantine"]
 
 

@@ -29,7 +29,7 @@ def accounts() -> None:
 @click.argument("name", default="")
 @click.option("--name", "name_option", default="", help="Same as the NAME argument.")
 @click.option("--admin", required=True, metavar="EMAIL", help="E-mail address of the first member, an Admin.")
-@click.option("--profile", type=click.Choice(rules.PROFILES), help="Clients whose deviations are tolerated.")
+@click.option("--profile", type=click.Choice(rules.PROFILES), help="Client whose deviations from SCIM are tolerated.")
 @click.option("--rate", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
 @click.option("--seats", type=click.IntRange(1), help="Maximum number of active members.")
 @data_option
@@ -49,7 +49,9 @@ def create(
     account = with_store(
         settings, lambda store: rules.create_account(store, chosen, admin=admin, settings=given), creates=True
     )
-    output.one({**described(account), "admin": admin}, text=f"Account {account.name} ({account.id}) with admin {admin}")
+    output.one(
+        {**described(account), "admin": admin}, text=f"Created account {account.name} ({account.id}) with admin {admin}"
+    )
 
 
 @accounts.command("list")
@@ -87,16 +89,16 @@ def tolerances(name: str, settings: DocumoSettings, output: DocumoOutput) -> Non
     "--profile",
     type=click.Choice(rules.PROFILES),
     metavar="NAME",
-    help="Clients whose deviations are tolerated.",
+    help="Client whose deviations from SCIM are tolerated.",
 )
 @click.option("--plan", help="Name of the plan.")
-@click.option("--seats", type=click.IntRange(0), help="Active members; 0 = no limit.")
+@click.option("--seats", type=click.IntRange(0), help="Maximum of active members; 0 = no limit.")
 @click.option("--default-role", help="Role of members without a known role.")
 @click.option(
     "--restore-policy",
     type=click.Choice(rules.CHOICES["restore_policy"]),
     metavar="WHAT",
-    help=f"Returning members: {'|'.join(rules.CHOICES['restore_policy'])}.",
+    help=f"POST of a former member: {'|'.join(rules.CHOICES['restore_policy'])}.",
 )
 @click.option(
     "--deprovision",
@@ -110,9 +112,9 @@ def tolerances(name: str, settings: DocumoSettings, output: DocumoOutput) -> Non
     "--undelete-days",
     type=click.IntRange(0, 3650),
     metavar="DAYS",
-    help="Days to undelete.",
+    help="Days to restore deleted members.",
 )
-@click.option("--indirect/--direct", "indirect_groups", default=None, help="What user.groups shows.")
+@click.option("--indirect/--direct", "indirect_groups", default=None, help="Also show indirect groups in user.groups.")
 @click.option(
     "--patch-answer",
     type=click.Choice(rules.CHOICES["patch_answer"]),

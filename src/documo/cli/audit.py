@@ -34,8 +34,10 @@ def audit() -> None:
     metavar="WHAT",
     help=f"One of: {', '.join(rules.ACTIVITIES)}.",
 )
-@click.option("--since", metavar="TIME", default="", help="Only since TIME: 15m, 2h or 3d ago, or an ISO 8601 time.")
-@click.option("--until", metavar="TIME", default="", help="Only before TIME.")
+@click.option(
+    "--since", metavar="TIME", default="", help="Only entries since TIME: 15m, 2h or 3d ago, or an ISO 8601 time."
+)
+@click.option("--until", metavar="TIME", default="", help="Only entries before TIME.")
 @click.option("--limit", type=click.IntRange(1, rules.MOST_EXPORTED), default=50, show_default=True)
 @account_option
 @data_option

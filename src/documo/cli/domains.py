@@ -31,7 +31,7 @@ def domains() -> None:
 @click.option(
     "--email", "is_email", is_flag=True, help="An email domain: its users sign in through this account's SSO."
 )
-@click.option("--vouched", is_flag=True, help="Skip the DNS proof, on the operator's responsibility.")
+@click.option("--vouched", is_flag=True, help="Accept the domain without a DNS proof, on your own responsibility.")
 @account_option
 @data_option
 @output_option

@@ -45,7 +45,9 @@ def keys() -> None:
     show_default=True,
     help="Without --member: give the key to the first active member with this role.",
 )
-@click.option("--scope", "scopes", multiple=True, type=ScopeChoice(SCOPES), help="May be repeated.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=ScopeChoice(SCOPES), help="Permission of the key; may be repeated."
+)
 @click.option(
     "--expires-in", "days", type=click.IntRange(1), metavar="DAYS", help="Days until the key expires; default: never."
 )

@@ -28,7 +28,7 @@ SESSION_COLUMNS = ("id", "device", "address", "signed_in_at", "seen_at", "expire
 @data_option
 @output_option
 def link(member: str, account: str | None, settings: DocumoSettings, output: DocumoOutput) -> None:
-    """Print a link with which a member sets a password. It works once; an earlier link of the member ends."""
+    """Print a link with which a member sets a password. It works once; the member's earlier link stops working."""
 
     async def work(store: Store) -> tuple[password_links.PasswordLink, str]:
         tenant = await only_account(store, account)
@@ -74,7 +74,7 @@ def set_password(member: str, password_stdin: bool, account: str | None, setting
 def sessions(
     member: str, end: str | None, end_all: bool, account: str | None, settings: DocumoSettings, output: DocumoOutput
 ) -> None:
-    """List the browsers that a member is signed in with, or end them."""
+    """List the browser sessions of a member, or end them."""
     if end and end_all:
         raise click.UsageError("Give either --end SESSION or --end-all")
 

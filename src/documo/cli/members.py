@@ -28,8 +28,10 @@ def members() -> None:
 @members.command("list")
 @account_option
 @click.option("--deleted", is_flag=True, help="List members deleted within the undelete window.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Most members.")
-@click.option("--after", metavar="ID", default="", help="Only members after this one in the list.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Maximum number of members."
+)
+@click.option("--after", metavar="ID", default="", help="Continue after the member with this id.")
 @data_option
 @output_option
 def list_(
@@ -150,7 +152,7 @@ def undelete(member: str, account: str | None, settings: DocumoSettings) -> None
 
 @members.command()
 @click.argument("member")
-@click.option("--email", help="Also changes the name that the member signs in with.")
+@click.option("--email", help="New email, which is also the name to sign in with.")
 @click.option("--given-name")
 @click.option("--family-name")
 @click.option("--phone")

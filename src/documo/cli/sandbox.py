@@ -13,16 +13,16 @@ from documo.sandbox.server import SandboxServer, run_sandbox
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 = any free port.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 = any free port.")
 @click.option("--profile", type=click.Choice(PROFILES), default="lenient", show_default=True)
-@click.option("--rate", type=click.IntRange(0), default=0, help="Requests per second for each tenant; 0 = no limit.")
-@click.option("--users", type=click.IntRange(0, 200_000), default=0, help="Users that each tenant starts with.")
+@click.option("--rate", type=click.IntRange(0), default=0, help="Requests per second for each account; 0 = no limit.")
+@click.option("--users", type=click.IntRange(0, 200_000), default=0, help="Users that each account starts with.")
 @click.option("--tenants", type=click.IntRange(1, 100), default=1, show_default=True, help="Number of accounts.")
 @click.option(
     "--faults", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="YAML file with faults to inject."
 )
 @click.option(
-    "--with-admin", is_flag=True, help="List the owner of the key in /Users; otherwise a tenant starts empty."
+    "--with-admin", is_flag=True, help="List the owner of the key in /Users; otherwise an account starts empty."
 )
 @click.option("--seed", type=int, default=0, help="Seed that makes users and faults repeatable.")
 def sandbox(

@@ -20,11 +20,15 @@ from lockstep.process.garbage_collection import settle_garbage
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 = any free port."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port to listen on; 0 = any free port.",
 )
 @click.option("--host", default=None, help="Address to listen on (default: 127.0.0.1).")
 @click.option("--data", metavar="FOLDER", help="Data folder (default: $LOCKSTEP_DATA or ./lockstep-data).")
-@click.option("--public-url", metavar="URL", help="Address that customers use, for links in responses.")
+@click.option("--public-url", metavar="URL", help="Public address of Documo, used in links in responses.")
 @click.option(
     "--rate",
     type=click.IntRange(0),

@@ -80,7 +80,7 @@ def read_faults(file: Path) -> list[Rule]:
 def rule_of(item: Any, number: int) -> Rule:
     """Return the rule that *item* describes. Raises LockstepError, which names the rule's *number* and its invalid part."""
     if not isinstance(item, dict) or item.get("do") not in ACTIONS:
-        raise invalid(f"Fault {number} needs the key do, with one of: {', '.join(ACTIONS)}")
+        raise invalid(f'Fault {number} needs the key "do" with one of: {", ".join(ACTIONS)}')
     unknown = set(item) - _KEYS
     if unknown:
         raise invalid(

@@ -26,10 +26,10 @@ KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "500": ("500 Internal Server Error", {"do": "status", "status": 500}),
     "503": ("503 Service Unavailable", {"do": "status", "status": 503}),
     "delay": ("Answer late", {"do": "delay"}),
-    "drop_before": ("Cut the connection before the work", {"do": "drop_before"}),
-    "drop_after": ("Cut the connection after the work", {"do": "drop_after"}),
+    "drop_before": ("Cut the connection before processing the request", {"do": "drop_before"}),
+    "drop_after": ("Cut the connection after processing the request", {"do": "drop_after"}),
     "truncate": ("Cut the response in the middle", {"do": "truncate"}),
-    "duplicate": ("Do the work twice", {"do": "duplicate"}),
+    "duplicate": ("Process the request twice", {"do": "duplicate"}),
     "stale": ("Stale read: repeat the previous response to a GET", {"do": "stale"}),
     "html": ("502 with an HTML page", {"do": "html", "status": 502}),
     "content_type": ("Wrong content type", {"do": "content_type", "value": "text/plain"}),
@@ -87,10 +87,10 @@ def words_of(rule: Rule) -> str:
         "status": f"Status {rule.status}" + "".join(f", {key} {value}" for key, value in rule.headers.items()),
         "html": f"Status {rule.status} with an HTML page",
         "delay": f"Answers {rule.seconds:g} s late",
-        "drop_before": "Cuts the connection before the work",
-        "drop_after": "Cuts the connection after the work",
+        "drop_before": "Cuts the connection before processing the request",
+        "drop_after": "Cuts the connection after processing the request",
         "truncate": "Cuts the response in the middle",
-        "duplicate": "Does the work twice",
+        "duplicate": "Processes the request twice",
         "stale": "Repeats the previous response to a GET",
         "content_type": f"Content type {rule.value or 'text/plain'}",
     }[rule.do]
@@ -99,7 +99,7 @@ def words_of(rule: Rule) -> str:
 def condition_of(rule: Rule) -> str:
     """Describe the condition of a rule: which of the requests with the rule's method and path get the fault."""
     parts = [
-        f"only number {rule.nth}" if rule.nth else "",
+        f"only request number {rule.nth}" if rule.nth else "",
         f"one in {rule.every}" if rule.every > 1 else "",
         f"at random, {rule.probability:.0%}" if rule.probability < 1 else "",
         f"at most {counted(rule.times, 'time')}" if rule.times else "",
@@ -119,7 +119,7 @@ def _rule(rules: list[Rule], number: str) -> Rule:
     """Return the rule with this number, counted from 1. Raises LockstepError if there is none."""
     at = int(number) - 1 if number.isascii() and number.isdigit() and len(number) < 9 else -1
     if not 0 <= at < len(rules):
-        raise not_found("There is no such fault any more")
+        raise not_found("This fault has already been removed")
     return rules[at]
 
 

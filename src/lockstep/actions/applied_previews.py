@@ -67,7 +67,7 @@ def why_not_applied(preview: PreviewRow, app: str, now: datetime) -> LockstepErr
         text = f"The configuration of {app} was changed since preview {preview.id} was made"
         return conflict(text, next_step=again, code="PreviewStale")
     if not preview.has_fingerprints:
-        text = f"An older version of Lockstep made preview {preview.id}, which cannot be applied"
+        text = f"Preview {preview.id} was made by an older version of Lockstep and cannot be applied"
         return conflict(text, next_step=again, code="PreviewTooOld")
     if preview.ended_at is None or now - preview.ended_at > OLDEST:
         text = f"Preview {preview.id} is older than 24 hours"

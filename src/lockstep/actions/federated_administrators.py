@@ -122,7 +122,7 @@ def _actor(provider: ProviderRow) -> str:
 
 
 def _no_role(provider: ProviderRow, identity: Identity, claims: Mapping[str, Any]) -> LockstepError:
-    why = f"None of the values of your claim {provider.roles_claim} has a role"
+    why = f"No value in your claim {provider.roles_claim} is mapped to a role"
     if was_left_out(claims, provider.roles_claim):
         why = (
             f"You are in too many groups for {provider.name} to send. At the provider, send only groups that are assigned to "

@@ -36,7 +36,7 @@ async def _encrypt_again(context: Context) -> int:
     async with context.changing() as edit:
         if await other_clients(edit.connection):
             raise conflict(
-                "Lockstep is running on this database, and would go on with the former key",
+                "Lockstep is running on this database, and would continue to use the old key",
                 next_step="Stop all servers, workers and commands, then run: lockstep key rotate",
             )
         count = 0

@@ -88,7 +88,9 @@ def _waits(names: Mapping[str, str], waiting: Sequence[WaitingCounts]) -> list[M
     failing = _gauge("objects_failing", "Objects that failed and will be retried", "application")
     leavers = _gauge("leavers_waiting", "People who lose access but whose account is not updated yet", "application")
     longest = _gauge(
-        "leavers_waiting_oldest_seconds", "How long the first of those people has been waiting", "application"
+        "leavers_waiting_oldest_seconds",
+        "Longest wait among people who lose access but whose account is not updated yet",
+        "application",
     )
     for job, name in names.items():
         one = by_job.get(job, WaitingCounts(job, 0, 0.0, 0, 0, 0.0))
@@ -130,7 +132,7 @@ def _links(names: Mapping[str, str], linked: Sequence[tuple[str, str, str, int]]
 
 def _cycles(names: Mapping[str, str], ended: Sequence[tuple[str, str, float]]) -> list[Metric]:
     family = _gauge(
-        "cycle_last_end_timestamp_seconds", "When a cycle last ended with this result", "application", "result"
+        "cycle_last_end_timestamp_seconds", "Time at which a cycle last ended with this result", "application", "result"
     )
     for job, state, at in ended:
         if job in names:

@@ -91,7 +91,8 @@ async def retry_mail(context: Context, mail: str) -> MailRow:
         [row] = found
         if not is_again:
             raise conflict(
-                f"The message was not given up: it is {row.state}", next_step="See: lockstep mail list --state failed"
+                f"Only a message that failed for good can be sent again; this one is {row.state}",
+                next_step="See: lockstep mail list --state failed",
             )
         await audit_log.append(
             connection, actor=context.actor.name, activity="Send a mail again", target=row.subject,

@@ -36,7 +36,7 @@ async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> P
     if found is None or not found.has_second_factor:
         raise conflict(
             "A passkey can be added only to an account with an authenticator app",
-            why="Its recovery codes let you sign in if you lose the device with the passkey",
+            why="The app's recovery codes let you sign in if you lose the device with the passkey",
             next_step="Set up an authenticator app, then add a passkey",
         )
     owner = _owner(caller.actor.administrator)

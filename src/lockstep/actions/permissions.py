@@ -90,7 +90,7 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.OUTBOUND_WRITE: "change the private networks that Lockstep may connect to",
     Permission.MAIL_READ: "see the mail server and the messages that were sent",
     Permission.MAIL_WRITE: "set the mail server, send test mails, send messages again",
-    Permission.ORGANISATION_WRITE: "change the organisation's settings, start restore mode, delete tokens that cannot be decrypted",
+    Permission.ORGANISATION_WRITE: "change the organisation's settings, mark the data as restored, delete tokens that cannot be decrypted",
     Permission.AUDIT_READ: "read and verify the audit log, see which secrets are stored",
     Permission.ADMINISTRATORS_READ: "see administrators and their roles",
     Permission.ADMINISTRATORS_WRITE: "invite, change, disable and remove administrators",

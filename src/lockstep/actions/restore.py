@@ -44,7 +44,7 @@ async def enter_restore_mode(context: Context, source: str) -> list[str]:
                 after={"status": "off", "backup": source},
             )
         await outgoing_mail.give_up_waiting(
-            edit.connection, problem="A backup was restored, so it may have been sent before"
+            edit.connection, problem="A backup was restored, so this write may have been sent before"
         )
         for one in await sources.list_sources(edit.connection):
             if one.name != LOCAL_SOURCE:

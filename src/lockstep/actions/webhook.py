@@ -106,7 +106,7 @@ async def send_test_webhook(context: Context) -> list[Probe]:
         "The webhook is set up correctly: notifications of Lockstep arrive here.", context.now(),
     )  # fmt: skip
     said = {
-        WebhookStep.ADDRESS: f"{row.origin} may be used",
+        WebhookStep.ADDRESS: f"Lockstep may connect to {row.origin}",
         WebhookStep.CONNECTION: f"{row.origin} accepts connections",
         WebhookStep.ANSWER: "The receiver accepted the notification",
     }

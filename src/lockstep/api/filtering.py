@@ -28,7 +28,7 @@ def text(value: Any) -> str:
 
 def flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("is true or false")
+        raise ValueError("must be compared with true or false")
     return value
 
 
@@ -49,7 +49,7 @@ def time(value: Any) -> datetime:
 def words(*allowed: str) -> Read:
     def read(value: Any) -> str:
         if value not in allowed:
-            raise ValueError(f"is one of: {', '.join(allowed)}")
+            raise ValueError(f"must be compared with one of: {', '.join(allowed)}")
         return str(value)
 
     return read

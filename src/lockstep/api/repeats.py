@@ -23,7 +23,9 @@ async def once(request: Request, context: Context, answer: Callable[[Request], A
     if request.method != "POST" or not key:
         return await answer(request)
     if len(key) > _MOST or not key.isprintable():
-        raise refused("invalid-request", f"An Idempotency-Key has at most {_MOST} printable characters")
+        raise refused(
+            "invalid-request", f"An Idempotency-Key must have at most {_MOST} characters, all of them printable"
+        )
     known = await claim_key(context, key, await _digest(request))
     if known is not None:
         return Response(known.body, known.status, {**known.headers, "Idempotency-Replayed": "true"})

@@ -48,13 +48,13 @@ _LISTS = frozenset({"csv", "markdown", "table", "wide"})
     type=click.Choice([one.value for one in ChartSpan]),
     default=ChartSpan.HOUR.value,
     show_default=True,
-    help="The time that the figures of an application cover.",
+    help="Period that the figures for one application cover.",
 )
 @output_option
 def activity(app: str, span: str, output: Output) -> None:
     """Show how much was provisioned, how fast, and how long people waited, for all applications or for one.
 
-    Times without any activity are left out of the table of an application.
+    The table for one application leaves out times without activity.
 
     \b
     lockstep activity

@@ -134,7 +134,7 @@ def roles_(output: Output) -> None:
 @_APP
 @output_option
 def set_(email: str, roles: tuple[str, ...], owns: tuple[str, ...], output: Output) -> None:
-    """Replace all roles of EMAIL with these. The administrator has to sign in again.
+    """Replace all roles of EMAIL with the given ones. The administrator has to sign in again.
 
     \b
     lockstep admins set anna@contoso.com --role globalAdministrator

@@ -182,7 +182,10 @@ def export(app: str, everything: bool, form: str) -> None:
 @click.argument("file", metavar="ENTRA.JSON")
 @click.option("--app", default="documo", show_default=True, help="The name of the application.")
 @click.option(
-    "--template", default="", type=TEMPLATE, help="Gallery entry (default: the one with that name, else custom)."
+    "--template",
+    default="",
+    type=TEMPLATE,
+    help="Gallery entry (default: the one with the name APP, otherwise custom).",
 )
 def import_(file: str, app: str, template: str) -> None:
     """Convert a synchronization schema exported from Entra to a configuration file, with a report.

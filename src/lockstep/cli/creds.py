@@ -46,7 +46,7 @@ def _refuse_argument(_ctx: click.Context, _parameter: click.Parameter, value: st
 
 @creds.command("set")
 @app_argument
-@click.option("--tenant-url", help="For example https://api.documo.com/scim/v2.")
+@click.option("--tenant-url", help="Tenant URL, such as https://api.documo.com/scim/v2.")
 @click.option("--token-stdin", is_flag=True, help="Read the secret token from stdin.")
 @click.option(
     "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="Read the secret token from a file."
@@ -60,8 +60,8 @@ def _refuse_argument(_ctx: click.Context, _parameter: click.Parameter, value: st
 )
 @click.option("--client-id", default="", help="The client id, or the user name for basic.")
 @click.option("--token-url", default="", help="URL that issues access tokens.")
-@click.option("--scope", default="", help="Scope to request.")
-@click.option("--test", "must_work", is_flag=True, help="Store only if the connection test passes.")
+@click.option("--scope", default="", help="OAuth scope to request.")
+@click.option("--test", "must_work", is_flag=True, help="Store the credentials only if the connection test passes.")
 @click.option("--yes", is_flag=True, help="Replace working credentials without asking.")
 @output_option
 def set_(

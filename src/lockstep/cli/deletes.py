@@ -31,7 +31,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group("deletes", cls=SuggestingGroup)
 def deletes() -> None:
-    """Approve or reject writes held back because they would disable, delete, rename, empty or promote too many accounts.
+    """Approve or reject writes that were held back, usually because they affect too many accounts at once.
 
     \b
     lockstep deletes list documo

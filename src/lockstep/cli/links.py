@@ -27,7 +27,7 @@ _STATES = ["live", "disabled", "released", "lost", "sought", "tombstone"]
 @app_argument
 @click.option("--user", default="", type=PERSON, metavar="UPN", help="Only this person.")
 @click.option("--state", type=click.Choice(_STATES), help="Only links in this state.")
-@click.option("--orphans", is_flag=True, help="Accounts that are not linked to anyone.")
+@click.option("--orphans", is_flag=True, help="List accounts that are not linked to anyone.")
 @click.option(
     "--settle", is_flag=True, help="With --orphans: link accounts that Lockstep created to their people again."
 )

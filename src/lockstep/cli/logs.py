@@ -45,7 +45,7 @@ _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
     "--status",
     type=click.Choice(_STATUSES),
     metavar="STATUS",
-    help="success, failure, warning or skipped.",
+    help="Status: success, failure, warning or skipped.",
 )
 @click.option(
     "--action",

@@ -28,7 +28,7 @@ _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Colu
     "--status",
     type=click.Choice(["success", "failure", "interrupted"]),
     metavar="STATUS",
-    help="success, failure or interrupted.",
+    help="Result: success, failure or interrupted.",
 )
 @click.option("--code", metavar="CODE", help="The reason of a refusal, for example WrongPassword.")
 @click.option("--since", type=TIME, metavar="TIME", help="Only records newer than this: 2h, 7d, 1w, 2026-11-01.")

@@ -63,9 +63,13 @@ def show(output: Output) -> None:
 
 @mail.command("set")
 @click.option("--host", metavar="NAME", help="The mail server, such as smtp.contoso.com.")
-@click.option("--from", "sender", metavar="ADDRESS", help="The address in From.")
-@click.option("--security", type=click.Choice([one.value for one in MailSecurity]), help="Default: starttls.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Default: 587 starttls, 465 tls, 25 none.")
+@click.option("--from", "sender", metavar="ADDRESS", help="The address that mails are sent from.")
+@click.option(
+    "--security",
+    type=click.Choice([one.value for one in MailSecurity]),
+    help="Encryption of the connection; default: starttls.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: 587 for starttls, 465 for tls, 25 for none.")
 @click.option("--user", metavar="NAME", help='The user to sign in as; "" for none.')
 @click.option("--password-stdin", is_flag=True, help="Read the password of the user from stdin.")
 @output_option
@@ -123,7 +127,7 @@ def test(address: str, output: Output) -> int:
 
 
 @mail.command("list")
-@click.option("--state", type=click.Choice([one.value for one in MailState]), help="Only these messages.")
+@click.option("--state", type=click.Choice([one.value for one in MailState]), help="Only messages in this state.")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Maximum number of messages."
 )
@@ -144,7 +148,7 @@ def list_(state: str | None, limit: int, output: Output) -> None:
 @click.argument("message")
 @output_option
 def retry(message: str, output: Output) -> None:
-    """Send a MESSAGE that was given up. To see its id: lockstep mail list -o wide
+    """Send MESSAGE again after all attempts failed. To see its id: lockstep mail list -o wide
 
     \b
     lockstep mail retry 0193a1c2-7d3e-7000-8000-000000000001

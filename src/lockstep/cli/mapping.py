@@ -99,8 +99,10 @@ def show(app: str, target: str, kind: str, output: Output) -> None:
 @click.option("--expression", help="Source expression.")
 @click.option("--constant", help="Constant source value.")
 @click.option("--default", help='Default if the value is empty ("" removes the default).')
-@click.option("--match", type=click.IntRange(0, 99), metavar="NUMBER", help="Matching precedence (0 = none).")
-@click.option("--apply", metavar="WHEN", help="always, or createOnly: only on creation.")
+@click.option(
+    "--match", type=click.IntRange(0, 99), metavar="NUMBER", help="Matching precedence; 0 = not used for matching."
+)
+@click.option("--apply", metavar="WHEN", help="When to write: always, or createOnly (only on creation).")
 @click.option("--remove", is_flag=True, help="Remove the mapping.")
 @click.option("--dry-run", is_flag=True, help="Only show the effect on people; nothing is saved.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")

@@ -72,7 +72,7 @@ def attributes(
 
 @click.command("eval")
 @app_argument
-@click.option("--user", type=PERSON, required=True, metavar="UPN", help="Person to evaluate.")
+@click.option("--user", type=PERSON, required=True, metavar="UPN", help="Person whose values are shown.")
 @click.option(
     "--updating", is_flag=True, help="Evaluate for an existing account: leave out mappings that apply only on creation."
 )

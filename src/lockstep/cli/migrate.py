@@ -30,4 +30,4 @@ def migrate(output: Output) -> None:
 
     asyncio.run(work())
     newest = revisions_of(MIGRATIONS).newest
-    output.one({"version": newest}, text=f"The database is at {newest}.")
+    output.one({"version": newest}, text=f"The database is at version {newest}.")

@@ -15,7 +15,9 @@ from lockstep.cli.session import run
 @click.command("organisation")
 @click.option("--name", metavar="TEXT", help='The name in the top bar of every page ("" removes it).')
 @click.option("--environment", metavar="TEXT", help='The badge beside it, such as Production ("" removes it).')
-@click.option("--colour", type=click.Choice(COLOURS), metavar="COLOUR", help=f"Of the badge: {', '.join(COLOURS)}.")
+@click.option(
+    "--colour", type=click.Choice(COLOURS), metavar="COLOUR", help=f"Colour of the badge: {', '.join(COLOURS)}."
+)
 @output_option
 def organisation(name: str | None, environment: str | None, colour: str | None, output: Output) -> None:
     """Show or change the organisation's name and the environment badge.

@@ -43,9 +43,9 @@ def show(output: Output) -> None:
 
 
 @ldap.command("set")
-@click.option("--url", required=True, metavar="URL", help="ldaps://dc1.contoso.com")
+@click.option("--url", required=True, metavar="URL", help="Address, such as ldaps://dc1.contoso.com")
 @click.option("--base-dn", required=True, metavar="DN", help="Base DN: where the search for people starts.")
-@click.option("--bind-dn", required=True, metavar="DN", help="DN of the account that searches.")
+@click.option("--bind-dn", required=True, metavar="DN", help="DN of the account that Lockstep searches with.")
 @click.option("--attribute", default=USUAL_ATTRIBUTE, metavar="NAME", help="Attribute with the user principal name.")
 @click.option("--ca-file", default="", metavar="FILE", help="PEM file of the certificate authority to trust.")
 @click.option("--start-tls", is_flag=True, help="With ldap://: encrypt with StartTLS.")

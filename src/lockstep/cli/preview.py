@@ -46,15 +46,19 @@ _CHANGED = "changed"
 @click.option("--last", is_flag=True, help="Show the newest preview again.")
 @click.option("--list", "lists", is_flag=True, help="List the kept previews.")
 @click.option("--stop", is_flag=True, help="Stop the preview that is being made.")
-@click.option("--apply", "applies", type=int, metavar="ID", help="Write what this preview shows.")
-@click.option("--left", "left_of", type=int, metavar="ID", help="List what applying it left.")
+@click.option("--apply", "applies", type=int, metavar="ID", help="Write what the preview ID shows.")
+@click.option("--left", "left_of", type=int, metavar="ID", help="List objects left when it was applied.")
 @click.option(
     "--only",
     type=click.Choice([*ACTIONS, "held", _CHANGED]),
-    help="Only these; changed: since the preview before.",
+    help="Only these; changed = since the last preview.",
 )
 @click.option(
-    "--limit", type=click.IntRange(0), default=20, show_default=True, help="Number of objects in a text (0 = all)."
+    "--limit",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Number of objects in the text output (0 = all).",
 )
 @exitcode_option
 @output_option

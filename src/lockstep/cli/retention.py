@@ -37,7 +37,10 @@ class Days(click.ParamType[int]):
 
 @click.command("retention")
 @click.option(
-    "--provisioning-log", type=Days(), metavar="LENGTH", help="How long to keep provisioning logs: 90d, forever."
+    "--provisioning-log",
+    type=Days(),
+    metavar="LENGTH",
+    help="How long to keep provisioning logs, such as 90d or forever.",
 )
 @click.option("--sign-in-log", type=Days(), metavar="LENGTH", help="How long to keep sign-in logs.")
 @click.option("--cycles", type=Days(), metavar="LENGTH", help="How long to keep cycles; the newest 100 always stay.")

@@ -39,7 +39,9 @@ class Threshold(click.ParamType[dict[str, int]]):
 @app_argument
 @click.option("--mode", metavar="automatic", help="Provisioning mode.")
 @click.option("--notification-email", metavar="ADDRESS", help="Address for mail about this application.")
-@click.option("--email-on-failure/--no-email-on-failure", default=None, help="Send mail to that address.")
+@click.option(
+    "--email-on-failure/--no-email-on-failure", default=None, help="Send mail about failures to that address."
+)
 @click.option("--scope", metavar="assigned|all", help="Provision assigned people only, or everyone.")
 @click.option("--status", metavar="on|off", help="Switch provisioning on or off.")
 @click.option("--interval", type=LENGTH, metavar="LENGTH", help="Longest time between cycles, such as 40m.")

@@ -17,7 +17,7 @@ SHORT_HELP: dict[str, str] = {
     "context": "Manage the servers that you have signed in to, and choose which one commands work with.",
     "creds": "The tenant URL and secret token of an application.",
     "cycles": "List the latest cycles of an application, newest first.",
-    "deletes": "Approve or reject writes held back because they would disable, delete, rename, empty or promote too many accounts.",
+    "deletes": "Approve or reject writes that were held back, usually because they affect too many accounts at once.",
     "diff": "Compare configuration files with the current configuration, in both directions.",
     "doctor": "Check everything: Python, data folder, database, worker, applications.",
     "explain": "Explain why someone is or is not provisioned, gate by gate, and what would change it.",

@@ -31,15 +31,15 @@ def reading_options(command: Any) -> Any:
     """Add the options of `ReadingOptions` to *command* under the same names; `chosen_reading` collects them."""
     for option in (
         click.option("--partial", is_flag=True, help="Keep people who are not in the file."),
-        click.option("--delimiter", default="", help="Such as ';' or tab (default: detected)."),
-        click.option("--encoding", default="", help="Such as cp1252 (default: detected)."),
+        click.option("--delimiter", default="", help="Delimiter, such as ';' (default: detected)."),
+        click.option("--encoding", default="", help="Encoding, such as cp1252 (default: detected)."),
         click.option(
             "--date-format", "date_formats", multiple=True, metavar="[COLUMN:]FORMAT",
-            help="Such as DD/MM/YYYY.",
+            help="Format of dates, such as DD/MM/YYYY.",
         ),
         click.option(
             "--value", "values", multiple=True, metavar="COLUMN:WORD=VALUE",
-            help="Such as status:Suspended=false.",
+            help="Meaning of a word: status:Suspended=false.",
         ),
         click.option(
             "--map", "mapping", multiple=True, metavar="COLUMN=ATTRIBUTE",

@@ -63,8 +63,8 @@ def add(
     name: str, people: Path | None, groups: Path | None, members: Path | None, display_name: str, every: timedelta | None,
     replaces: bool, output: Output, **reading: Any,
 ) -> None:  # fmt: skip
-    """Register a source of CSV files. How they are read: lockstep help csv. If the server is on another machine, name files in the
-    server's folder for sources' files (LOCKSTEP_SOURCES).
+    """Register a source of CSV files. How they are read: lockstep help csv. The files must be on the server's machine;
+    from another machine, you can name only those in its folder LOCKSTEP_SOURCES.
 
     \b
     lockstep sources add hr --people people.csv --every 15m
@@ -174,9 +174,9 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
     done, effects = run_asked(
         question, lambda context: decisions.confirm_hold(context, name, shown=shown), yes=yes or not asked
     )
-    text = [f"{done.left:,} have left."] if leavers else []
+    text = [f"Removed {counted(done.left, 'object')} missing from the source."] if leavers else []
     text += (
-        [f"{done.renamed:,} now identified by a new key. Import their new values: lockstep sources import {name}"]
+        [f"{counted(done.renamed, 'person')} got a new key. Import their new values: lockstep sources import {name}"]
         if renamed
         else []
     )
@@ -193,9 +193,11 @@ def reject(name: str, output: Output) -> None:
     lockstep sources reject hr
     """
     done = run(lambda context: decisions.reject_hold(context, name))
-    text = [f"{done.kept:,} stay. The next import asks again."] if done.kept else []
+    text = [f"Kept {counted(done.kept, 'object')}. The next import asks again."] if done.kept else []
     text += (
-        [f"{done.told_apart:,} are different people: the next import removes the old ones and creates the new ones."]
+        [
+            f"{counted(done.told_apart, 'person')} with a new key: the next import removes the old person and creates the new one."
+        ]
         if done.told_apart
         else []
     )

@@ -85,7 +85,7 @@ def show(app: str, output: Output) -> None:
     "--notification-email",
     "notificationEmail",
     metavar="ADDRESS",
-    help="Who is reminded of expiring certificates.",
+    help="Address to remind of expiring certificates.",
 )
 @output_option
 def set_(app: str, output: Output, **given: Any) -> None:
@@ -129,9 +129,9 @@ def list_claims(app: str, output: Output) -> None:
 @claims.command("set")
 @click.argument("app", type=APPLICATION)
 @click.argument("name", type=CLAIM)
-@click.option("--source", metavar="ATTRIBUTE", help="An attribute of the person.")
-@click.option("--expression", metavar="TEXT", help="An expression, as in mappings.")
-@click.option("--constant", metavar="TEXT", help="The same value for everyone.")
+@click.option("--source", metavar="ATTRIBUTE", help="Take the value from this attribute of the person.")
+@click.option("--expression", metavar="TEXT", help="Compute the value with an expression, as in mappings.")
+@click.option("--constant", metavar="TEXT", help="Send the same value for everyone.")
 @output_option
 def set_claim(app: str, name: str, output: Output, **given: str | None) -> None:
     """Add or change the claim NAME.

@@ -48,7 +48,7 @@ def list_(app: str, output: Output) -> None:
 
 @certs.command("new")
 @app_argument
-@click.option("--activate", is_flag=True, help="Make it active at once.")
+@click.option("--activate", is_flag=True, help="Make the new certificate active at once.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def new(app: str, activate: bool, yes: bool, output: Output) -> None:

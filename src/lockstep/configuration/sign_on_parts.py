@@ -40,7 +40,7 @@ def check_url(text: str) -> str:
     if parts.scheme not in ("https", "http") or not host:
         return "must begin with https:// and a host name, as in https://app.contoso.com/path"
     if parts.username is not None or parts.fragment or "*" in text:
-        return "must be exact: without a user name, a fragment (#) and a wildcard (*)"
+        return "must be exact: without a user name, a fragment (#) or a wildcard (*)"
     if parts.scheme == "http" and not _is_own_machine(host):
         return "must begin with https://, because anyone with an assertion can sign in; http:// is allowed only for this machine"
     return ""
@@ -70,7 +70,7 @@ def texts(part: Part, key: str, check: Any) -> tuple[str, ...]:
             raise part.error(f"{key}[{index}]", wrong)
         found.append(text)
     if len(found) > MOST_ADDRESSES:
-        raise part.error(key, f"has at most {MOST_ADDRESSES} entries")
+        raise part.error(key, f"must have at most {MOST_ADDRESSES} entries")
     return tuple(dict.fromkeys(found))
 
 
@@ -102,7 +102,7 @@ def claims_from_json(part: Part) -> tuple[ClaimRule, ...]:
             raise ConfigurationError(one.place, f"a claim needs one of {', '.join(SOURCES)}")
         found.append(ClaimRule(name, source))
     if len(found) > MOST_CLAIMS:
-        raise part.error("claims", f"has at most {MOST_CLAIMS} entries")
+        raise part.error("claims", f"must have at most {MOST_CLAIMS} entries")
     return tuple(found)
 
 

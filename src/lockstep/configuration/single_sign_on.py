@@ -206,7 +206,7 @@ def _certificates(part: Part) -> tuple[str, ...]:
         for index, value in enumerate(part.list("requestCertificates"))
     ]
     if len(found) > MOST_CERTIFICATES:
-        raise part.error("requestCertificates", f"has at most {MOST_CERTIFICATES} entries")
+        raise part.error("requestCertificates", f"must have at most {MOST_CERTIFICATES} entries")
     return tuple(one for one in found if one)
 
 

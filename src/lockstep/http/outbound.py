@@ -258,7 +258,7 @@ def _sort_of(address: IPAddress) -> str:
     if address.is_multicast:
         return "a multicast address"
     if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or address.sixtofour or address.teredo):
-        return "an address that embeds another one"
+        return "an IPv6 address that contains an IPv4 address"
     if address.is_private:
         return "a private address"
     return "a reserved address"

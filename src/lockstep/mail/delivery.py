@@ -106,7 +106,8 @@ class _Dialogue:
         addresses = list(dict.fromkeys(str(place[0]) for *_, place in known))
         is_name = addresses != [server.host]
         self._passed(
-            f"{server.host} is {', '.join(addresses)}" if is_name else f"{server.host} may be used", MailStep.CONNECTION
+            f"{server.host} is {', '.join(addresses)}" if is_name else f"Lockstep may connect to {server.host}",
+            MailStep.CONNECTION,
         )
         failures: list[OSError] = []
         for family, kind, protocol, _, place in known:

@@ -206,7 +206,9 @@ def _inflated(data: bytes) -> bytes:
     if len(message) > MAX_BYTES:
         raise fault(FaultCode.TOO_LARGE, expected=f"at most {MAX_BYTES} bytes", received="more")
     if not decompressor.eof or decompressor.unused_data:
-        raise fault(FaultCode.DEFLATE_WRONG, expected="one whole message", received="a part of it, or more")
+        raise fault(
+            FaultCode.DEFLATE_WRONG, expected="one whole message", received="an incomplete message, or more than one"
+        )
     return message
 
 

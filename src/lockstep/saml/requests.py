@@ -71,7 +71,7 @@ def read_authn_request(xml: bytes) -> AuthnRequest:
         raise fault(FaultCode.MALFORMED, expected=", ".join(COMPARISONS), received=comparison)
     contexts = [] if wanted is None else children(wanted, "saml", "AuthnContextClassRef")
     if wanted is not None and not contexts:
-        raise fault(FaultCode.MALFORMED, expected="AuthnContextClassRef", received="a request by declaration")
+        raise fault(FaultCode.MALFORMED, expected="AuthnContextClassRef", received="AuthnContextDeclRef or nothing")
     binding = root.get("ProtocolBinding") or Binding.POST
     if binding != Binding.POST:
         raise fault(FaultCode.NOT_EXPECTED_MESSAGE, expected=Binding.POST, received=binding)

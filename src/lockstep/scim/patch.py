@@ -259,7 +259,7 @@ class _Patch:
     def _set_sub(self, element: dict[str, Any], target: PathTarget, value: Any) -> None:
         sub = target.sub
         if sub is None:
-            raise invalid_path(f"{target} names no sub-attribute.", str(target))
+            raise invalid_path(f"{target} is an attribute, but a sub-attribute is needed.", str(target))
         checked = self._checkers.subs[target.urn, target.known.name, sub.name](value)
         check_immutable(sub, element.get(sub.name), checked, str(target))
         if checked is not None:

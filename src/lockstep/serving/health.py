@@ -26,7 +26,9 @@ READY_WITHIN_SECONDS = 2.0
 LIMITS = ServingLimits(
     head_bytes=16_384, target_bytes=8_192, discarded_bytes=65_536, connections=200, connections_per_address=100
 )
-ROOT = f"Lockstep {__version__}. Worker: it has no pages. Health: /healthz and /readyz. Figures: /metrics.\n"
+ROOT = (
+    f"Lockstep {__version__}. This is a worker, which has no pages. Health: /healthz and /readyz. Figures: /metrics.\n"
+)
 
 
 def health_routes(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> list[BaseRoute]:

@@ -59,7 +59,9 @@ def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any], 
     error = quarantine.get("error") or {}
     message = without_names(str(error.get("message", "")))
     more = (
-        (f"Since the last mail it entered quarantine {counted(unreported, 'more time')} for less than an hour.",)
+        (
+            f"Since the last mail, it was in quarantine {counted(unreported, 'more time')}, each time for less than an hour.",
+        )
         if unreported
         else ()
     )

@@ -42,7 +42,7 @@ def test_source_that_shrank_ends_with_6_until_somebody_decides(lockstep: Lockste
     assert (held.code, waiting.code, unasked.code, confirmed.code) == (6, 6, 64, 0)
     assert "47 of 50 people (94%) are no longer in the source" in held.err
     assert "Add --yes" in unasked.err
-    assert confirmed.out == "47 have left.\n"
+    assert confirmed.out == "Removed 47 objects missing from the source.\n"
     assert lockstep("sources", "status", "csv").code == 0
 
 
@@ -223,4 +223,4 @@ def test_confirming_names_those_whom_it_removes(lockstep: Lockstep, tmp_path: Pa
     said = lockstep("sources", "confirm", "csv", "--yes")
 
     assert {upn(f"p{number}") for number in range(5, 30)} <= set(said.err.split())
-    assert said.out == "25 have left.\n"
+    assert said.out == "Removed 25 objects missing from the source.\n"

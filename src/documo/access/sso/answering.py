@@ -261,7 +261,7 @@ def _no_identity(wanted: str, values: Sequence[str], accepted: AcceptedResponse)
             received=f"{len(values)} values; the assertion has {sent}",
             most=MAX_KEPT_RESPONSE,  # an Admin looks for the right name in this list
         ),
-        detail="The assertion does not contain the configured field with the identity",
+        detail="The assertion does not contain the field that identifies the person",
     )
 
 

@@ -61,7 +61,7 @@ async def search(
         raise ScimError(
             400,
             "tooMany",
-            "The filter has to examine too many resources: also compare an indexed attribute with eq.",
+            "The filter has to examine too many resources: also compare an indexed attribute, such as userName, with eq.",
         ) from None
 
 

@@ -90,7 +90,7 @@ async def set_domain(context: PageContext, request: Request) -> Answer:
         await domains.set_domain(context.store, account.id, host, kind=kind)
     except LockstepError as refused:
         return await _domain_page(context, on_the_form(refused), {kind: host})
-    return Redirect(DOMAIN, notice="Now set the records and verify them")
+    return Redirect(DOMAIN, notice="Now set the DNS records, then verify the domain")
 
 
 @pages.post(f"{DOMAIN}/verify", needs=MemberPermission.BRANDING)

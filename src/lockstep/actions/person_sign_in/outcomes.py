@@ -87,7 +87,7 @@ _MEANINGS: Mapping[str, str] = {
     SignInCode.WRONG_NAME_ID_FORMAT: "The application asks for a different Name ID format than the configured one",
     SignInCode.CLAIMS_UNUSABLE: "Lockstep cannot issue an assertion for the person",
     SignInCode.NO_CERTIFICATE: "The application has no active signing certificate",
-    SignInCode.MORE_REFUSED: "Further refused attempts from this network are only counted",
+    SignInCode.MORE_REFUSED: "Further refused attempts from this network are counted here, not listed one by one",
     **MEANINGS,
 }
 CODES = tuple(_MEANINGS)  # every code of the log

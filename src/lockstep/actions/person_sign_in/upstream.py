@@ -92,7 +92,7 @@ async def come_back(
         found = await _found(connection, row, identity.subject, identity.email, own | more)
     if wrong := _what_is_wrong(found, row, identity.subject):
         await note_sign_in(
-            context, visitor, person=found, code=wrong, detail=f"{row.name} vouched for {identity.email}"
+            context, visitor, person=found, code=wrong, detail=f"{row.name} reported the address {identity.email}"
         )
         raise _did_not_work()
     assert found is not None  # noqa: S101  # otherwise something is wrong

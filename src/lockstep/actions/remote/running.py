@@ -44,7 +44,7 @@ async def run_named(
     """
     wire, notes = _understood(name, told, shape), _Notes()
     if wire.streams:
-        raise invalid(f"{name} has no single result", next_step="Send Accept: text/event-stream")
+        raise invalid(f"{name} returns a stream of results", next_step="Send Accept: text/event-stream")
     given = await asyncio.to_thread(wire.received, told)  # large documents take seconds to check
     results: list[Any] = []
 
@@ -69,7 +69,7 @@ def stream_named(
     """
     wire = _understood(name, told, shape)
     if not wire.streams:
-        raise invalid(f"{name} has a single result", next_step="Send Accept: application/json")
+        raise invalid(f"{name} returns a single result, not a stream", next_step="Send Accept: application/json")
     return _items(context, wire, wire.received(told))
 
 

@@ -74,7 +74,7 @@ class SetupJson(TypedDict):
 
 
 class TimeLeftJson(TypedDict):
-    """An estimate. *perSecond* is the number of objects per second so far."""
+    """An estimate of the time that the running cycle still needs. *perSecond* is the number of objects per second so far."""
 
     shortestSeconds: float
     likelySeconds: float

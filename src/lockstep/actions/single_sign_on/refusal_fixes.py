@@ -16,7 +16,7 @@ _SHARED: Fixes = {
     SignInCode.NOT_ASSIGNED: (None, "Assign the person: lockstep assign {app} --user NAME"),
     SignInCode.NO_PASSIVE: (None, "Let {name} repeat the request in a way that allows pages"),
     SignInCode.CLAIMS_UNUSABLE: (None, "Correct the sources of the claims: lockstep sso claims list {app}"),
-    SignInCode.MORE_REFUSED: (None, "See the entries before it: lockstep logs sign-ins --app {app}"),
+    SignInCode.MORE_REFUSED: (None, "See the earlier entries: lockstep logs sign-ins --app {app}"),
 }
 _SAML: Fixes = {
     SignInCode.UNKNOWN_REPLY_URL: (ComparedSetting.REPLY_URL, "Enter the address of {name} as Reply URL"),

@@ -29,7 +29,9 @@ from lockstep.errors import invalid
 from lockstep.kit.streams import stream_response
 
 router = router_of("Actions")
-ActionName = Annotated[str, Path(description="Module and name", examples=["people.show_person"], max_length=100)]
+ActionName = Annotated[
+    str, Path(description="Module and name of the action", examples=["people.show_person"], max_length=100)
+]
 
 
 class Call(Body):

@@ -54,11 +54,11 @@ class TriedCredentials(Body):
     tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
     secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])
     authentication: AuthenticationMethod | None = Field(
-        None, description="With another method, client or token URL, secretToken is also required"
+        None, description="If the method, the client or the token URL changes, secretToken is required, too"
     )
     client_id: Text = Field("", description="The client id for oauth2ClientCredentials, or the user name for basic")
-    token_url: Text = Field("", description="Of oauth2ClientCredentials")
-    scope: Text = Field("", description="Of oauth2ClientCredentials")
+    token_url: Text = Field("", description="Only for oauth2ClientCredentials")
+    scope: Text = Field("", description="Only for oauth2ClientCredentials")
 
     @property
     def secret(self) -> Secret | None:

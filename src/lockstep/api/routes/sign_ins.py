@@ -72,7 +72,7 @@ class LdapChangeBody(Body):
         "", description="PEM of the certificate authority that signed the server's certificate"
     )
     password: Text | None = None
-    start_tls: bool = Field(False, description="With ldap://: encrypt after StartTLS")
+    start_tls: bool = Field(False, description="With ldap://: encrypt the connection with StartTLS")
     login_attribute: Text = Field(
         "",
         description="The attribute whose value people may enter in place of their user principal name",

@@ -42,7 +42,14 @@ from lockstep.vault import Secret
     metavar="SCOPE",
     help="Scope of the token; repeatable (default: all your permissions).",
 )
-@click.option("--expires-in", type=LENGTH, default="30d", show_default=True, metavar="TIME", help="At most 366d.")
+@click.option(
+    "--expires-in",
+    type=LENGTH,
+    default="30d",
+    show_default=True,
+    metavar="TIME",
+    help="Lifetime of the token, at most 366d.",
+)
 @click.option(
     "--ca-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -109,7 +116,9 @@ def _name(kept: Contexts, name: str, address: str) -> str:
         raise invalid(f'A context cannot be called "{safe(chosen)}"', next_step="Choose another name: --name NAME")
     taken = kept.servers.get(chosen)
     if taken is not None and taken.url != address:
-        raise conflict(f'The context "{chosen}" is {taken.url}', next_step="Choose another name: --name NAME")
+        raise conflict(
+            f'The context "{chosen}" already stands for {taken.url}', next_step="Choose another name: --name NAME"
+        )
     return chosen
 
 

@@ -44,7 +44,9 @@ class UpOptions:
 @click.command()
 @click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of Lockstep; if it is in use, the next free one.")
-@click.option("--documo-port", type=click.IntRange(0, 65535), default=DOCUMO_PORT, show_default=True, help="Documo's.")
+@click.option(
+    "--documo-port", type=click.IntRange(0, 65535), default=DOCUMO_PORT, show_default=True, help="Port of Documo."
+)
 @click.option(
     "--people", type=click.IntRange(50, 200_000), default=demo.PEOPLE, show_default=True, help="Number of demo people."
 )

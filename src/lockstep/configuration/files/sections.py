@@ -55,7 +55,7 @@ def _public_address(part: Part) -> str:
 def _environment(part: Part) -> dict[str, Any]:
     name = part.text("name", required=True)
     if len(name) > LONGEST_ENVIRONMENT:
-        raise part.error("name", f"has at most {LONGEST_ENVIRONMENT} characters")
+        raise part.error("name", f"must have at most {LONGEST_ENVIRONMENT} characters")
     colour = part.text("colour") or "grey"
     if colour not in COLOURS:
         raise part.error("colour", unknown_word(colour, COLOURS, "colour"))

@@ -81,7 +81,7 @@ def _check_depth(text: str, file: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise wrong(file, _start(event), f"values nest more than {MAX_DEPTH} deep")
+                raise wrong(file, _start(event), f"values are nested more than {MAX_DEPTH} levels deep")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 

@@ -133,7 +133,7 @@ TABLE: tuple[IntentRow, ...] = (
     ),
     IntentRow(
         "released", _ALL, None, _RELEASED, _LEAVE,
-        "The account was released when the person left the scope, and is not needed again.",
+        "The account was released when the person left the scope, and the person should still not have one.",
     ),
     IntentRow(
         "deleted after it left the scope", frozenset({Person.DELETED}), False, frozenset({LinkState.DISABLED}),

@@ -62,7 +62,7 @@ def hold_unapproved(plan: Plan, approved: Effects) -> Plan:
     covered = set(approved)
     if (GuardCode.LOSSES, DELETE) in covered:
         covered.add((GuardCode.LOSSES, SWITCH_OFF))
-    return plan if guarded_effects(plan) <= covered else hold_regardless(plan, "something else was approved")
+    return plan if guarded_effects(plan) <= covered else hold_regardless(plan, "a different write was approved")
 
 
 def _effects(plan: Plan) -> Iterator[tuple[GuardCode, str]]:

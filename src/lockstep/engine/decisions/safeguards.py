@@ -159,7 +159,7 @@ def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping
     first, what = next(iter(concerned)), _joined(concerned)
     if first is not guard:
         sentence, details = (
-            f"Held for approval: it is already waiting for a decision, and the account would now {what}.",
+            f"Held for approval: an earlier write to this account is still waiting for a decision, and the account would now {what}.",
             {},
         )
     return held(plan, first, Reason(first.value, sentence, {**details, "what": what}, _DECIDE))

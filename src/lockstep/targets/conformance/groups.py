@@ -97,7 +97,7 @@ async def remove_last_member(c: Conversation) -> None:
     must_be(await _members(c, path), set(), "the members")
 
 
-@check("G7", "a group is deleted and gone, its members stay", ENTRA, needs_groups=True)
+@check("G7", "a deleted group can no longer be found, but its members can", ENTRA, needs_groups=True)
 async def delete_group(c: Conversation) -> None:
     path, _, ids = await _with_members(c, 1)
     (await c.send("DELETE", path)).must_be(204)

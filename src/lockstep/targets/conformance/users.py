@@ -152,7 +152,7 @@ async def set_manager_by_flag(c: Conversation) -> None:
     await _set_manager(c, "add")
 
 
-@check("U9", "an account is deleted and gone", ENTRA)
+@check("U9", "a deleted account can no longer be found", ENTRA)
 async def delete_one(c: Conversation) -> None:
     path, user = await c.new_user()
     (await c.send("DELETE", path)).must_be(204)

@@ -17,6 +17,7 @@ from lockstep.web import import_form
 from lockstep.web.command_pages import STEPS
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.web.run_words import changes_in, totals
+from lockstep.wording import counted
 
 pages = Pages()
 HERE = "/import"
@@ -82,7 +83,10 @@ async def decide(context: Context, request: Request) -> Answer:
         if step == "rekey":
             done = await uploads.rekey_with_upload(context, name, str(form.get("column", "")))
             await uploads.rehearse_upload(context, name)
-            return Redirect(f"{HERE}/{name}", notice=f"{done.people:,} are now identified by {done.key}")
+            return Redirect(
+                f"{HERE}/{name}",
+                notice=f"{counted(done.people, 'person')} {'is' if done.people == 1 else 'are'} now identified by {done.key}",
+            )
         if step == "import":
             number = _to_type(view)
             if number and str(form.get("confirmation", "")).replace(",", "").strip() != str(number):

@@ -22,7 +22,7 @@ async def confirm(context: Context, request: Request) -> Answer:
     app = await show_application(context, request.path_params["app"])
     order = ORDERS.get(request.path_params["order"])
     if order is None:
-        raise not_found("There is no such order", next_step="Choose one in the command palette")
+        raise not_found("The palette has no such command", next_step="Choose one in the command palette")
     context.actor.require(Permission.PROVISIONING_CONTROL, app.application.id)
     place = place_of(app)
     state = await status.show_status(context, place.name)

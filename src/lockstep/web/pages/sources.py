@@ -13,6 +13,7 @@ from lockstep.web.command_pages import STEPS
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
 from lockstep.web.run_words import changes_in, totals
 from lockstep.web.status_look import StatusLook
+from lockstep.wording import counted
 
 pages = Pages()
 HERE = "/sources"
@@ -77,7 +78,10 @@ async def rekey(context: Context, request: Request) -> Answer:
         done = await source_keys.rekey_source(context, name, column)
     except LockstepError as refused:
         return await _source(context, name, wrong=_said(on_the_form(refused)))
-    return Redirect(f"{HERE}/{name}", notice=f"{done.people:,} people are now identified by {column}")
+    return Redirect(
+        f"{HERE}/{name}",
+        notice=f"{counted(done.people, 'person')} {'is' if done.people == 1 else 'are'} now identified by {column}",
+    )
 
 
 @pages.post(HERE + "/{source}/decide")
@@ -95,9 +99,12 @@ async def decide(context: Context, request: Request) -> Answer:
             done = await source_decisions.confirm_hold(context, name, shown=str(form.get("shown", "")))
         except LockstepError as refused:
             return await _source(context, name, wrong=f"{on_the_form(refused).detail}. Nothing was changed.")
-        return Redirect(f"{HERE}/{name}", notice=f"{done.left:,} left, {done.renamed:,} have a new key")
+        return Redirect(
+            f"{HERE}/{name}",
+            notice=f"Removed {counted(done.left, 'object')}; {counted(done.renamed, 'person')} got a new key",
+        )
     kept = await source_decisions.reject_hold(context, name)
-    return Redirect(f"{HERE}/{name}", notice=f"{kept.kept + kept.told_apart:,} stay")
+    return Redirect(f"{HERE}/{name}", notice=f"Kept {counted(kept.kept + kept.told_apart, 'object')}")
 
 
 def _said(refused: LockstepError) -> str:

@@ -54,7 +54,7 @@ def cdate(expression: datetime | None) -> str | None:
 @function(
     "DateAdd",
     _INTERVAL,
-    integer("value", "how many; a negative number subtracts"),
+    integer("value", "how many intervals to add; a negative number subtracts"),
     date("date", "a date; convert text with CDate"),
     returns=ValueKind.DATE,
     meaning="The date, moved by a number of intervals. The day is limited to the length of the month.",
@@ -93,7 +93,8 @@ def _months_later(date: datetime, months: int) -> datetime:
     date("date2", "the end date"),
     returns=ValueKind.INTEGER,
     meaning="The number of intervals between two dates; negative if the second is earlier.",
-    remarks="Days and shorter: whole elapsed intervals. Weeks: calendar weeks starting on Sunday. Months, years: boundaries crossed.",
+    remarks="Days and shorter units: counts whole elapsed intervals. Weeks: counts calendar weeks, which start on Sunday. "
+    "Months and years: counts the boundaries crossed.",
     examples=[
         Example('DateDiff("d", CDate([a]), CDate([b]))', 13, {"a": "2021-08-18+08:00", "b": "2021-08-31+08:00"}),
         Example('DateDiff("d", Now(), CDate([StatusHireDate]))', -3449, _HIRED, now="2021-08-25T17:41:18Z"),
