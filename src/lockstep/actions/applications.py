@@ -36,8 +36,8 @@ class ApplicationView:
 async def add_application(context: Context, template: str, *, name: str = "", display_name: str = "") -> ApplicationRow:
     """Add an application from its gallery entry, with the entry's default configuration, roles and tenant URL. Provisioning is off.
 
-    Without a *name*, the application gets the name of the entry; if *template* is a former name of the entry, it gets that former name.
-    Raises LockstepError for an unknown template, and for a name that is invalid or taken.
+    If *name* is "", the application is named after the entry. If *template* is a former name of the entry, the application gets that former
+    name. Raises LockstepError for an unknown template, and for a name that is invalid or taken.
     """
     entry = context.gallery.template(template)
     name = name or template.lower()
@@ -116,8 +116,8 @@ async def remove_application(context: Context, name: str) -> ApplicationRow:
 
 
 def dependencies_of(configuration: JobConfiguration) -> dict[str, list[str]]:
-    """Return the directory attributes on which the job's decisions depend, for each kind of object that the job provisions. The result has
-    the form in which the job's row stores it.
+    """Return the directory attributes on which the job's decisions depend. The keys are the kinds of object that the job provisions. The
+    job's row stores the result in this form.
     """
     kinds = [mapping.source for mapping in configuration.objects if mapping.enabled]
     return {str(kind): sorted(dependencies(configuration, kind)) for kind in kinds}

@@ -46,7 +46,7 @@ class ForeseenValue:
 @dataclass(frozen=True, slots=True)
 class ForeseenObject:
     """One person or group whose account the change affects. Only the first few objects of each action have *values*. *reason* says why the
-    object cannot be provisioned; it is "" if it can.
+    object cannot be provisioned; "" if it can be provisioned.
     """
 
     name: str

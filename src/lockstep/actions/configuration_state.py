@@ -45,7 +45,7 @@ class StoredAssignments:
 
 @dataclass(frozen=True, slots=True)
 class StoredParts:
-    """The stored parts of an application, besides its own row and the row of its job."""
+    """The stored data of an application, except the application's own row and the row of its job."""
 
     credential: CredentialRow | None
     roles: Sequence[RoleRow]

@@ -36,10 +36,10 @@ MOST_NAMED = 3  # assignments or groups listed by name; further ones are only co
 
 @dataclass(frozen=True, slots=True)
 class ExplainedObject:
-    """An explanation for one person or group. *failed* says why the application could not be read; the explanation then covers only what
-    is stored.
+    """An explanation for one person or group. *failed* says why the application could not be read; the explanation then covers only what is
+    stored.
 
-    *decision* is an administrator's decision about the held write.
+    *decision* is an administrator's decision about the object's held write, or None.
     """
 
     plan: Plan

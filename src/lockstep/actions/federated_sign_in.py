@@ -55,7 +55,8 @@ class CompletedSignIn:
 
 @dataclass(frozen=True, slots=True)
 class BegunSignIn:
-    """The content of the cookie. *session* is the session that the sign-in steps up, or "" if the sign-in begins a new session.
+    """The content of the cookie that holds a sign-in attempt. If the attempt steps up an existing session (proves the password again),
+    *session* is that session; it is "" if a new session will begin.
 
     *again* is true if the provider must ask for the credentials even if the person is already signed in at the provider.
     """

@@ -20,7 +20,9 @@ Report = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Forecast:
-    """A running or finished forecast. *done* of *total* objects are planned; both are 0 until the total is known."""
+    """A running or finished forecast. *done* is the number of objects planned so far, and *total* the number of all objects to plan. Both
+    are 0 until the total is known.
+    """
 
     began_at: datetime
     done: int = 0

@@ -1,5 +1,5 @@
-"""Single sign-on of administrators: the identity provider, and the roles that the values of a claim give. A value without a role gives no
-access.
+"""Single sign-on of administrators through an identity provider. The administrator's roles come from the values of one claim: for example,
+the group `lockstep-operators` can give the role Operator. A value without a role gives no access.
 
 To change the provider, an administrator must enter the password again. The change ends all sessions that began through the previous
 provider. Local administrators, who sign in with a password, are not affected.

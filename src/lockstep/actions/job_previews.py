@@ -98,8 +98,8 @@ async def count_objects(context: Context, app: str, number: int, wanted: Preview
 async def pages_of_objects(
     context: Context, app: str, number: int, wanted: PreviewFilter = EVERYTHING
 ) -> AsyncIterator[list[PreviewedObject]]:
-    """Yield all objects of a preview that match the filter, page by page. Raises the errors of `list_objects`. If a preview is discarded
-    between two pages, the second page raises them.
+    """Yield all objects of a preview that match the filter, page by page. Raises the errors of `list_objects`, also between two pages if
+    the preview is discarded there.
     """
     after = ""
     while True:

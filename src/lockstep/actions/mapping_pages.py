@@ -63,8 +63,8 @@ class MappingView:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A person or group with the values that the mappings give it now. *held* are the values on which Lockstep and the application last
-    agreed; it is None if the object has no account.
+    """A person or group with the values that the mappings give it now. *held* contains the values on which Lockstep and the application
+    last agreed; None if the object has no account.
 
     *hidden* names the attributes whose values are not shown.
     """

@@ -37,7 +37,9 @@ _KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROT
 
 @dataclass
 class LazyReader:
-    """A reader of the application that opens the connection at its first request. Its client refuses to write."""
+    """A reader of the application that opens the connection at its first request. The connection is opened for reading only, so nothing can
+    be written through it.
+    """
 
     services: Services
     job: Job

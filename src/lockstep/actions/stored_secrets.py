@@ -32,12 +32,14 @@ _ISSUED_HERE = frozenset({"samlSigningKey", "openidClientSecret", "openidSigning
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
     """A secret without its value. *kind* is a key of `KINDS`. *is_hashed* is true if only the hash of the secret is stored, and false if
-    the secret is stored encrypted. *has_former_key* is true if it is still encrypted with the former key. *hint* is the part of the secret
-    that may be shown.
+    the secret is stored encrypted. *has_former_key* is true if the secret is still encrypted with the former key. *hint* is the part of the
+    secret that may be shown.
 
-    *app* and *owner* are the name and the display name of the application. If the secret belongs to no application, *app* is "", and
-    *owner* is the server or provider that the secret is for, or "". *expires_at* is None if the secret does not expire, and if another
-    system issued it and Lockstep does not know its expiry.
+    *app* and *owner* are the name and the display name of the application. If the secret belongs to no application, *app* is "". *owner* is
+    then the server or provider that the secret is for, or "".
+
+    *expires_at* is None if the secret does not expire. It is also None if another system issued the secret and Lockstep does not know when
+    it expires.
     """
 
     kind: str

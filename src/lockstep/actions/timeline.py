@@ -72,7 +72,9 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    """Selects the newest events of an object, at most *most* of them: from *after* (inclusive) to *before* (exclusive)."""
+    """The period from *after* (inclusive) to *before* (exclusive), from which the newest events of an object are read, at most *most* of
+    them.
+    """
 
     object_id: str
     after: datetime | None
@@ -117,8 +119,9 @@ async def show_timeline(
     skip: int = 0,
     limit: int = PAGE,
 ) -> Timeline:
-    """Return the newest events at *after* or later and before the position (*before*, *skip*). *only* is `directory`, `sign-ins`, or the
-    name of one application. Without *only*, records of applications whose log the caller may not read are left out.
+    """Return one page of events, newest first. The page begins at the position (*before*, *skip*), and has no event that is older than
+    *after*. *only* is `directory`, `sign-ins`, or the name of one application. Without *only*, records of applications whose log the caller
+    may not read are left out.
 
     Raises LockstepError if *only* names an unknown application, or one whose log the caller may not read.
     """

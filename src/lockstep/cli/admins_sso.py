@@ -131,7 +131,7 @@ def test(output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove(yes: bool, output: Output) -> None:
-    """Remove the provider. Administrators who signed in through it are signed out; those with a password stay.
+    """Remove the provider. Administrators who signed in through it are signed out; those with a password are not affected.
 
     \b
     lockstep admins sso remove

@@ -146,7 +146,8 @@ def set_(
 def remove(
     app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, yes: bool, output: Output
 ) -> None:
-    """Remove assignments: all of them, or only those with one role. Asks for confirmation if others would lose their accounts too.
+    """Remove assignments: all of them, or only those with one role. Asks for confirmation if people who are not named would lose accounts
+    too.
 
     \b
     lockstep assign remove documo --user kim.berg@contoso.test

@@ -46,7 +46,7 @@ def _configure(level: str, form: str) -> None:
 
 
 class OneLine(logging.Formatter):
-    """Formats a library's record on one line, with the type of an exception and never its traceback."""
+    """Formats a log record of a library on one line, with the type of an exception but never its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         kind = record.exc_info[0] if record.exc_info else None

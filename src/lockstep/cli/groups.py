@@ -135,7 +135,7 @@ def restore(group: str, yes: bool, output: Output) -> None:
 @_yes
 @output_option
 def add_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, output: Output) -> None:
-    """Add direct members. Asks for confirmation if others would gain privileges.
+    """Add direct members. Asks for confirmation if people who are not named would gain privileges.
 
     \b
     lockstep groups add-member all-sales kim.berg@contoso.test
@@ -150,7 +150,7 @@ def add_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, ou
 @_yes
 @output_option
 def remove_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, output: Output) -> None:
-    """Remove direct members. Asks for confirmation if others would lose their accounts.
+    """Remove direct members. Asks for confirmation if people who are not named would lose their accounts.
 
     \b
     lockstep groups remove-member all-sales kim.berg@contoso.test

@@ -44,10 +44,11 @@ def attributes(
     kind: str,
     output: Output,
 ) -> None:
-    """List the attributes of an application that mappings can write: type, whether required, and whether filterable.
+    """List the attributes of an application that mappings can write, with their types. The list also says which attributes are required,
+    and which are filterable.
 
-    An attribute used for matching must be filterable. The details come from the application's own list, the gallery
-    and the SCIM schema, in this order.
+    An attribute used for matching must be filterable. The details come from the application's own list, the gallery and the SCIM schema, in
+    this order.
 
     \b
     lockstep map attributes documo --discover

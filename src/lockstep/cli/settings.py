@@ -118,7 +118,9 @@ def _deletions(view: SettingsView) -> str:
 
 
 def _guards(view: SettingsView) -> str:
-    """Return the other limits above which writes need approval. They are set in a configuration file."""
+    """Return, as text, the limits above which writes other than disables and deletes need approval. These limits are set in a configuration
+    file.
+    """
     limits = (
         (view.guards.privilege_grants, "granted privileges"),
         (view.guards.matching_values, "renames"),

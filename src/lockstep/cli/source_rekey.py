@@ -57,7 +57,7 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
 async def _rekey_there(
     context: Context, server: Elsewhere, name: str, key: str, file: Path | None, given: Mapping[str, Any]
 ) -> keys.KeyChange:
-    """Rekey a source of the server in use, with its registered files or with a file on this machine."""
+    """Change the key column of a source on the server in use, with the source's registered files or with a file on this machine."""
     if given.keys() - {"files"}:
         raise invalid(
             "Options for reading the files of a source work only on the machine of the server",

@@ -165,7 +165,7 @@ def roll_keys(compromised: bool, yes: bool, output: Output) -> None:
 
 
 def _by_option(refused: LockstepError) -> LockstepError:
-    """Reword *refused*: it names the options of the command instead of the keys of a file."""
+    """Return *refused*, reworded so that it names the options of the command instead of the keys of a configuration file."""
     for key, option in _OPTIONS.items():
         refused.detail = re.sub(rf"singleSignOn\.openIdConnect\.{key}(\[\d+\])?", option, refused.detail)
     return refused

@@ -22,7 +22,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def masked(secret: str) -> str:
-    """Return the token of the session secret *secret* for one page."""
+    """Return the form token of the session with the secret *secret*, masked with random bytes. Each page gets a token that looks
+    different.
+    """
     plain = secret.encode()
     mask = secrets.token_bytes(len(plain))
     return base64.urlsafe_b64encode(mask + bytes(a ^ b for a, b in zip(plain, mask, strict=True))).decode()

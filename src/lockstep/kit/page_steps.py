@@ -18,8 +18,8 @@ ELSEWHERE = "the command line of the server"
 
 
 class PageSteps:
-    """The pages of a product that correspond to its commands. *pages* maps each command, without *program*, to its
-    page.
+    """The pages of a product that correspond to its commands. *program* is the first word of every command, such as `lockstep`. *pages*
+    maps the remaining words of each command to its page.
     """
 
     def __init__(self, program: str, pages: Mapping[str, str]) -> None:

@@ -44,7 +44,7 @@ def caller_in(request: Request) -> Caller:
 
 
 def set_session(response: Response, request: Request, signed_in: SignedIn) -> None:
-    """Store the session in a cookie until it ends."""
+    """Store the session in a cookie that lasts until the session ends."""
     keep_cookie(response, request, SESSION_COOKIE, signed_in.session_secret, until=signed_in.expires_at)
 
 

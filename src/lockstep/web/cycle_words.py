@@ -42,7 +42,7 @@ _ALWAYS = frozenset({"created", "updated", "disabled", "failed"})
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase. *state* is done, now or waiting."""
+    """One phase of a cycle. *state* is done, now or waiting."""
 
     label: str
     state: str

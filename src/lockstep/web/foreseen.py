@@ -16,8 +16,8 @@ SOON_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class ForeseenLines:
-    """The effects of a change on accounts, as *lines*. *lines* is None until the effects are known. Until then, *done* of *total* objects
-    are planned; *total* is 0 until it is known.
+    """The effects of a change on accounts, as *lines*. *lines* is None until the effects are known. Until then, *done* is the number of
+    objects planned so far. *total* is the number of all objects to plan, or 0 until it is known.
 
     *is_first* is true on the page that begins the computation. That page asks for the progress at once.
     """

@@ -1,6 +1,6 @@
 """The content of the top bar: the health of the whole system in one word.
 
-It is read once every few seconds for all callers with the same rights.
+The content is read once every few seconds for all callers with the same rights.
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ def source_parts(source: MappingSource) -> tuple[str, str]:
 
 
 def typed_source(form: FormData) -> dict[str, Any]:
-    """Return the source from the form's fields. *kind* is the key under which *value* is stored."""
+    """Return the source of a claim as the form describes it, in the form of a configuration file: `{"source": "mail"}`, `{"expression":
+    "..."}` or `{"constant": "..."}`.
+    """
     kind, value = str(form.get("kind", "")), str(form.get("value", "")).strip()
     if kind not in dict(KINDS):
         kind = "source"

@@ -48,7 +48,9 @@ class ForeseenValueJson(TypedDict):
 
 
 class ForeseenObjectJson(TypedDict):
-    """Only the first few objects of each action have *values*. *reason* says why the object cannot be provisioned; it is "" if it can."""
+    """One person or group whose account the change affects. Only the first few objects of each action have *values*. *reason* says why the
+    object cannot be provisioned; "" if it can be provisioned.
+    """
 
     name: str
     values: list[ForeseenValueJson]
@@ -67,8 +69,8 @@ class ForeseenActionJson(TypedDict):
 
 
 class ChangePreviewJson(TypedDict):
-    """The effects of a change of the configuration. *evaluated* is the number of people and groups that were planned. *unchanged* of them
-    are not affected by the change.
+    """The effects of a change of the configuration. *evaluated* counts the people and groups that were planned. *unchanged* counts those of
+    them that the change does not affect.
     """
 
     evaluated: int

@@ -28,8 +28,8 @@ class AuditJson(TypedDict):
 
 
 class KeyChangeJson(TypedDict):
-    """*people* are identified by *key* from now on. *absent* people are not in the file: they keep the old key, and leave at the next
-    import.
+    """The result of changing the key column to *key*. *people* counts the people who have a new key. *absent* counts the people of the
+    source who are not in the file: they keep the old key, and leave at the next import.
     """
 
     key: str

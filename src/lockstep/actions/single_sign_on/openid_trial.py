@@ -94,7 +94,9 @@ def _answer(row: SignInRow, app: str, code: CodeUse | None, now: datetime) -> st
 
 
 def _request(view: SignOnView, issuer: str) -> str:
-    """Return the address to which the application sends the browser, with all scopes. "..." stands for values that differ each time."""
+    """Return the address to which the application sends the browser if it requests all scopes. "..." stands for values that differ each
+    time.
+    """
     openid = view.settings.openid
     query = {
         "client_id": view.application.id,
@@ -110,7 +112,7 @@ def _request(view: SignOnView, issuer: str) -> str:
 
 
 def _id_token(view: SignOnView, issuer: str, claims: AssertionClaims, now: datetime) -> str:
-    """Return the payload of the ID token with all scopes as unsigned JSON, or "" if no payload can be made."""
+    """Return, as unsigned JSON, the payload of the ID token for a request with all scopes; "" if no payload can be made."""
     if not claims.name_id or claims.problems:
         return ""
     payload = {

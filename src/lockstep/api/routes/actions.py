@@ -1,7 +1,7 @@
-"""Actions by name, for the command line on another machine. It calls the same actions as on the server and prints the same results.
+"""Actions by name, for the command line on another machine. The command line calls the same actions as on the server, and prints the same
+results.
 
-Arguments and results have the form of this version (`lockstep.actions.remote`). Other programs use the other routes, whose form is
-stable.
+Arguments and results have the form of this version (`lockstep.actions.remote`). Other programs use the other routes, whose form is stable.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ async def call_action(context: Asked, action: ActionName, body: Call) -> CallJso
 
 @router.post("/actions/{action}/begin", status_code=202)
 async def begin_action(context: Asked, request: Request, action: ActionName, body: Call) -> OperationJson:
-    """Start a long-running action. The header Location has the address of the operation. Its result is the same as that of the call without
-    `begin`.
+    """Start a long-running action. The header Location has the address of the operation. The operation has the same result as the call
+    without `begin`.
     """
     if not wire_of(action).exposed.is_long:
         raise invalid(f"{action} is not a long-running action", next_step=f"POST /actions/{action}")

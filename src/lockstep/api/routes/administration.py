@@ -94,7 +94,7 @@ class Invitation(Body):
 
 
 class AdministratorChange(Body):
-    """The changes of an administrator. *roles* and *owns* replace the present ones."""
+    """The changes to make to an administrator. *roles* and *owns* replace the present ones."""
 
     roles: list[Role] | None = None
     owns: Annotated[list[Name], Field(max_length=200)] = Field(default_factory=list)

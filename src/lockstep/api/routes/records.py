@@ -170,7 +170,7 @@ async def import_source(
 ) -> OperationJson:  # fmt: skip
     """Read the source's files now. If many people would leave at once, their removal waits for a decision.
 
-    The header Location has the address of the operation. Its result is `{source, dryRun, passes}`.
+    The header Location has the address of the operation. The result of the operation is `{source, dryRun, passes}`.
     """
     context.actor.require(Permission.SOURCES_WRITE if dryRun else Permission.SOURCES_IMPORT)
     name = (await sources.show_source(context, source)).source.name

@@ -180,7 +180,7 @@ async def change_upload(context: Asked, unchanged: Unchanged, upload: str, body:
 async def rehearse_upload(context: Asked, request: Request, upload: str) -> OperationJson:
     """Determine which people an import would create, change, restore and remove, and the effects on their accounts. Nothing is imported.
 
-    The header Location has the address of the operation. Its result is the upload with its `rehearsal`.
+    The header Location has the address of the operation. The result of the operation is the upload with its `rehearsal`.
     """
 
     async def work(inner: Context) -> Mapping[str, Any]:
@@ -201,8 +201,8 @@ async def import_upload(
     """Import the file. If it cannot be imported completely, nothing is imported. The first import registers the source. If many people
     would leave at once, their removal waits for a decision.
 
-    The header Location has the address of the operation. Its result is the upload, with `imported`. The operation fails if a newer dry run
-    than *mark* exists.
+    The header Location has the address of the operation. The result of the operation is the upload, with `imported`. The operation fails if
+    a newer dry run than *mark* exists.
     """
 
     async def work(inner: Context) -> Mapping[str, Any]:

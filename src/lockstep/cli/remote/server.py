@@ -1,4 +1,4 @@
-"""The connection to a server. Actions called with its context run on the server, and raise the same errors as locally.
+"""The connection to a server. Actions called with the context of this connection run on the server, and raise the same errors as locally.
 
 Connection errors are worded here, once: no connection, another program at the address, an expired token, a different version.
 """

@@ -24,7 +24,7 @@ from lockstep.wiring import OWN_APPLICATION, House, Say, Services, noted_applica
 
 @dataclass(frozen=True, slots=True)
 class RunningProducts:
-    """Both running products."""
+    """The running Lockstep and the running Documo."""
 
     house: House
     documo: DocumoProcess
@@ -64,7 +64,9 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
 
 @asynccontextmanager
 async def _allowed(data: Path, origin: str) -> AsyncIterator[None]:
-    """Also allow other commands on the same data folder to reach Documo while it runs."""
+    """Let other commands that use this data folder reach Documo, too, for the duration of the block. For that, a file in the folder
+    contains the origin of Documo.
+    """
     file = data / OWN_APPLICATION
     file.write_text(noted_application(data, origin))
     try:

@@ -50,7 +50,9 @@ class DemoImport:
 
 
 async def import_contoso(context: Context, folder: Path, *, people: int, seed: int | None) -> DemoImport:
-    """Generate Contoso, once per data folder, and import it like any other CSV files. Raises LockstepError."""
+    """Generate the people and groups of the demo organisation Contoso, once per data folder, and import them like any other CSV files.
+    Raises LockstepError.
+    """
     known = {view.source.name: view for view in await sources.list_sources(context)}
     if SOURCE in known:
         counts = known[SOURCE].counts

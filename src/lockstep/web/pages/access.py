@@ -97,8 +97,8 @@ async def confirm_through_provider(context: Context, request: Request) -> Answer
 
 @pages.get(identity_providers.CALLBACK, is_public=True)
 async def come_back(context: Context, request: Request) -> Answer:
-    """Finish a sign-in after the provider has redirected the browser here. The cookie of the attempt proves that this browser started
-    it.
+    """Finish a sign-in after the provider has redirected the browser here. The cookie of the attempt proves that the sign-in began in this
+    browser.
     """
     try:
         arrival = await federated.finish(

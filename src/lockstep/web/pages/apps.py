@@ -85,7 +85,9 @@ async def list_applications(context: Context, request: Request) -> View:
 
 @pages.post("/apps/pause")
 async def pause(context: Context, request: Request) -> Answer:
-    """Pause the selected applications, one by one. A refusal neither stops nor undoes the others, and the notice reports it."""
+    """Pause the selected applications, one by one. If one cannot be paused, the others are paused all the same, and the notice says which
+    one was refused.
+    """
     paused: list[str] = []
     refusals: list[str] = []
     for name in dict.fromkeys(str(one) for one in (await request.form()).getlist("app")):

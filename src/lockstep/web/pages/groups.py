@@ -110,8 +110,8 @@ async def show_group(context: Context, request: Request) -> View:
 
 @pages.get(f"{HERE}/{{group}}/delete")
 async def ask_to_delete(context: Context, request: Request) -> View:
-    """Show the page at once. With many applications, computing the effects on accounts takes a while; the Delete button appears only with
-    the result.
+    """Show the page that asks for confirmation, without waiting for the effects on accounts. With many applications, computing these takes
+    a while; the Delete button appears only with the result.
     """
     page = await page_of_group(context, request.path_params["group"])
     return _deletion(page, foreseen.begin(context, _what(page), _deleting(page)))

@@ -66,9 +66,9 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/edit")
 async def save(context: Context, request: Request) -> Answer:
-    """Save the mapping. OK shows the effects of the change; Save on the next page saves it.
+    """Save the mapping. The button OK shows the effects of the change on a second page; the button Save on that page saves the mapping.
 
-    step=fill only shows the form; step=try also shows its results.
+    With step=fill, only the form is shown. With step=try, the form is shown with the results of a test.
     """
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     data = await request.form()

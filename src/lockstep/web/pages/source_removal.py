@@ -23,8 +23,8 @@ HERE = SOURCES + "/{source}/remove"
 
 @pages.get(HERE)
 async def ask_to_remove_source(context: Context, request: Request) -> View:
-    """Show the page at once. The effects on accounts and the button follow as soon as the effects are known. Removing a source without
-    people and groups has no effects.
+    """Show the page that asks for confirmation, without waiting for the effects on accounts. The effects and the button follow as soon as
+    the effects are known. Removing a source without people and groups has no effects.
     """
     one = await _removable(context, request)
     if not _number(one):
