@@ -153,7 +153,9 @@ def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
 
 
 def is_own_socket_folder(folder: Path, data: Path) -> bool:
-    """Whether *folder* was created for the server of *data*. It was not if *data* is a copy of the data folder for which it was created."""
+    """Whether *folder* was created for the server of *data*. False if *data* is a copy that still names the socket folder of the
+    original.
+    """
     return folder.name.startswith(_socket_prefix(data))
 
 

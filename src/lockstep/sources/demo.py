@@ -196,8 +196,8 @@ def _assigned_size(people: int) -> int:
 
 
 def _sales_size(people: int) -> int:
-    """Return how many people the group Sales must have. Sales, the person Kim and up to eight administrators together are the people who
-    get access.
+    """Return how many people the group Sales must have. The people who get access are the members of Sales, the person Kim, and up to eight
+    administrators.
     """
     return max(0, _assigned_size(people) - 1 - min(8, people // 20))
 

@@ -67,8 +67,8 @@ class HeldCount:
 class HeldFilter:
     """The conditions for the held writes to read. A field that is None or empty matches all.
 
-    If *rejected* is true, writes whose rejection is in force are read, and not held writes. If *is_decided* is true, exactly the writes in
-    *ids* are read, whether or not they are still held.
+    If *rejected* is true, writes whose rejection is in force are read instead of held writes. If *is_decided* is true, exactly the writes
+    in *ids* are read, whether or not they are still held.
     """
 
     objects: Sequence[str] | None = None

@@ -100,7 +100,9 @@ async def holders(connection: Connection, job: str, kind: str, accounts: Iterabl
 
 
 async def bury_links(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, str]:
-    """Release those of *accounts* whose owner has left. Returns the former owner of each released account."""
+    """Release those of *accounts* whose owner is deleted, if the account is disabled or no longer managed and the owner is not in the dirty
+    set. Returns the former owner of each released account.
+    """
     cursor = await connection.execute(
         f"""update link set state = 'tombstone', review_at = null, cause = 'takenOver', updated_at = now()
         where job = %s and kind = %s and target_id = any(%s) and not is_forgotten and {_HAS_LEFT}
@@ -132,8 +134,8 @@ async def save_links(
 ) -> list[str]:
     """Insert or replace links. Raises UniqueViolation if another object already has one of the accounts.
 
-    Returns the accounts that other objects may now take. Their objects have left, have another account now, or have changed the value of an
-    attribute in *matching*.
+    Returns the accounts that other objects may now take: accounts that their object has exchanged for another one, accounts whose link is
+    now disabled, released or ended, and accounts whose value of an attribute in *matching* has changed.
     """
     cursor = await connection.execute(
         """with given as materialized (

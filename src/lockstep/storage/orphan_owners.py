@@ -1,5 +1,5 @@
-"""Possible owners of an account without a link: people without an account of their own. One of the account's words must be their name,
-address or employee id.
+"""Find possible owners of an account without a link. A possible owner has no account, and has a name, address or employee id that is one of
+the words of the account.
 """
 
 from __future__ import annotations

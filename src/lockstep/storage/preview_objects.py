@@ -159,8 +159,8 @@ async def count(connection: Connection, preview: int, wanted: PreviewFilter) -> 
 
 
 async def renew_statistics(connection: Connection) -> None:
-    """Refresh the planner's statistics of the table. With outdated statistics, a comparison of two previews may compare each object with
-    all others. Waits for concurrent calls, so do not call it while a preview is locked.
+    """Refresh the planner's statistics of the table preview_object. With outdated statistics, a comparison of two previews may compare each
+    object with all others. Waits for concurrent calls, so do not call it while a preview is locked.
     """
     await connection.execute("analyze preview_object")
 

@@ -34,8 +34,8 @@ class WaitingObject:
 
 async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int) -> int:
     """Count the due objects that were marked after version *after*. If *linked* is true, count only objects with an account, otherwise only
-    those without one. Objects with an approved write do not count for guards and are left out. So are objects with an open operation, which
-    guards already count.
+    those without one. Objects with an approved write are left out, because guards do not count that write. Objects with an open operation
+    are left out too, because guards have already counted that operation.
     """
     cursor = await connection.execute(
         f"select count(*) {_WAITING}",  # constants of this module only

@@ -30,7 +30,7 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
 
 
 async def assigned(connection: Connection, app: str, kind: str) -> set[str]:
-    """Return the ids of *kind* that are assigned to the application, directly or through a group."""
+    """Return the ids of the objects of *kind* that are assigned to the application, directly or through a group."""
     cursor = await connection.execute(
         "select object_id::text from effective_assignment where app = %s and kind = %s", (app, kind)
     )
@@ -38,7 +38,7 @@ async def assigned(connection: Connection, app: str, kind: str) -> set[str]:
 
 
 async def linked(connection: Connection, job: str, kind: str) -> set[str]:
-    """Return the ids of *kind* that have an account, live or not."""
+    """Return the ids of the objects of *kind* that have an account, live or not."""
     cursor = await connection.execute(
         "select source_id::text from link where job = %s and kind = %s and state <> 'tombstone'", (job, kind)
     )

@@ -182,7 +182,7 @@ TABLE: tuple[IntentRow, ...] = (
 def decide_intent(
     obj: SourceObject, scope: ScopeDecision, link: Link | None, configuration: JobConfiguration, moment: Moment
 ) -> Intent:
-    """Return the intent of the first row that applies. The table covers every case."""
+    """Return the intent of the first row of `TABLE` that applies. There is a row for every case."""
     person, review_at = person_state(obj, configuration, moment)
     left_before = link is not None and link.state is LinkState.DISABLED and link.cause in (UNASSIGNED, FILTERED)
     row = row_for(person, link.state if link else None, in_scope=scope.in_scope, left_before=left_before)

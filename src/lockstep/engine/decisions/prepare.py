@@ -117,7 +117,9 @@ def wanted(prepared: PreparedObject, *, match: Match | None = None, observed: Ob
 
 
 def recreates(prepared: PreparedObject) -> bool:
-    """Whether a linked account that no longer exists is created again: by policy, or because it had been released."""
+    """Whether a linked account that no longer exists is created again: always if it had been released, otherwise only if the policy
+    says so.
+    """
     released = prepared.link is not None and prepared.link.state is LinkState.RELEASED
     return released or prepared.configuration.deletions.on_lost is OnLost.RECREATE
 

@@ -23,8 +23,8 @@ MEMBERS = ShownError("NotPreviewed", "Its members are not part of the preview th
 
 
 def left(claim: Claim, planned: PlanResult) -> Outcome | None:
-    """Return the outcome of an object that is left, or None if the plan may be carried out. Members of groups are never part of a preview,
-    so they are left too.
+    """Return the outcome of an object that is left as it is, or None if the plan may be carried out. A preview never contains the members
+    of a group, so a group whose members would be compared is left too.
     """
     plan = planned.plan
     if claim.pin is None:

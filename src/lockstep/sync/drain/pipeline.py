@@ -275,7 +275,7 @@ class Pipeline:
             self.no_more_writes()
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
-        """Plan the object again soon. Another object took the account first, and its outcome will have been recorded by then."""
+        """Plan the object again soon. Another object took the account first; by then, that object's outcome will have been recorded."""
         requests, moment = planned.requests, self.services.moment()
         self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=requests))
 

@@ -91,8 +91,8 @@ class PlanReader(AccountReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The owners of the accounts that were found, by account id and as display names. The object that is planned is left out. *under_way*
-    are accounts that are being linked to another object.
+    """The owners of the accounts that were found, by account id and as display names. The object for which the plan is made is not among
+    them. *under_way* are accounts that are being linked to another object.
     """
 
     linked_to: Mapping[str, str] = field(default_factory=dict)
