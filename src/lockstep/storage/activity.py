@@ -101,11 +101,12 @@ async def note_queues(connection: Connection) -> None:
 async def figures_of(
     connection: Connection, job: str, *, since: datetime, step: timedelta, recent_since: datetime, days_since: datetime
 ) -> dict[tuple[str, int], dict[str, int]]:
-    """Return the work of *job* as sums by name, keyed by part and place. Reads the rows only once.
+    """Return the work of *job*. The result maps pairs of part and place to sums by name: ("counts", 3) has the counts of step 3. Reads the
+    rows only once.
 
-    The parts `counts`, `failures` and `responses` are the sums for each *step* since *since*; the place is the number of the step. The
-    parts `gained` and `lost` are the sums for each day since *days_since*; the place is the number of the day. The part `recent` has the
-    sums of `counts` since *recent_since*, at place 0. *days_since* must be the earliest of the three times.
+    The parts `counts`, `failures` and `responses` have one place for each *step* since *since*, numbered from 0. The parts `gained` and
+    `lost` have one place for each day since *days_since*. The part `recent` has the `counts` since *recent_since*, all at place 0.
+    *days_since* must be the earliest of the three times.
     """
     cursor = await connection.execute(
         """select part, place, jsonb_object_agg(name, number)
