@@ -32,6 +32,15 @@ def key_of(name: str) -> str:
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", _prepared(name).casefold())
 
 
+def is_same_name(vouched: str, name: str) -> bool:
+    """Return whether *vouched*, the name of a person at an identity provider, is *name* except for the case of letters.
+
+    Stricter than comparing keys, which also ignore width and write "ß" as "ss": the provider may have a person for each spelling.
+    """
+    first, second = (unicodedata.normalize("NFC", one).lower() for one in (vouched, name))
+    return first == second and vouched.isascii() == name.isascii()  # the Kelvin sign becomes the letter K
+
+
 def fault_of(name: str) -> str:
     """Return why *name* is not a valid user name, worded as the end of a sentence, or "" if it is valid."""
     prepared = name if name.isascii() else _prepared(name)

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from documo.store.database import Store
+from tests.documo.sso_world import World, sso_world
 from tests.support.documo_client import Client, Documo, documo_on
 from tests.support.documo_world import Browser
 from tests.support.name_server import NameServer, answering
@@ -17,6 +18,11 @@ from tests.support.reused_databases import ReusedDatabase
 @pytest.fixture
 async def store(reused_documo_database: ReusedDatabase) -> Store:
     return Store(await reused_documo_database.pool(max_size=8), reused_documo_database.database)
+
+
+@pytest.fixture
+async def world(store: Store) -> World:
+    return await sso_world(store)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from documo.domains import API, APP
 from documo.store import sign_ins, single_sign_on, sso_keys, sso_requests
 from documo.store.database import Store
 from lockstep.saml.metadata import read_sp_metadata
-from tests.documo.sso_world import ADA, ANNA, BEN, BOB, CLEO, DAN, PASSWORD, URL, World, outcome, sso_world
+from tests.documo.sso_world import ADA, ANNA, BEN, BOB, CLEO, DAN, PASSWORD, URL, World, outcome
 from tests.support.left_out_checks import checks_of, unheld_checks
 from tests.support.left_out_conditions import sql_checks_of
 from tests.support.saml_provider import ENTITY_ID, Provider, key_named
@@ -113,6 +113,23 @@ async def without_seats(world: World) -> object:
     async with world.store.control() as connection:
         await connection.execute("update accounts set seats = 1 where id = %s", (world.one.id,))
     return await set_up(world, name=NEW, creates_members=True)
+
+
+async def made_meanwhile(world: World, *, is_active: bool = True) -> object:
+    """Somebody else creates the member of a first sign-in after it has looked."""
+    inner = members.add_member
+
+    async def add_member(store: Store, tenant_id: int, email: str, *, role: str) -> str:
+        made = await inner(store, tenant_id, email, role="Editor")
+        if not is_active:
+            await members.disable(store, world.one, made)
+        return await inner(store, tenant_id, email, role=role)
+
+    members.add_member = add_member  # type: ignore[assignment]
+    try:
+        return await set_up(world, name=NEW, creates_members=True)
+    finally:
+        members.add_member = inner
 
 
 async def under_an_id(world: World, change: Callable[[str], str]) -> object:
@@ -429,6 +446,9 @@ CASES: dict[str, Case] = {
     "unknown, made with a role": lambda w: set_up(w, name=NEW, creates_members=True, default_role="Viewer"),
     "inactive, not made": lambda w: set_up(w, name=BEN, creates_members=True),
     "unknown, no seat": without_seats,
+    "unknown, made meanwhile": made_meanwhile,
+    "unknown, made meanwhile and inactive": lambda w: made_meanwhile(w, is_active=False),
+    "in wide letters": lambda w: w.sign_in("\uff41nna@contoso.example"),
     "member of the other account": lambda w: w.sign_in(BOB),
     "replayed": twice,
     "two responses to one request": two_responses,
@@ -574,7 +594,7 @@ CHECKS = [
 
 IMPLIED = [
     # Without a member there is a problem, a ticket without a member has a browser, and it refers to its account.
-    ("documo.access.sso.answering._accepted_by", "member"),
+    ("documo.access.sso.answering._as_member", "member"),
     ("documo.access.sso.collecting.stranger_of", "row.member_id is None"),
     ("documo.access.sso.collecting.stranger_of", "account is None"),
     # The seal proves the length, until a version has requests with other content.
@@ -584,11 +604,6 @@ IMPLIED = [
     # No member has the id None.
     ("documo.access.sso.providers.enforce", "member_id"),
 ]
-
-
-@pytest.fixture
-async def world(store: Store) -> World:
-    return await sso_world(store)
 
 
 async def test_no_check_of_single_sign_on_can_be_left_out(world: World) -> None:

@@ -23,7 +23,7 @@ from documo.store import single_sign_on as table
 from documo.store import sso_requests as under_way_table
 from documo.store.database import Store
 from documo.store.sso_requests import TicketRow
-from documo.user_names import key_of
+from documo.user_names import is_same_name, key_of
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import Kind, LockstepError, conflict, not_found
 from lockstep.saml.accepting import AcceptedResponse, ResponseRequirements, accept, read_envelope
@@ -131,11 +131,14 @@ async def _accepted_by(store: Store, tenant_id: int, arrival: ReceivedResponse, 
         raise not_found("Single sign-on is no longer set up", next_step="Ask your administrator")
     accepted = accept(arrival.xml, await _expected(store, provider, arrival.request, api_url), now=arrival.now)
     name = _name(provider, accepted)
+    member = await _member(store, tenant_id, name)
+    person = _as_member(_Person(tenant_id, accepted, name, None), member)
+    return replace(person, may_be_made=member is None and provider.row.creates_members)
+
+
+async def _member(store: Store, tenant_id: int, name: str) -> members_table.SignInMember | None:
     async with store.tenant(tenant_id) as connection:
-        member = await members_table.member_with_name(connection, tenant_id, key_of(name))
-    problem = _problem_of(member, name)
-    may_be_made = member is None and provider.row.creates_members
-    return _Person(tenant_id, accepted, name, member.id if member and not problem else None, problem, may_be_made)
+        return await members_table.member_with_name(connection, tenant_id, key_of(name))
 
 
 async def _expected(
@@ -167,10 +170,22 @@ def _name(provider: Provider, accepted: AcceptedResponse) -> str:
     return values[0]
 
 
+def _as_member(person: _Person, member: members_table.SignInMember | None) -> _Person:
+    problem = _problem_of(member, person.name)
+    return replace(person, member_id=member.id if member and not problem else None, problem=problem)
+
+
 def _problem_of(member: members_table.SignInMember | None, name: str) -> LockstepError | None:
     """Return why *member* cannot sign in, or None if nothing prevents it. *member* is None if the account has no member called *name*."""
     if member is None:
         return not_found(f"{name[:200]} has no account here", next_step="Ask your administrator for access to Documo")
+    if not is_same_name(name, member.user_name):
+        return conflict(
+            f"{name[:200]} is only similar to the email of {member.user_name[:200]}",
+            why="Single sign-on ignores the case of letters and nothing else, because the two could be different people",
+            next_step="If they are the same person, change the email in Documo or at your identity provider",
+            code="SimilarName",
+        )
     if not member.active:
         return inactive()
     return None
@@ -185,7 +200,9 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
     try:
         member_id = await members.add_member(store, account.id, person.name, role=role)
     except LockstepError as refused:
-        return replace(person, problem=refused)
+        # Provisioning, or another sign-in of the person, may have created the member in the meantime.
+        member = await _member(store, account.id, person.name)
+        return _as_member(person, member) if member else replace(person, problem=refused)
     return replace(person, member_id=member_id, problem=None)
 
 
