@@ -125,6 +125,18 @@ async def name_taken(world: World) -> object:
     return await undelete(GONE)(world)
 
 
+async def named_by_the_id_of_another(world: World) -> object:
+    """A deleted member has Anna's id as the user name. Anna is not deleted."""
+    await world.sql(
+        "update resources set unique_name = (select id::text from resources where unique_name = 'anna@x.org')"
+        " where deleted_at is not null"
+    )
+    async with world.store.tenant(world.one.id) as connection:
+        anna = await table.find_member(connection, world.one.id, ANNA)
+    assert anna is not None
+    return await undelete(anna)(world)
+
+
 async def admins(world: World) -> object:
     """The Admins of whom one may become the exception from single sign-on."""
     await members.add_member(world.store, world.one.id, EVE, role="Admin")
@@ -222,6 +234,7 @@ CASES: dict[str, Case] = {
     "restored too late": deleted_long_ago,
     "restored, name taken": name_taken,
     "restored, not deleted": undelete(ANNA),
+    "restored, by the id of another": named_by_the_id_of_another,
     "restored, nobody": undelete("nobody@x.org"),
     "Admins with a password": admins,
     "deleted Admins with a password": deleted_admins,
@@ -258,7 +271,7 @@ CASES: dict[str, Case] = {
         for role in ("Admin", "Editor", "Member", "Viewer", "Auditor")
     },
 }  # fmt: skip
-OF_TENANT = ("tenant_id = %s", "tenant_id = %(tenant)s")
+OF_TENANT = ("tenant_id = %s", "tenant_id = %(tenant)s", "o.tenant_id = %(tenant)s")
 CHECKS = [
     *checks_of(members, "refuse_bad_email", "set_role", "disable", "undelete", "effective_role", "known_role", "match_role",
                "_refuse_beyond_seats", "refuse_last_admin", "_member_id", parts=True),

@@ -546,6 +546,15 @@ async def may_nobody_sign_in(world: World) -> object:
         return await sign_ins.may_still_sign_in(connection, world.one.id, NOBODY)
 
 
+async def may_sign_in_after_deletion(world: World) -> object:
+    """The member is deleted, and still marked as active."""
+    ada = await world.id_of(ADA)
+    await DELETE_ADA(world)
+    await in_one(f"update resources set active = true where id = '{ada}'")(world)
+    async with world.store.tenant(world.one.id) as connection:
+        return await sign_ins.may_still_sign_in(connection, world.one.id, ada)
+
+
 async def roles_by_default(world: World) -> object:
     """The roles of keys whose owners have the default role of their accounts."""
     found = []
@@ -596,6 +605,7 @@ CASES: dict[str, Case] = {
     "after five failures": lambda w: after_failures(w, 5),
     "name in two accounts, the second used last": last_used,
     "may nobody sign in": may_nobody_sign_in,
+    "may somebody deleted sign in": may_sign_in_after_deletion,
     "keys of the default role": roles_by_default,
     "after a success": lambda w: after_success(w, ANNA),
     "after a success, name in two accounts": lambda w: after_success(w, SHARED),

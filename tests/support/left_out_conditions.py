@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from types import CodeType, ModuleType
 
 import psycopg
+import pytest
 
 from lockstep.errors import LockstepError
 from tests.support.left_out_checks import Check, Place, functions_of
 
 _NOWHERE: Place = (ast.Constant, 0, 0, 0)
 _TOKEN = re.compile(r"'[^']*'|[()]|%s|\w+|[^\s\w]")
-_END = re.compile("where|and|or|order|returning|limit|group|for|on|union|join|left|set|values|having|from|select")
+_END = re.compile("where|and|or|order|returning|limit|group|for|on|union|join|left|set|values|having|from|select|as|,")
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,30 @@ class SqlCheck(Check):
         return code.replace(co_consts=(*consts[: self.constant], self.without, *consts[self.constant + 1 :]))
 
 
+@dataclass(frozen=True)
+class SqlConstantCheck(Check):
+    """A condition in the constant *name* of *module*, which *function* uses. *without* replaces the text of the constant."""
+
+    module: ModuleType | None = None
+    name: str = ""
+    without: str = ""
+
+    def leave_out(self, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(self.module, self.name, self.without)
+
+
 def sql_checks_of(module: ModuleType, *only: str) -> Iterator[Check]:
-    """Return a check for every condition after `where`, `on` or `and` in the statements of the functions in *module*, or of the named ones.
+    """Return a check for every condition after `where`, `on` or `and` in the statements of the functions in *module*, or of the named ones,
+    and in the constants that these functions use.
 
     Conditions inside parentheses are left out together. A condition that is left out keeps its parameters.
     """
+    constants = {name: text for name, text in vars(module).items() if name.isupper() and isinstance(text, str)}
     for name, function in functions_of(module):
+        if not only or name in only:
+            for used in constants.keys() & set(function.__code__.co_names):
+                for condition, without in _without_each_condition(constants[used]):
+                    yield SqlConstantCheck(function, 0, condition, "", _NOWHERE, module, used, without)
         for constant, text in enumerate(function.__code__.co_consts):
             if isinstance(text, str) and text != function.__doc__ and (not only or name in only):
                 for condition, without in _without_each_condition(text):
@@ -64,10 +83,10 @@ def _without_each_condition(sql: str) -> Iterator[tuple[str, str]]:
 def _end_of_condition(words: list[str], start: int) -> int:
     depth = 0
     for at in range(start, len(words)):
-        if words[at] == ")" and depth == 0:
+        if words[at] in (")", "]") and depth == 0:
             return at
-        depth += {"(": 1, ")": -1}.get(words[at], 0)
-        if depth == 0 and _END.fullmatch(words[at]):
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(words[at], 0)
+        if depth == 0 and _END.fullmatch(words[at]) and words[at - 1 : at + 1] != ["distinct", "from"]:
             return at
     return len(words)
 
