@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -10,37 +11,41 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from playwright.async_api import Browser, Dialog, expect
 
-from lockstep.actions import applications
+from lockstep.actions import applications, sources
 from lockstep.actions.permissions import Role
 from lockstep.postgres.database import Database
 from lockstep.web.callers import SESSION_COOKIE
 from tests.support.admin_centre import serving_centre
 from tests.support.browser import Visitor, visiting
-from tests.support.hub import Hub
+from tests.support.hub import Hub, person, write_csv
 from tests.support.reused_databases import ReusedDatabase
+from tests.support.scripted_scim import ScriptedScim, scripted_scim
 from tests.support.serving_process import BIN, free_port
 
 pytestmark = pytest.mark.full
 RUNNING = """insert into cycle (job, kind, state, phase, config_version, started_at, total, done, counts)
     select id, 'initial', 'running', 'write', config_version, now(), 100, 40, '{}' from job returning job"""
+PEOPLE = 80
 PATIENCE = 60_000.0  # milliseconds; only a test that fails waits so long
 
 
 class Server:
-    """`lockstep serve` without a worker, on one port and one database."""
+    """`lockstep serve` on one port and one database, without a worker unless *has_worker* is set."""
 
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder, self.database, self.port = folder, database, free_port()
+        self.has_worker = False
         self.origin = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        command = [str(BIN / "lockstep"), "serve", "--no-worker", "--port", str(self.port), "--data", str(self.folder)]
-        environment = {**os.environ, "DATABASE_URL": self.database.conninfo}
+        worker = () if self.has_worker else ("--no-worker",)
+        command = [str(BIN / "lockstep"), "serve", *worker, "--port", str(self.port), "--data", str(self.folder)]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment
         )
         assert self.process.stdout is not None
         said = []
@@ -49,6 +54,15 @@ class Server:
             if "is listening" in line:
                 return
         raise AssertionError("".join(said))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "DATABASE_URL": self.database.conninfo}
+
+    def run(self, *words: str, given: str = "") -> None:
+        command = [str(BIN / "lockstep"), "--data", str(self.folder), *words]
+        done = subprocess.run(command, input=given, capture_output=True, text=True, env=self.environment)
+        assert done.returncode == 0, done.stderr
 
     def kill(self) -> None:
         assert self.process is not None
@@ -99,6 +113,86 @@ async def test_the_progress_of_a_cycle_is_stale_while_the_server_is_down_and_rig
     await expect(stale).to_be_hidden(timeout=PATIENCE)
     await page.clock.run_for(10_000)
     await expect(bar).to_have_attribute("aria-valuetext", re.compile("^70 of 100 "), timeout=PATIENCE)
+
+
+WATCH = """
+new MutationObserver(() => {
+    for (const bar of document.querySelectorAll("progress[role=progressbar]")) window.noted(+bar.ariaValueNow, +bar.ariaValueMax);
+}).observe(document, {subtree: true, childList: true, attributes: true});
+"""
+
+
+class Bar:
+    """Every state of the page's progress bar, also across reloads."""
+
+    def __init__(self) -> None:
+        self.states: list[tuple[int, int]] = []
+        self._changed = asyncio.Event()
+
+    def noted(self, done: int, total: int) -> None:
+        self.states.append((done, total))
+        self._changed.set()
+
+    async def passes(self, number: int) -> None:
+        while not self.states or self.states[-1][0] < number:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+class SlowApplication(ScriptedScim):
+    """Creates only as many accounts as it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lets = asyncio.Semaphore(0)
+        self.answers["create"] = self._create
+
+    def let(self, number: int) -> None:
+        for _ in range(number):
+            self.lets.release()
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        await self.lets.acquire()
+        return await self._answer("create", request)
+
+
+async def test_the_bar_of_a_real_cycle_never_goes_back_although_the_page_is_reloaded_and_the_server_killed(
+    visitor_of_server: Visitor, server: Server, hub: Hub, tmp_path: Path
+) -> None:
+    page, seen = visitor_of_server.page, Bar()
+    rows = [person(f"p{one:03}") for one in range(PEOPLE)]
+    file = write_csv(tmp_path / "people.csv", rows)
+    await sources.import_file(hub.context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
+    await page.expose_function("noted", seen.noted)
+    await page.add_init_script(WATCH)
+    bar = page.get_by_role("progressbar", name="Progress of the cycle")
+
+    async with scripted_scim(SlowApplication()) as application:
+        assert isinstance(application, SlowApplication)
+        await asyncio.to_thread(server.run, "outbound", "add", application.origin)
+        url = f"{application.origin}/scim/v2"
+        await asyncio.to_thread(
+            server.run, "creds", "set", "documo", "--tenant-url", url, "--token-stdin", given="a-token"
+        )
+        await asyncio.to_thread(server.run, "settings", "documo", "--scope", "all")
+        await asyncio.to_thread(server.run, "start", "documo")
+        server.kill()
+        server.has_worker = True
+        server.start()
+        await visitor_of_server.go("/apps/documo/provisioning")
+        application.let(30)
+        await seen.passes(20)
+        await page.reload()
+        await expect(bar).to_have_attribute("aria-valuetext", re.compile(rf"^\d+ of {PEOPLE} people$"))
+        server.kill()
+        server.start()
+        application.let(PEOPLE * 2)
+        await expect(bar).to_have_attribute("aria-valuetext", f"{PEOPLE} of {PEOPLE} people", timeout=2 * PATIENCE)
+
+    done = [one for one, _ in seen.states]
+    assert {total for _, total in seen.states} == {PEOPLE}
+    assert done == sorted(done) and len(set(done)) > 2
+    assert len(application.user_names) == PEOPLE
 
 
 async def test_a_reload_while_the_server_is_down_asks_before_unsaved_edits_are_lost(
