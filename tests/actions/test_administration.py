@@ -335,7 +335,6 @@ WRITES: dict[str, Any] = {
     "delete": lambda hub, context: people.delete(context, [upn("anna")]),
     "restore": lambda hub, context: people.restore(context, [upn("anna")]),
     "purge": lambda hub, context: people.purge(context, [upn("anna")]),
-    "purge what is due": lambda hub, context: people.purge_due(context),
     "make a group": lambda hub, context: groups.create_group(context, "x"),
     "change members": lambda hub, context: groups.change_members(context, "all-sales", add=[upn("anna")]),
     "import": lambda hub, context: sources.import_source(context, "hr"),

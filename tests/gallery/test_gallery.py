@@ -44,7 +44,6 @@ def test_documo_has_the_attributes_of_its_tutorial() -> None:
     assert documo.kinds == (ObjectKind.USER,)
     assert documo.matching_attribute == "userName"
     assert documo.tenant_url.default == "https://api.documo.com/scim/v2"
-    assert documo.tenant_url.custom_domain
 
 
 def test_documo_has_the_default_mappings_of_its_tutorial() -> None:
@@ -97,7 +96,7 @@ def test_unknown_application_is_refused_with_what_was_meant() -> None:
         ("source: User", "source: Group", "does not support groups"),
         ("id: documo", "id: [documo", "this is not valid YAML"),
         ("scope: assigned", "scope: some", "provisioning.scope: "),
-        ("{ name: active, type: Boolean }", "{ name: active, type: Bool }", "line 19: attributes.User[1].type: "),
+        ("{ name: active, type: Boolean }", "{ name: active, type: Bool }", "line 18: attributes.User[1].type: "),
     ],
 )  # fmt: skip
 def test_mistake_in_an_entry_is_told_with_file_line_and_key(right: str, wrong: str, message: str) -> None:

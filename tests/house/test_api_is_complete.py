@@ -69,7 +69,7 @@ NO_ROUTE: dict[str, str] = {
     ),
     **dict.fromkeys(
         (
-            "job_previews.make_due_preview", "openid_sign_in.back_channel.tell_due", "outgoing_mail.send_due_mail", "people.purge_due",
+            "job_previews.make_due_preview", "openid_sign_in.back_channel.tell_due", "outgoing_mail.send_due_mail",
             "retention.remove_old", "single_sign_on.reminders.remind_of_certificates",
         ),
         WORKER,
@@ -78,7 +78,7 @@ NO_ROUTE: dict[str, str] = {
         (
             "configuration_groups.apply_group", "configuration_sign_in.apply_ldap", "configuration_tenant.save_labels",
             "configuration_tenant.save_tenant", "credentials.set_credentials", "explaining.only_application", "logs.graph_names",
-            "mail_server.sends_mail", "previews.expression_record", "settings.change_configuration",
+            "previews.expression_record", "settings.change_configuration",
         ),
         INSIDE,
     ),

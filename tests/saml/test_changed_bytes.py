@@ -8,7 +8,6 @@ signed itself may differ; it is used only in logs.
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from urllib.parse import urlsplit
@@ -61,8 +60,6 @@ def test_changed_byte_changes_nothing_that_is_accepted(
     except SamlFault:
         return
 
-    if signing == Signing.ASSERTION:
-        got = replace(got, response_id=accepted.response_id)
     assert got == accepted
 
 

@@ -6,7 +6,6 @@ The wrapping attacks of the corpus are known; this looks for those that are not.
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +69,4 @@ def test_moved_elements_change_nothing_that_is_accepted(signing: Signing, data: 
     except SamlFault:
         return
 
-    if signing == Signing.ASSERTION:
-        got = replace(got, response_id=accepted.response_id)
     assert got == accepted

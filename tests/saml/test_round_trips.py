@@ -72,7 +72,6 @@ def test_response_is_accepted_in_every_form(signing: Signing, encryption: DataMe
         not_on_or_after=NOW + timedelta(minutes=8),
         in_response_to=REQUEST,
         issuer=IDP,
-        response_id="_response",
     )
 
 

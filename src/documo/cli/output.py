@@ -7,7 +7,7 @@ import functools
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import click
 import orjson
@@ -23,7 +23,6 @@ from lockstep.postgres.places import read_record
 FORMATS = ("table", "json", "jsonl", "yaml")
 FORMAT_VERSION = "1.0"
 _NAMES = {"id": "Id", "url": "URL", "scim_url": "SCIM URL", "sso": "SSO", "ms": "ms"}  # not plain words
-P = ParamSpec("P")
 R = TypeVar("R")
 
 

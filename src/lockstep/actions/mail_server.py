@@ -56,13 +56,6 @@ class MailServerView:
     has_password: bool
 
 
-@needs(Permission.APPLICATIONS_READ, filters=True)
-async def sends_mail(context: Context) -> bool:
-    """Whether a mail server is set up, so that notifications are sent."""
-    async with context.reading() as connection:
-        return await store.has_server(connection)
-
-
 @needs(Permission.MAIL_READ)
 async def show_mail_server(context: Context) -> MailServerView | None:
     """Return the mail server; None if none is set up."""

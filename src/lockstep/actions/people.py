@@ -171,17 +171,6 @@ async def purge(context: Context, names: Sequence[str]) -> list[PersonRow]:
     return found
 
 
-@needs(Permission.PEOPLE_WRITE)
-async def purge_due(context: Context) -> int:
-    """Permanently delete people whose time in the recycle bin is over. Returns their number. Called by the worker at intervals."""
-    purged, touched = await lifecycle.purge_due(
-        context.pool, context.now(), after=context.purge_after, actor=context.actor.name
-    )
-    if touched:
-        await context.after_commit(touched)
-    return purged
-
-
 async def _is_hidden(context: Context, connection: Connection, wanted: PersonFilter) -> bool:
     """Whether *wanted* asks for people assigned to an application that the caller may not see. Such a query returns nobody, like one for an
     application that does not exist.

@@ -30,12 +30,9 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class TenantUrlRule:
-    """The tenant URL. *default* is "" if every customer has a different URL. *custom_domain* is true if customers may use their own host
-    name.
-    """
+    """The tenant URL. *default* is "" if every customer has a different URL."""
 
     default: str = ""
-    custom_domain: bool = True
     path: str = "/scim/v2"
 
 

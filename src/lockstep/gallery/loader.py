@@ -148,7 +148,6 @@ def _capabilities(part: Part) -> Capabilities:
 def _tenant_url(part: Part) -> TenantUrlRule:
     url = TenantUrlRule(
         default=part.text("default"),
-        custom_domain=part.boolean("customDomain", default=True),
         path=part.text("path", "/scim/v2"),
     )
     part.done()

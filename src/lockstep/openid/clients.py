@@ -19,7 +19,6 @@ class PresentedClient:
 
     id: str
     secret: str = field(repr=False)
-    is_basic: bool = False
 
 
 def presented_client(authorization: str, form: Mapping[str, str]) -> PresentedClient:
@@ -35,7 +34,7 @@ def presented_client(authorization: str, form: Mapping[str, str]) -> PresentedCl
         if form.get("client_id", client) != client:
             detail = "client_id differs from the client in the Authorization header"
             raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.TWO_CLIENT_AUTHENTICATIONS, detail)
-        return PresentedClient(client, secret, is_basic=True)
+        return PresentedClient(client, secret)
     if not form.get("client_id"):
         raise unknown_client(RefusalReason.NO_CLIENT_AUTHENTICATION)
     return PresentedClient(form["client_id"], form.get("client_secret", ""))

@@ -16,12 +16,10 @@ class OAuthError(StrEnum):
     INVALID_GRANT = "invalid_grant"
     INVALID_SCOPE = "invalid_scope"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  # a code
-    UNAUTHORIZED_CLIENT = "unauthorized_client"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
     UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
     ACCESS_DENIED = "access_denied"
     LOGIN_REQUIRED = "login_required"
-    INTERACTION_REQUIRED = "interaction_required"
     REQUEST_NOT_SUPPORTED = "request_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
     REGISTRATION_NOT_SUPPORTED = "registration_not_supported"

@@ -67,7 +67,6 @@ class AcceptedResponse:
     not_on_or_after: datetime
     in_response_to: str | None
     issuer: str
-    response_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +285,6 @@ def _accepted(reading: AssertionReading, confirmation: Element) -> AcceptedRespo
         not_on_or_after=end_of_validity(reading, confirmation) + expected.skew,
         in_response_to=reading.answered(confirmation) or None,
         issuer=expected.issuer,
-        response_id=reading.head.get("ID") or "",
     )
 
 

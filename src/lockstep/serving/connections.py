@@ -16,7 +16,6 @@ from lockstep.serving.refusals import Refusal
 
 log = structlog.get_logger("lockstep.serving")
 
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 LINES_PER_SECOND = 20
 
 

@@ -11,7 +11,6 @@ from typing import Generic, TypeVar
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
-Work = Callable[[Sequence[Question]], Awaitable[Sequence["Answer | Exception"]]]
 
 
 class Collector(Generic[Question, Answer]):

@@ -48,7 +48,6 @@ class Expiry:
     display_name: str
     thumbprint: str
     not_after: datetime
-    is_over: bool
     is_urgent: bool
     sentence: str
     next_step: str
@@ -174,7 +173,6 @@ def _expiry(app: applications.ApplicationRow, row: CertificateRow, left: timedel
         app.display_name,
         row.thumbprint,
         row.not_after,
-        is_over,
         left <= REMINDERS[-1],
         f"The signing certificate of {app.display_name} {when}"
         + ("; people may be unable to sign in" if is_over else ""),

@@ -18,10 +18,9 @@ from lockstep.engine.records import DEFAULT_ACCESS, Lifecycle, ObjectKind, Reaso
 from lockstep.engine.rules.conditions import ClauseVerdict, ScopingFilter, earliest
 from lockstep.engine.rules.configuration import JobConfiguration, Scope
 from lockstep.engine.rules.mappings import ObjectMapping
-from lockstep.engine.rules.operators import OPERATORS
 from lockstep.wording import counted
 
-__all__ = ["OPERATORS", "ScopeDecision", "decide_scope"]
+__all__ = ["ScopeDecision", "decide_scope"]
 
 UNASSIGNED = "unassigned"
 FILTERED = "filtered"

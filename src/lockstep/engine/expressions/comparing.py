@@ -25,7 +25,6 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-OPERATORS = tuple(_OPERATORS)
 _SHORT = 18  # digits that always fit into 64 bits
 _LONGEST = 1_000  # converting a longer number takes too long
 

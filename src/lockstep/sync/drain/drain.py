@@ -11,8 +11,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-import structlog
-
 from lockstep.engine.decisions.patience import RequestKind
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetSettings, Verdict
@@ -27,8 +25,6 @@ from lockstep.sync.drain.pipeline import Pipeline
 from lockstep.sync.drain.slices import plan_slice
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Job, Services
-
-log = structlog.get_logger()
 
 LARGEST_LOCAL_SLICE = 500  # after a slice in which no object needed the application
 OLDEST_EVERY = 10  # every tenth slice takes the objects that have waited longest, whatever their lane

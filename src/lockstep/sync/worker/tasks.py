@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from procrastinate import App, JobContext
 from procrastinate.jobs import Status
 
@@ -21,8 +20,6 @@ from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.drive import DRAIN_QUEUE, DRAIN_TASK, IMPORT_TASK, WORK_QUEUE, Drive
 from lockstep.sync.services import Services
 from lockstep.sync.worker.procrastinate_connector import connector_beside
-
-log = structlog.get_logger()
 
 ImportSource = Callable[..., Awaitable[Any]]
 Housekeeping = Callable[[], Awaitable[Any]]
