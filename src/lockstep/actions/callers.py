@@ -13,11 +13,11 @@ from lockstep.storage.administrators import AdministratorRow, RoleGrant
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller. *actor* is the actor with which actions are called. *session* and *token* are ids.
+    """An authenticated caller. *actor* has the permissions with which actions are called. *session* and *token* are ids.
 
     For a token, *session* and *csrf_secret* are "", and *email* is the address of the token's owner ("" for a service token).
-    *stepped_up_at* is the time at which the caller last entered the password. If *is_federated* is true, the caller has no password in
-    Lockstep and signs in at the identity provider again instead.
+    *stepped_up_at* is the time at which the caller last entered credentials. If *is_federated* is true, the caller has no password in
+    Lockstep, and enters them at the identity provider.
     """
 
     actor: Actor

@@ -30,7 +30,7 @@ class DocumentPlan:
     is_gone: bool = False
 
     def with_file_notes(self, *, sends_mail: bool) -> DocumentPlan:
-        """Return the plan with the notes on the file itself added, even if the file changes nothing."""
+        """Return the plan together with the notes on the file itself. A file that changes nothing can have notes, too."""
         return replace(self, notes=(*self.notes, *file_notes(self.document.spec, sends_mail=sends_mail)))
 
 

@@ -1,7 +1,7 @@
 """The caller of an action, and the resources that an action uses.
 
-The permission of an action is checked before the action begins (`lockstep.actions.access`). An action writes its audit entry in the same
-transaction as its change. It wakes the drain only after the commit.
+The permission of an action is checked before the action begins (`lockstep.actions.access`). The action writes its audit entry in the same
+transaction as its change. Only after the commit does it wake the drain, which processes the changed objects.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ def checked_url(text: str) -> str:
 
 
 def check_token(token: Secret) -> None:
-    """Raise LockstepError unless *token* is valid in an Authorization header. The error never contains it."""
+    """Raise LockstepError unless *token* is valid in an Authorization header. The error never contains the token."""
     text = token.reveal()
     if (
         len(text) > _MOST_CHARACTERS

@@ -51,7 +51,9 @@ class _Undo(Exception):
 
 
 async def foresee_deletion(context: Context, deletion: Deletion, report: Report) -> list[ForeseenJob]:
-    """Return the effects in every started job. Calls *report* with the number of planned objects and their total."""
+    """Return the effects of *deletion* on the objects of every job that was started. Calls *report* with the number of objects planned so
+    far and the number of all objects to plan.
+    """
     services = new_services(context)
     found: list[tuple[ForeseenJob, list[str]]] = []
     async with context.reading() as connection:

@@ -167,8 +167,8 @@ async def test_provider(context: Context) -> Metadata:
 
 @open_to_all
 async def sign_out_address(context: Context) -> str:
-    """Return the address that signs out of the provider as well (RP-Initiated Logout 1.0); "" if the provider has none or cannot be
-    reached.
+    """Return the provider's address to which the browser goes to sign out there, too (RP-Initiated Logout 1.0); "" if the provider has none
+    or cannot be reached.
     """
     try:
         client, _ = await read_client(context)

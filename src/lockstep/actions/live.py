@@ -70,8 +70,8 @@ Wanted = Callable[[LiveEvent], bool]
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One open page or client. Iterating over it yields its events, all that wait at once. The iteration ends if the listener reads too
-    slowly and is disconnected.
+    """One open page or client. Each step of an iteration waits for events, and then yields all events that have arrived. The iteration ends
+    if the listener reads too slowly and is disconnected.
     """
 
     wanted: Wanted

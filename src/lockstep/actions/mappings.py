@@ -192,8 +192,8 @@ async def count_scope(
 async def _everybody(
     connection: Connection, job: Job, *mappings: ObjectMapping, everybody: bool
 ) -> AsyncIterator[tuple[SourceObject, int, Sequence[str]]]:
-    """Put people with the same result of the filters of *mappings* into one group. For each group, yields one person, the number of people,
-    and the names of the people with an active account.
+    """Group the people for whom the filters of *mappings* have the same result. For each group, yields one of its people, the number of
+    people in the group, and the names of those with an active account.
 
     If *everybody* is false, all people without an assignment form one group.
     """

@@ -195,8 +195,8 @@ class NotPermitted(LockstepError):
 
 
 class StepUpRequired(LockstepError):
-    """Raised if the caller may do this only after entering the password again. The pages and the API then ask for the password and repeat
-    the request.
+    """Raised if the caller may call the action only after entering the password again. The pages and the API then ask for the password and
+    repeat the request.
     """
 
     def __init__(self, who: str) -> None:

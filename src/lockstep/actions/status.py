@@ -98,7 +98,7 @@ async def show_status(context: Context, app: str) -> JobStatus:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def list_status(context: Context) -> list[JobStatus]:
-    """Return all applications that the caller may read, by name."""
+    """Return the status of every application that the caller may read, sorted by name."""
     async with context.reading() as connection:
         rows = await jobs.read_jobs(connection)
         visible = [row for row in rows if context.actor.may(Permission.APPLICATIONS_READ, row.app)]

@@ -190,8 +190,8 @@ async def pages_of_timeline(
     before: datetime | None = None,
     size: int = EXPORTED,
 ) -> AsyncIterator[Timeline]:
-    """Yield all events from *after* (inclusive) to *before* (exclusive), newest first, in pages of at most *size* events. *only* and the
-    errors are those of `show_timeline`.
+    """Yield all events from *after* (inclusive) to *before* (exclusive), newest first, in pages of at most *size* events. *only* has the
+    same meaning as for `show_timeline`, and the same errors are raised.
     """
     position = TimelinePosition(before) if before is not None else None
     while True:

@@ -121,7 +121,7 @@ def _forecast_lines(found: AssignmentForecast) -> list[str]:
 def set_(
     app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, yes: bool, output: Output
 ) -> None:
-    """Replace all roles with this one, in one step. No account is disabled in between.
+    """Replace all roles with the given one, in one step. No account is disabled in between.
 
     \b
     lockstep assign set documo --user kim.berg@contoso.test --role Editor

@@ -1,6 +1,6 @@
 """`lockstep plan`, `apply`, `diff`, `export`, `import` and `fmt`: configuration as files.
 
-A command makes exactly the changes that it showed when it asked for confirmation. If anything has changed since, it stops.
+A command makes exactly the changes that it showed when it asked for confirmation. If anything has changed since, the command stops.
 """
 
 from __future__ import annotations

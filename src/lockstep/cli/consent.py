@@ -16,7 +16,8 @@ Answer = TypeVar("Answer")
 
 
 def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Answer, list[EffectJson]]:
-    """Show the effects of *work* on people, ask for confirmation if it affects people other than *named*, and do *work*.
+    """Show the effects of *work* on people, ask for confirmation if it is needed, and do *work*. *named* is the number of people whom the
+    command names: effects on only these people need no confirmation.
 
     Returns the result, and the consequences for the JSON form. Raises LockstepError if there is no terminal to ask on and *yes* is not
     given.

@@ -168,7 +168,9 @@ def test(app: str, deep: bool, yes: bool, output: Output) -> int:
 
 
 async def _allowed_here_alone(context: Context, app: str) -> tuple[str, ...]:
-    """Return the application's origin if only this shell's environment allows it: a server without that environment would refuse it."""
+    """Return the application's origin if only the environment of this shell allows it. A server without this environment would refuse to
+    connect there.
+    """
     settings = settings_of()
     if not settings.outbound_allow:
         return ()

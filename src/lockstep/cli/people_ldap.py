@@ -1,4 +1,4 @@
-"""`lockstep people sign-in ldap`: the LDAP directory whose passwords people sign in with."""
+"""`lockstep people sign-in ldap`: the LDAP directory that checks people's passwords."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lockstep.vault import Secret
 
 @click.group(cls=SuggestingGroup)
 def ldap() -> None:
-    """The LDAP directory, such as Active Directory, whose passwords people sign in with.
+    """The LDAP directory, such as Active Directory, that checks people's passwords.
 
     \b
     lockstep people sign-in ldap show

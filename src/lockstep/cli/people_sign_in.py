@@ -1,4 +1,4 @@
-"""`lockstep people sign-in`: how people of the directory sign in to My Apps, links, sessions, second factors."""
+"""`lockstep people sign-in`: how people of the directory sign in to My Apps; also their sign-in links, sessions and second factors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`lockstep preview APP --apply ID`: write exactly what a preview shows, and list what was left because it had changed."""
+"""`lockstep preview APP --apply ID`: write exactly what a preview shows, and list the objects that were left out because their plan had
+changed.
+"""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
 def test(
     app: str, user: str, group: str, texts: tuple[str, ...], file: str | None, tried: str | None, output: Output
 ) -> None:
-    """Show how many people are in scope, or why one person or group is or is not. Nothing is written.
+    """Show how many people are in scope, or why one person or group is or is not in scope. Nothing is written.
 
     \b
     lockstep scope test documo --user kim.berg@contoso.test

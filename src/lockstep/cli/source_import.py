@@ -120,7 +120,9 @@ def _summary(result: PassResult, *, is_rehearsal: bool) -> str:
 
 
 def _names(result: PassResult, *, everybody: bool) -> Iterator[str]:
-    """Yield the names of created, changed and removed objects. After a real import, only the removed ones, and only if they are few."""
+    """Yield the names of created, changed and removed objects. After a real import, yield only the names of removed objects, and only if
+    these are few.
+    """
     left = [one for one in result.movements if one.what == "removed"]
     if not everybody and len(left) > _SHOWN_LEAVERS:
         return

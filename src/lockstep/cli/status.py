@@ -91,7 +91,9 @@ def cycles(app: str, limit: int, output: Output) -> None:
 
 
 async def _ending(context: Context) -> list[Expiry]:
-    """Return the certificates that expire soon. A server with an earlier version does not have this action; the result is then empty."""
+    """Return the certificates that expire soon. Returns an empty list if the server has an earlier version, which does not have this
+    action.
+    """
     try:
         return await expiring_certificates(context)
     except LockstepError as refused:

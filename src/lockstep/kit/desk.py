@@ -73,11 +73,11 @@ class PageDesk(ABC, Generic[C, P]):
         """Read the data that the frame shows to signed-in callers."""
 
     def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
-        """Return a redirect to use in place of the page of *error*, or None."""
+        """Return the redirect that is sent instead of the page for *error*; None if that page is shown."""
         return None
 
     async def shown_of(self, error: LockstepError, request: Request) -> LockstepError:
-        """Return *error* with the details that its page shows. A product can add more."""
+        """Return *error* as its page shows it. A product can override this method to add details."""
         return error
 
     def app(self, routes: Sequence[BaseRoute], pages: Sequence[PageRoute[C]]) -> Starlette:

@@ -31,9 +31,9 @@ _MOST_NOTICE = 300  # characters
 class Renderer(ABC):
     """Renders the templates of one product with the kit's macros.
 
-    *product* is its name; the names of its cookies and bundles begin with it. *globals_* are names that all templates may use; the kit's
-    own templates need `asset`, `version` and `sign_in_page`, and show `product_icon` beside the name. *steps* are the pages that replace
-    commands in the next steps of errors.
+    *product* is the name of the product; the names of its cookies and bundles begin with it. *globals_* are names that all templates may
+    use; the kit's own templates need `asset`, `version` and `sign_in_page`, and show `product_icon` beside the name. *steps* are the pages
+    that replace commands in the next steps of errors.
     """
 
     def __init__(

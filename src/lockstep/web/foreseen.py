@@ -1,4 +1,4 @@
-"""Show the effects of a change on accounts. If computing the effects takes long, show its progress until they are known."""
+"""Show the effects of a change on accounts. If computing the effects takes long, show the progress of the computation until it ends."""
 
 from __future__ import annotations
 

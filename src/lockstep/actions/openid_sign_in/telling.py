@@ -46,8 +46,8 @@ async def user_info(context: Context, access_token: str, *, origin: str) -> dict
 
 @open_to_all
 async def revoke(context: Context, authorization: str, pairs: Pairs, *, visitor: Visitor, origin: str) -> None:
-    """Revoke a token of the application. A refresh token is revoked with all tokens of the same grant, an access token alone. An unknown
-    token is not an error.
+    """Revoke a token of the application. Revoking a refresh token also revokes all other tokens of the same grant; revoking an access token
+    revokes only that token. An unknown token is not an error.
 
     Raises OAuthFault if the application did not authenticate.
     """

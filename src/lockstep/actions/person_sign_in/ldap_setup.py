@@ -57,10 +57,10 @@ async def show_ldap(context: Context) -> LdapDirectory | None:
 @needs(Permission.ORGANISATION_WRITE)
 async def set_ldap(context: Context, change: LdapChange, *, seen: str = "") -> LdapDirectory:
     """Store the settings after one test request to the directory, and return them without the password. *seen* is the version that the
-    caller has read, or "" to skip that check.
+    caller has read; "" stands for the version that is stored when this call begins.
 
     Raises LockstepError if the directory does not respond, if it refuses the bind DN or the password, or if somebody has changed the
-    settings since *seen*.
+    settings since that version.
     """
     async with context.reading() as connection:
         before = await store.read_directory(connection)

@@ -10,7 +10,7 @@ from lockstep.engine.expressions.catalogue import Function
 
 
 def explained_json(part: ExplainedExpression) -> dict[str, Any]:
-    """Return an expression with its value as JSON, and likewise each of its parts."""
+    """Return an expression and each of its parts as JSON, with their values."""
     told: dict[str, Any] = {
         "expression": part.text,
         "position": part.position,

@@ -49,7 +49,9 @@ class TimelineEventJson(TypedDict):
 
 
 def event_json(event: Event, names: Mapping[str, str], apps: Mapping[str, str]) -> TimelineEventJson:
-    """Return *event* as JSON. *names* are those of managers and members by id, *apps* those of applications by short name."""
+    """Return *event* as JSON. *names* maps the ids of managers and members to their names. *apps* maps the short names of applications to
+    their display names.
+    """
     if event.sign_in is not None:
         return _of_sign_in(event, event.sign_in)
     if event.change is not None:

@@ -1,7 +1,7 @@
 """Answer a SAML request, or begin a sign-in from My Apps: find out who is signed in, decide whether the person may sign in, and sign the
 response.
 
-A person who is not assigned sees a page of Lockstep. The application receives no response.
+A person who is not assigned sees a page of Lockstep, and the application receives no response.
 """
 
 from __future__ import annotations

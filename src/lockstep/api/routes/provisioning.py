@@ -206,7 +206,7 @@ async def retry(context: Asked, app: AppName, body: Retry) -> CountedJson:
 
 @router.delete("/applications/{app}/quarantine")
 async def clear_quarantine(context: Asked, app: AppName) -> QuarantineJson:
-    """Retry an application in quarantine now, before the scheduled time. The quarantine ends when it responds successfully."""
+    """Retry an application in quarantine now, before the scheduled time. The quarantine ends when the application responds successfully."""
     return {"application": app, "triesAgain": await provisioning.clear_quarantine(context, app)}
 
 

@@ -94,7 +94,7 @@ async def _timeline(context: Context, query: ListQuery, subject: TimelineSubject
 
 
 def _position(query: ListQuery) -> tuple[datetime | None, int]:
-    """Return the position at which the page of the cursor begins: a time, and the number of events of that time to skip."""
+    """Return the position in the cursor, at which the page begins: a time, and the number of events of that time that the page skips."""
     match query.after(list):
         case None:
             return None, 0

@@ -1,4 +1,4 @@
-"""Apply a preview of a whole application, and show what was left because it had changed."""
+"""Apply a preview of a whole application, and show the objects that were left out because their plan had changed."""
 
 from __future__ import annotations
 

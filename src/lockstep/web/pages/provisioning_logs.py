@@ -172,7 +172,9 @@ async def retry(context: Context, request: Request) -> Answer:
 
 
 async def _exchanges(context: Context, rows: list[LogRow], before: str) -> list[list[ComparedExchange]]:
-    """Return the exchanges of each of *rows*, compared with the attempts before it. *before* is the id of the previous change."""
+    """Return, for each of *rows*, its HTTP exchanges, compared with those of earlier attempts: the change *before*, and the rows
+    before it.
+    """
     earlier = await logs.show_log(context, before) if before else []
     return [compared_exchanges(row, [*earlier, *rows[:place]]) for place, row in enumerate(rows)]
 
