@@ -12,15 +12,17 @@ import click
 from documo.access.sso import providers as rules
 from documo.access.sso.addresses import service_address
 from documo.access.sso.own_keys import own_keys
+from documo.access.sso.refreshing import MetadataReader
 from documo.access.sso.service import metadata_of
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.cli.sso_keys import keys
-from documo.settings import DocumoSettings
+from documo.settings import OUTBOUND_ADVICE, DocumoSettings
 from documo.store.addresses import read_address
 from documo.store.database import Store
 from lockstep.errors import invalid
+from lockstep.http.outbound import OutboundRules
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -52,50 +54,79 @@ def show(account: str | None, settings: DocumoSettings, output: DocumoOutput) ->
 
 @sso.command("set")
 @click.option("--metadata", type=FILE, help="Metadata XML of the provider; sets the next three options.")
-@click.option("--entity-id", default=None, help="Entity Id of the provider.")
-@click.option("--sso-url", default=None, help="SSO URL (Redirect URL).")
+@click.option("--metadata-url", metavar="URL", help="Metadata at an address: read now and daily.")
+@click.option("--entity-id", help="Entity Id of the provider.")
+@click.option("--sso-url", "sign_in_url", help="SSO URL (Redirect URL).")
 @click.option("--certificate", type=FILE, help="Signer certificates in PEM.")
-@click.option("--email-domain", default=None, help="Email domain of the people, such as example.com.")
-@click.option("--identity-field", default=None, help="Field with the email; empty means the Name ID.")
-@click.option("--logout-url", default=None, help="Logout URL of the provider.")
+@click.option("--email-domain", help="Email domain of the people, such as example.com.")
+@click.option("--identity-field", "identity_attribute", help="Field with the email; empty means the Name ID.")
+@click.option("--logout-url", help="Logout URL of the provider.")
 @account_option
 @data_option
 @output_option
 def set_(
     metadata: Path | None,
-    entity_id: str | None,
-    sso_url: str | None,
+    metadata_url: str | None,
     certificate: Path | None,
-    email_domain: str | None,
-    identity_field: str | None,
-    logout_url: str | None,
     account: str | None,
     settings: DocumoSettings,
     output: DocumoOutput,
+    **options: str | None,
 ) -> None:
     """Set up the identity provider, or change the given settings."""
-    said = rules.setup_of_metadata(metadata.read_bytes(), now=datetime.now(UTC)) if metadata else None
-    given = {
-        "entity_id": entity_id or (said.entity_id if said else None),
-        "sign_in_url": sso_url or (said.sign_in_url if said else None),
-        "certificates": certificate.read_text() if certificate else (said.certificates if said else None),
-        "logout_url": logout_url if logout_url is not None else (said.logout_url if said else None),
-        "requests_signed": said.requests_signed if said else None,
-        "requests_by_post": said.requests_by_post if said else None,
-        "email_domain": email_domain,
-        "identity_attribute": identity_field,
-    }
+    given = {**options, "metadata_url": metadata_url, "certificates": certificate.read_text() if certificate else None}
     changes = {name: value for name, value in given.items() if value is not None}
-    if not changes:
+    if not changes and metadata is None:
         raise invalid("No setting was given", next_step="documo sso set --metadata FILE --email-domain DOMAIN")
+    if metadata and metadata_url:
+        raise invalid("Give either --metadata or --metadata-url", next_step="documo sso set --metadata-url URL")
+    given_xml = metadata.read_bytes() if metadata else None
 
     async def work(store: Store) -> dict[str, Any]:
         tenant = await only_account(store, account)
         found = await rules.find_provider(store, tenant.id)
-        before = rules.setup_of(found) if found else rules.SamlSetup("", "", "")
-        return _described(await rules.set_up(store, tenant.id, replace(before, **changes)))  # type: ignore[arg-type]
+        setup = rules.setup_of(found) if found else rules.SamlSetup("", "", "")
+        xml = await _fetched(store, settings, metadata_url) if metadata_url else given_xml
+        if xml is not None:
+            setup = rules.filled_from(setup, rules.setup_of_metadata(xml, now=datetime.now(UTC)))
+        return _described(await rules.set_up(store, tenant.id, replace(setup, **changes)))  # type: ignore[arg-type]
 
     output.one(with_store(settings, work))
+
+
+@sso.command("options")
+@click.option("--sign-requests/--no-sign-requests", "requests_signed", default=None, help="Sign requests.")
+@click.option("--post-requests/--no-post-requests", "requests_by_post", default=None, help="Send requests as a form.")
+@click.option("--unsolicited/--no-unsolicited", "allows_unsolicited", default=None, help="Sign-ins may start there.")
+@click.option(
+    "--create-members/--no-create-members", "creates_members", default=None, help="Create members at first sign-in."
+)
+@click.option("--default-role", metavar="ROLE", help="Role of members created at sign-in.")
+@click.option("--allow-sha1/--no-allow-sha1", "allows_sha1", default=None, help="Accept SHA-1 signatures (unsafe).")
+@click.option("--allow-rsa15/--no-allow-rsa15", "allows_rsa15", default=None, help="Accept RSA 1.5 (unsafe).")
+@account_option
+@data_option
+@output_option
+def options_(account: str | None, settings: DocumoSettings, output: DocumoOutput, **given: str | bool | None) -> None:
+    """Change how requests are sent and which sign-ins are accepted."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    if not changes:
+        raise invalid("No option was given", next_step="documo sso options --help")
+
+    async def work(store: Store) -> dict[str, Any]:
+        tenant = await only_account(store, account)
+        setup = rules.setup_of(await rules.provider_of(store, tenant.id))
+        return _described(await rules.set_up(store, tenant.id, replace(setup, **changes)))  # type: ignore[arg-type]
+
+    output.one(with_store(settings, work))
+
+
+async def _fetched(store: Store, settings: DocumoSettings, url: str) -> bytes:
+    reader = MetadataReader(store, OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE))
+    try:
+        return await reader.fetch(url)
+    finally:
+        await reader.close()
 
 
 @sso.command()
@@ -162,4 +193,12 @@ def _described(provider: rules.Provider) -> dict[str, Any]:
         "identity_field": row.identity_attribute or "Name ID",
         "certificates": ", ".join(f"{one.thumbprint} until {one.not_after:%Y-%m-%d}" for one in provider.certificates),
         "enforced": row.is_enforced,
+        "metadata_url": row.metadata_url,
+        "sign_requests": row.requests_signed,
+        "post_requests": row.requests_by_post,
+        "unsolicited": row.allows_unsolicited,
+        "create_members": row.creates_members,
+        "default_role": row.default_role,
+        "allow_sha1": row.allows_sha1,
+        "allow_rsa15": row.allows_rsa15,
     }

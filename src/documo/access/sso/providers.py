@@ -188,6 +188,19 @@ def setup_of_metadata(xml: bytes, *, now: datetime) -> SamlSetup:
     )
 
 
+def filled_from(before: SamlSetup, said: SamlSetup) -> SamlSetup:
+    """Return *before* with the fields that metadata fills, from *said*."""
+    return replace(
+        before,
+        entity_id=said.entity_id,
+        sign_in_url=said.sign_in_url,
+        certificates=said.certificates,
+        logout_url=said.logout_url,
+        requests_signed=said.requests_signed,
+        requests_by_post=said.requests_by_post,
+    )
+
+
 def read_again(row: AccountProviderRow, xml: bytes, *, now: datetime) -> AccountProviderRow:
     """Return *row* updated from its current metadata. Raises LockstepError if the metadata belongs to another provider, or has expired."""
     said = setup_of_metadata(xml, now=now)

@@ -84,16 +84,7 @@ async def read_metadata(context: PageContext, request: Request) -> Answer:
         return await _setup(
             context, account, before, is_new=provider is None, opened=opened, refused=on_the_form(refused)
         )
-    filled = replace(
-        before,
-        entity_id=said.entity_id,
-        sign_in_url=said.sign_in_url,
-        certificates=said.certificates,
-        logout_url=said.logout_url,
-        requests_signed=said.requests_signed,
-        requests_by_post=said.requests_by_post,
-        metadata_url=url,
-    )
+    filled = replace(providers.filled_from(before, said), metadata_url=url)
     return await _setup(context, account, filled, is_new=provider is None, opened=opened, is_filled=True)
 
 
