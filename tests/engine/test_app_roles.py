@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lockstep.configuration.document.manifest import roles_from_manifest
 from lockstep.configuration.rules import ConfigurationError
-from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Assignment
+from lockstep.engine.decisions.source_record import source_record
+from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Assignment, ObjectKind, SourceObject
+from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.engine.rules.roles import order_assignments, roles_of
 from tests.engine.decision_cases import ADMIN, MEMBER
 
@@ -41,6 +44,16 @@ def test_each_role_is_seen_once_and_default_access_is_none() -> None:
     )
 
     assert [role["value"] for role in roles_of(several, ROLES)] == ["Admin", "Member"]
+
+
+def test_disabled_role_is_sent_to_no_application() -> None:
+    roles = (replace(ADMIN, is_enabled=False), MEMBER)
+    configuration = JobConfiguration(version=0, roles=roles)
+
+    assert [role["value"] for role in roles_of((Assignment(ADMIN.id), Assignment(MEMBER.id)), roles)] == ["Member"]
+    for held in ((Assignment(ADMIN.id),), (Assignment(ADMIN.id), Assignment(DEFAULT_ACCESS))):
+        anna = SourceObject(ObjectKind.USER, "1", "anna", {}, assignments=held)
+        assert source_record(anna, configuration, is_soft_deleted=False)["appRoleAssignments"] == ()
 
 
 def test_role_that_no_longer_exists_is_no_role() -> None:

@@ -36,4 +36,8 @@ def _roles(assignments: tuple[Assignment, ...], configuration: JobConfiguration)
     if len(assignments) != 1:
         return roles_of(assignments, configuration.roles)
     role = configuration.roles_by_id.get(assignments[0].role_id)
-    return () if role is None else ({"id": role.id, "value": role.value, "displayName": role.display_name},)
+    return (
+        ()
+        if role is None or not role.is_enabled
+        else ({"id": role.id, "value": role.value, "displayName": role.display_name},)
+    )

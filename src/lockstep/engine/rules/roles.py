@@ -22,10 +22,10 @@ def order_assignments(assignments: Iterable[Assignment], roles: Sequence[AppRole
 
 
 def roles_of(assignments: Sequence[Assignment], roles: Sequence[AppRole]) -> tuple[dict[str, str], ...]:
-    """Return the value of [appRoleAssignments] for expressions: each assigned role once, in order of precedence."""
+    """Return the value of [appRoleAssignments] for expressions: each assigned role that is enabled once, in order of precedence."""
     if not assignments:
         return ()
-    by_id = {role.id: role for role in roles}
+    by_id = {role.id: role for role in roles if role.is_enabled}
     ordered = order_assignments(assignments, roles) if len(assignments) > 1 else assignments
     found = (by_id.get(role_id) for role_id in dict.fromkeys(assignment.role_id for assignment in ordered))
     return tuple({"id": role.id, "value": role.value, "displayName": role.display_name} for role in found if role)
