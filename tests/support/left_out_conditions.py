@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 
 import psycopg
 import pytest
@@ -58,13 +58,18 @@ def sql_checks_of(module: ModuleType, *only: str) -> Iterator[Check]:
     constants = {name: text for name, text in vars(module).items() if name.isupper() and isinstance(text, str)}
     for name, function in functions_of(module):
         if not only or name in only:
-            for used in constants.keys() & set(function.__code__.co_names):
-                for condition, without in _without_each_condition(constants[used]):
-                    yield SqlConstantCheck(function, 0, condition, "", _NOWHERE, module, used, without)
+            for used in sorted(constants.keys() & set(function.__code__.co_names)):
+                yield from constant_checks_of(module, used, function)
         for constant, text in enumerate(function.__code__.co_consts):
             if isinstance(text, str) and text != function.__doc__ and (not only or name in only):
                 for condition, without in _without_each_condition(text):
                     yield SqlCheck(function, 0, condition, "", _NOWHERE, constant, without)
+
+
+def constant_checks_of(module: ModuleType, name: str, function: FunctionType) -> Iterator[Check]:
+    """Return a check for every condition in the constant *name* of *module*, which only cases that call *function* can hold."""
+    for condition, without in _without_each_condition(getattr(module, name)):
+        yield SqlConstantCheck(function, 0, condition, "", _NOWHERE, module, name, without)
 
 
 def _without_each_condition(sql: str) -> Iterator[tuple[str, str]]:
