@@ -154,9 +154,7 @@ def test_required_attribute_that_nothing_writes_is_noticed() -> None:
 
     findings = lint(configuration(USER_NAME, ACTIVE), target_attributes=targets)
 
-    assert [finding.message for finding in findings] == [
-        "title is required in the application, but no mapping writes it"
-    ]
+    assert [finding.message for finding in findings] == ["The application requires title, but no mapping writes it"]
 
 
 def test_target_that_the_application_does_not_have_is_noticed() -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -157,6 +158,17 @@ async def no_match_attribute(place: Place) -> None:
     await settings.set_mapping(place.hub.context, APP, "userName", {"source": "mobile", "expression": None})
 
 
+async def required_is_missing(place: Place) -> None:
+    await to_be_created(place)
+
+    def changed(config: dict[str, Any]) -> None:
+        [mapping] = [one for one in config["mappings"] if one.get("source", "User") == "User"]
+        mapping.setdefault("attributeList", []).append({"name": "nickName", "type": "String", "required": True})
+
+    await settings.change_configuration(place.hub.context, APP, changed, activity="Update attribute list")
+    await settings.set_mapping(place.hub.context, APP, "nickName", {"source": "mobile"})
+
+
 async def held(place: Place) -> None:
     await place.link()
     error = {"guard": "TooManyDeletes", "message": "too many", "cause": "unassigned", "why": "no longer assigned"}
@@ -194,6 +206,7 @@ CASES: list[tuple[Callable[[Place], Awaitable[None]], str, list[str]]] = [
     (just_deleted, "Enabled", ["can still be restored", "Would be provisioned if restored"]),
     (filter_fails, "Scoping filters", ['department is "Sales", must EQUAL "Legal"', 'if department were "Legal"']),
     (no_match_attribute, "Matching account", ["Not provisioned", "No value to match by: userName is empty"]),
+    (required_is_missing, "Account", ["Cannot be provisioned", "application requires nickName", "Set the attribute for nickName"]),
     (two_matches, "Matching account", ["Cannot be provisioned", "2 accounts match on userName: u_771, u_902", "Choose one"]),
     (one_match, "", ["Provisioned", "has the same userName"]),
     (to_be_created, "", ["To be provisioned", "No matching account was found"]),

@@ -52,6 +52,28 @@ async def test_nobody_is_called_in_step_before_the_first_cycle(centre: Centre, a
     assert "Nothing is provisioned yet" not in after.text
 
 
+async def test_paused_application_is_neither_called_in_step_nor_has_a_next_cycle(
+    centre: Centre, admin: Browser
+) -> None:
+    await applications.add_application(centre.hub.context, "documo")
+    await centre.hub.fetch(
+        "update job set status = 'on', started = true, next_cycle_at = now() + interval '40 minutes'"
+    )
+    await centre.hub.fetch(
+        """insert into cycle (job, kind, state, config_version, started_at, ended_at)
+        select id, 'initial', 'succeeded', 1, now(), now() from job"""
+    )
+    running = await admin.get("/")
+    await centre.hub.fetch("update job set status = 'off'")
+
+    paused = await admin.get("/")
+    overview = await admin.get("/apps/documo")
+
+    assert "in 40 minutes" in running.text
+    assert "Nothing needs you" in paused.text and "Everything is in step" not in paused.text
+    assert "Not scheduled" in paused.text and "in 40 minutes" not in paused.text + overview.text
+
+
 async def test_somebody_who_may_not_add_applications_is_told_whom_to_ask(centre: Centre, admin: Browser) -> None:
     auditor = await centre.signed_in(Role.AUDITOR)
 

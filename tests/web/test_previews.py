@@ -259,6 +259,8 @@ async def test_preview_is_applied_on_its_page_and_what_changed_is_listed(
     assert "1 object had changed since and was left" in after.text
     assert "nothing happens to what was left until you start it" in after.text
     assert "Anna-Maria" in left.text and "1 of 1 object" in left.text
+    assert "userName" not in left.text and "4 other attributes as in the preview" in left.text
+    assert here in left.links
     assert {one["userName"] for one in application.resources.values()} == {upn("bo"), upn("cy")}
 
 
@@ -284,7 +286,7 @@ async def test_page_says_before_the_click_that_the_configuration_was_changed(
     page = await admin.get(here)
     refused = await admin.post(f"{here}/apply")
 
-    assert "was changed since preview" in page.text and "make a new one to apply it" in page.text
+    assert "cannot be applied, because it was made with an earlier version of the configuration" in page.text
     assert "Apply this preview" not in page.text
     assert refused.status == 400 and "was changed since preview" in refused.text
     assert set(application.asked) <= {"listing", "search", "get"}

@@ -71,7 +71,7 @@ def _object(
     mapped = {attribute.target for attribute in mapping.attributes}
     for attribute in targets or ():
         if attribute.required and attribute.name not in mapped and attribute.name != "id":
-            yield Finding("error", place, f"{attribute.name} is required in the application, but no mapping writes it")
+            yield Finding("error", place, f"The application requires {attribute.name}, but no mapping writes it")
 
 
 def _attribute(mapping: AttributeMapping, place: str, configuration: JobConfiguration) -> Iterator[Finding]:

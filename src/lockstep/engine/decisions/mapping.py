@@ -247,7 +247,7 @@ def _missing_required(mapping: ObjectMapping, values: Values) -> Reason | None:
     which = " and ".join(names)
     return Reason(
         "MissingValues",
-        f"{which} is required in the application, but the mapping produces no value.",
+        f"The application requires {which}, but the mapping produces no value.",
         {"attributes": ", ".join(names)},
         f"Set the attribute for {which} in the directory, or give the mapping a default value.",
     )

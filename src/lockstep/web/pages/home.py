@@ -72,14 +72,17 @@ async def show_home(context: Context, request: Request) -> View:
 
 
 def _heading(found: Overview) -> str:
-    """Return the heading. It says "in step" only after a first cycle has begun."""
+    """Return the heading. It says "in step" only after a first cycle has begun, and not while an application is paused."""
     number = len(found.urgent) + len(found.sources) + len(found.certificates) + len(found.mail)
     if not found.apps:
         return "Welcome to Lockstep"
     if number:
         return f"{counted(number, 'thing')} {'needs' if number == 1 else 'need'} you"
     waits = (StatusLabel.NOT_CONFIGURED, StatusLabel.READY)
-    return "Nothing is provisioned yet" if all(app.label in waits for app in found.apps) else "Everything is in step"
+    if all(app.label in waits for app in found.apps):
+        return "Nothing is provisioned yet"
+    is_paused = any(app.label is StatusLabel.PAUSED for app in found.apps)
+    return "Nothing needs you" if is_paused else "Everything is in step"
 
 
 def _room_of(app: AppOverview) -> str:

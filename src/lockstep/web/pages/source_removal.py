@@ -83,7 +83,7 @@ def _page(one: SourceView, effects: ForeseenLines, *, refused: LockstepError | N
     }  # fmt: skip
     flag = " --with-objects" if _number(one) else ""
     return View(
-        "sources/remove.html", f"Remove {name}", model, section="Sources",
+        "sources/remove.html", f"Remove {one.source.display_name}", model, section="Sources",
         parents=[Crumb("Sources", SOURCES), Crumb(one.source.display_name, back)],
         copy_as=CopyAs(command=f"lockstep sources remove {name}{flag}"), status=400 if refused else 200,
     )  # fmt: skip
