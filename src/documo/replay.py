@@ -56,7 +56,7 @@ async def replay_request(
     """
     if entry["status"] == 401:
         raise invalid(
-            "The request used an ended key, so Documo did not process it",
+            "The request used a key that is no longer valid, so Documo did not process it",
             next_step="Give the client the new key. See: documo keys list",
         )
     tenant = await Tenants(store, rate_override=0).tenant(tenant_id)

@@ -61,7 +61,7 @@ async def test_a_client_that_goes_on_with_the_old_key_stands_in_the_log_of_its_a
     assert api.token not in repr(entry)
     assert before.last_used_at == old.last_used_at, "a key that is refused is not used"
     assert await refusals(other) == []
-    with pytest.raises(LockstepError, match="request used an ended key"):
+    with pytest.raises(LockstepError, match="request used a key that is no longer valid"):
         await replay_request(api.store, api.account.id, entry)
 
 

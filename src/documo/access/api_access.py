@@ -16,7 +16,7 @@ def api_refusal(account: TenantAccount) -> str:
         return ""
     return (
         f"The plan {account.plan!r} of this account does not include access to the API, so nothing was read or changed."
-        " Ask Documo for a plan that includes it. The keys stay valid and work again from then on."
+        " Ask Documo for a plan that includes it. The keys stay valid and will then work again."
     )
 
 

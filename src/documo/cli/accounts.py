@@ -77,7 +77,7 @@ def show(name: str, settings: DocumoSettings, output: DocumoOutput) -> None:
 @data_option
 @output_option
 def tolerances(name: str, settings: DocumoSettings, output: DocumoOutput) -> None:
-    """List the tolerances of the account's profile and the clients that need them. The request log names the applied ones."""
+    """List the tolerances of the account's profile and the clients that need them. The request log names those that were applied."""
     profile = profile_named(with_store(settings, lambda store: rules.find_account(store, name)).profile)
     rows = [{"name": one, "meaning": describe_tolerance(one)} for one in sorted(profile.tolerances)]
     output.many("tolerances", rows, ("name", "meaning"))

@@ -46,7 +46,7 @@ def set_(
 ) -> None:
     """Add a domain to an account."""
     if is_app and is_email:
-        raise invalid("A domain is either --app or --email", next_step=f"documo domains set {host} --email")
+        raise invalid("Use --app or --email, not both", next_step=f"documo domains set {host} --email")
     kind = rules.APP if is_app else rules.EMAIL if is_email else rules.API
 
     async def work(store: Store) -> rules.Domain:

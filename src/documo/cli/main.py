@@ -63,7 +63,7 @@ class DocumoCommands(LazyCommands):
 @click.group(cls=DocumoCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="%(version)s")
 def documo() -> None:
-    """The application side. Begin: documo accounts create NAME --admin EMAIL"""
+    """Manage Documo. Begin with: documo accounts create NAME --admin EMAIL"""
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ def show(account: str | None, settings: DocumoSettings, output: DocumoOutput) ->
 
 
 @sso.command("set")
-@click.option("--metadata", type=FILE, help="Metadata XML of the provider; sets the next three options.")
+@click.option("--metadata", type=FILE, help="Metadata XML; sets entity ID, SSO URL and certificate.")
 @click.option("--metadata-url", metavar="URL", help="Metadata at an address: read now and daily.")
 @click.option("--entity-id", help="Entity Id of the provider.")
 @click.option("--sso-url", "sign_in_url", help="SSO URL (Redirect URL).")

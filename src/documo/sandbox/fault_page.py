@@ -130,7 +130,7 @@ def _page(
         "sandbox/faults.html",
         heading=TITLE,
         section=TITLE,
-        lead="Only this sandbox. The faults concern SCIM, tokens and events of all its tenants, never these pages.",
+        lead="Faults apply only to this sandbox: to SCIM, tokens and events of all its tenants, but not to these pages.",
         model={
             "rules": [(number, rule, words_of(rule), condition_of(rule)) for number, rule in enumerate(rules, 1)],
             "some_on": any(rule.is_on for rule in rules),

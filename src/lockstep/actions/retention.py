@@ -142,7 +142,7 @@ def _fixed(context: Context) -> list[RetentionRow]:
     bin_days = context.purge_after.days
     return [
         RetentionRow("Deleted people and groups", days_text(bin_days) if bin_days else str(context.purge_after),
-                     "They can be restored until then. The server's setting LOCKSTEP_PURGE_AFTER decides this."),
+                     "They can be restored until then. LOCKSTEP_PURGE_AFTER on the server sets the period."),
         RetentionRow("Audit log", "For ever", "Each entry contains the hash of the one before, so removing one would break the proof."),
         RetentionRow("Configuration versions", "For ever", "Each version can be compared and restored."),
         RetentionRow("Imports of a source", f"The newest {MOST_KEPT}", "The next import removes older ones."),

@@ -172,7 +172,7 @@ def _sealed_secret(context: Context, secret: Secret | None, before: WebhookRow |
         if before.origin != origin:
             raise invalid(
                 "The signing secret is missing",
-                why=f"The stored one is used only for {before.origin}",
+                why=f"The stored secret is used only for {before.origin}",
                 next_step="Enter the secret of the new receiver: lockstep webhook set --url-stdin --secret-stdin",
             )
         return before.secret

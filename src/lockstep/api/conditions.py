@@ -49,7 +49,7 @@ class Condition:
             if not self.given:
                 if is_needed:
                     raise refused("precondition-required", "If-Match is required, because this replaces the whole list",
-                                  next_step="Read it first, and send its ETag in If-Match")  # fmt: skip
+                                  next_step="Read the list first, and send its ETag in If-Match")  # fmt: skip
                 return await work(context)
             async with context.together() as inner:
                 await self.require(inner, read)
@@ -66,7 +66,7 @@ class Condition:
         if self.given and "*" not in wanted and etag(await read(context)) not in wanted:
             raise refused(
                 "precondition-failed",
-                "It was changed after you read it",
+                "The object was changed after you read it",
                 next_step="Read it again, then repeat the change",
             )
 

@@ -93,7 +93,7 @@ _TYPES = (
     ProblemType(
         "precondition-failed",
         412,
-        "It has changed since you read it",
+        "The object has changed since you read it",
         "The ETag in If-Match is not that of the current version. Read it again, then repeat the change.",
     ),
     ProblemType(

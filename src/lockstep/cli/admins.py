@@ -108,7 +108,7 @@ def list_(output: Output) -> None:
 @admins.command("roles")
 @output_option
 def roles_(output: Output) -> None:
-    """Print which role has which permission. An applicationOwner has its permissions only in their own applications.
+    """Print which role has which permission. An applicationOwner has these permissions only in their own applications.
 
     \b
     lockstep admins roles

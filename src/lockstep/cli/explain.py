@@ -23,7 +23,7 @@ from lockstep.engine.plans import Plan
 @click.option("--app", "named", default="", type=APPLICATION, help="The application (same as APP).")
 @output_option
 def explain(address: str, app: str, named: str, output: Output) -> int:
-    """Explain why someone is or is not provisioned, gate by gate, and what would change it. Nothing is written.
+    """Explain, check by check, why someone is or is not provisioned, and what would change it. Nothing is written.
 
     APP can be omitted if there is only one application. If the application cannot be reached, the command explains
     what is known without it and exits with 4 or 69. URL is the address of the page that explains the person.

@@ -90,7 +90,7 @@ def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: b
     confirm(
         f"Lockstep created {counted(len(made), 'account')} in {app} that are not linked to anyone{': ' if named else ''}{named}{many}. "
         "Link each to the person it was created for, and disable the accounts of people who should not have one? "
-        "This includes accounts known only from the journal.",
+        "This includes accounts that are recorded only in Lockstep's journal of writes.",
         yes=yes,
     )
     settled = run(lambda context: actions.settle_orphans(context, app))

@@ -20,7 +20,7 @@ SHORT_HELP: dict[str, str] = {
     "deletes": "Approve or reject writes that were held back, usually because they affect too many accounts at once.",
     "diff": "Compare configuration files with the current configuration, in both directions.",
     "doctor": "Check everything: Python, data folder, database, worker, applications.",
-    "explain": "Explain why someone is or is not provisioned, gate by gate, and what would change it.",
+    "explain": "Explain, check by check, why someone is or is not provisioned, and what would change it.",
     "export": "Print one application or everything as a configuration file.",
     "expr": "Evaluate and test mapping expressions.",
     "fmt": "Format configuration files.",

@@ -196,7 +196,7 @@ def reject(name: str, output: Output) -> None:
     text = [f"Kept {counted(done.kept, 'object')}. The next import asks again."] if done.kept else []
     text += (
         [
-            f"{counted(done.told_apart, 'person')} with a new key: the next import removes the old person and creates the new one."
+            f"Different people: the next import creates {counted(done.told_apart, 'person')} and removes those with the old keys."
         ]
         if done.told_apart
         else []

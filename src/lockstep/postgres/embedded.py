@@ -173,7 +173,7 @@ class EmbeddedServer:
         if not user.reaches(cluster):
             raise invalid(
                 f"User {user.name} cannot access {cluster}: it belongs to another user or is unreachable",
-                next_step=f"Run as its owner: ls -ld {cluster}",
+                next_step=f"Run as its owner, shown by: ls -ld {cluster}",
             )
         check_version(cluster, programs)
         sweep_halves(cluster)

@@ -86,7 +86,7 @@ def quarantine_ended(about: ReportedApplication, quarantine: Mapping[str, Any], 
         (
             f"Provisioning of {about.display_name} left quarantine at {_time(now.isoformat())}. "
             f"It began at {_time(str(quarantine.get('seriesBegan') or quarantine['currentBegan']))}.",
-            "Lockstep now processes what waited. You do not have to do anything.",
+            "Lockstep now processes the changes that waited. You do not have to do anything.",
         ),
         link=about.link(f"/apps/{about.app}/provisioning"),
     )

@@ -94,7 +94,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("access_denied", "access denied", "not assigned"),
         "The person may not use the application",
         ComparedSetting.SUBJECT,
-        "Assign the person, and look at Properties: lockstep sso show {app}",
+        "Assign the person, and check in Properties who may sign in: lockstep sso show {app}",
     ),
     (
         ("response_type", "response type", "implicit", "hybrid", "response_mode", "response mode"),

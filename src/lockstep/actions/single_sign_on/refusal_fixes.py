@@ -14,7 +14,7 @@ Fixes = Mapping[str, tuple[ComparedSetting | None, str]]
 _SHARED: Fixes = {
     SignInCode.APPLICATION_DISABLED: (None, "Enable it: lockstep sso set {app} --enabled"),
     SignInCode.NOT_ASSIGNED: (None, "Assign the person: lockstep assign {app} --user NAME"),
-    SignInCode.NO_PASSIVE: (None, "Let {name} repeat the request in a way that allows pages"),
+    SignInCode.NO_PASSIVE: (None, "Let {name} repeat the request so that Lockstep may show a sign-in page"),
     SignInCode.CLAIMS_UNUSABLE: (None, "Correct the sources of the claims: lockstep sso claims list {app}"),
     SignInCode.MORE_REFUSED: (None, "See the earlier entries: lockstep logs sign-ins --app {app}"),
 }
@@ -29,7 +29,7 @@ _SAML: Fixes = {
     ),
     SignInCode.REQUEST_EXPIRED: (None, "Compare the clocks of both servers"),
     SignInCode.REQUEST_REFUSED: (ComparedSetting.LOGIN_URL, "Let {name} send SAML requests to the Login URL"),
-    SignInCode.NO_AUTHN_CONTEXT: (None, "Require a second factor in Settings, or let {name} ask for less"),
+    SignInCode.NO_AUTHN_CONTEXT: (None, "Require a second factor in Settings, or let {name} accept a weaker sign-in"),
     SignInCode.WRONG_NAME_ID_FORMAT: (ComparedSetting.NAME_ID_FORMAT, "Select the same Name ID format on both sides"),
     SignInCode.NO_CERTIFICATE: (ComparedSetting.CERTIFICATE, "Create one: lockstep sso certs new {app} --activate"),
 }

@@ -37,7 +37,7 @@ SAML_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] = 
         ("inresponseto", "in response to", "unsolicited", "idp-initiated", "relaystate"),
         "The application did not ask for this response, or asked for it in another browser",
         ComparedSetting.SIGN_ON_URL,
-        "Begin at the application: enter its Sign on URL",
+        "Enter the Sign on URL of {name}, so that sign-in begins there",
     ),
     (
         ("expired", "notbefore", "not yet valid", "notonorafter", "clock", "timestamp"),

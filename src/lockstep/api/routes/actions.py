@@ -57,8 +57,8 @@ class CallJson(TypedDict):
 
 @router.post("/actions/{action}")
 async def call_action(context: Asked, action: ActionName, body: Call) -> CallJson:
-    """Call an action, as the command line does. The caller needs the permission of the action. Other programs use the other routes, whose
-    form is stable.
+    """Call an action, as the command line does. The caller needs the permission of the action. Only the command line uses this route; the
+    form of the other routes is stable.
     """
     ran = await run_named(context, action, body.arguments, shape=body.shape, rehearses=body.rehearse)
     return {

@@ -91,7 +91,7 @@ async def list_mail(context: Asked, query: Asking) -> Page[MailJson]:
 
 @router.post("/mail/{message}/retry")
 async def retry_mail(context: Asked, message: MailId) -> MailJson:
-    """Send a message that was given up."""
+    """Send a message again after all attempts failed."""
     return mail_json(await outgoing_mail.retry_mail(context, message))
 
 

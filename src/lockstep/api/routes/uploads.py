@@ -202,7 +202,7 @@ async def import_upload(
     would leave at once, their removal waits for a decision.
 
     The header Location has the address of the operation. The result of the operation is the upload, with `imported`. The operation fails if
-    a newer dry run than *mark* exists.
+    there was another dry run after the one with *mark*.
     """
 
     async def work(inner: Context) -> Mapping[str, Any]:

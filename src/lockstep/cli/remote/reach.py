@@ -44,8 +44,8 @@ NEED_NOTHING = frozenset(
         "help", "import", "login", "logout", "people attributes", "scim check", "version", "whoami",
     }
 )  # fmt: skip
-_SERVERS = "It runs processes on the server's machine"
-_DISK = "It works with the server's disk"
+_SERVERS = "The command runs processes on the server's machine"
+_DISK = "The command works with the server's disk"
 _TOKENS = "A token cannot create or change administrators and tokens"
 # Why a command works only on the server's machine, and what to do instead.
 ONLY_HERE: dict[str, tuple[str, str]] = {
@@ -55,13 +55,13 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
         (_TOKENS, "Use Settings > Administrators in the admin centre, or run the command on that machine"),
     ),
     "backup": (_DISK, "Run it on that machine"),
-    "doctor": ("It examines the server's machine", "Run it on that machine; for one application: lockstep creds test APP"),
+    "doctor": ("The command checks the server's machine", "Run it on that machine; for one application: lockstep creds test APP"),
     **dict.fromkeys(["key new", "key rotate"], (_DISK, "Run it on that machine")),
     "migrate": (_DISK, "Run it on that machine"),
     "restore": (_DISK, "Run it on that machine"),
     "serve": (_SERVERS, "Run it on that machine"),
     "sso metadata": (
-        "The server publishes it at its own address",
+        "The server publishes the metadata at its own address",
         "Fetch it from the address that is shown by: lockstep sso show APP",
     ),
     "sso secrets new": (

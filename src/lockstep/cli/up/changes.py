@@ -78,7 +78,7 @@ class Changes:
         await people.delete(self._context, [name])
         gone = replace(active, active=False)
         if await self._wait_for(name, gone) != expected_values(gone):
-            raise LockstepError(Kind.INTERNAL, f"{name} was deleted and did not become inactive in Documo")
+            raise LockstepError(Kind.INTERNAL, f"{name} was deleted in Lockstep, but did not become inactive in Documo")
         await self._change("restore", name, active, lambda: people.restore(self._context, [name]))
 
     async def _change(

@@ -92,7 +92,7 @@ class CheckRun:
         context = both.house.context(operator())
         imported = await stage.import_contoso(context, self._folder / "contoso", people=self._people, seed=self._seed)
         if imported.files is None:
-            raise LockstepError(Kind.INTERNAL, "The temporary folder is not new")
+            raise LockstepError(Kind.INTERNAL, "The temporary folder already contains demo people")
         bad = sum(result.bad for result in imported.results)
         if bad:
             raise LockstepError(Kind.INTERNAL, f"{bad} rows of the demo organisation were refused")

@@ -6,7 +6,7 @@ import re
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 APPLICATION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-APPLICATION_RULE = "Use at most 63 lower-case letters, digits and hyphens, starting with a letter or digit, but not in the form of an id"
+APPLICATION_RULE = "Use at most 63 lower-case letters, digits and hyphens, starting with a letter or digit; it must not look like an id"
 SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 LOCAL_SOURCE = "lockstep"  # the source of objects that are created by hand
 SOURCE_RULE = f"Use at most 63 letters, digits, dots, hyphens and underscores; the name {LOCAL_SOURCE} is reserved"

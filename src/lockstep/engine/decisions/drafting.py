@@ -160,7 +160,7 @@ def _without_drift(
         shown = "[Redact]" if change.redacted else text_of(change.old)
         text = (
             f"{change.path} was changed in the application to {shown!r};"
-            " the drift rule of this mapping says to report it and leave it."
+            " by the drift rule of this mapping, the difference is reported and not corrected."
         )
         reasons.append(Reason("Drift", text, {"attribute": change.path, "drift": mapping.drift.value}))
     return tuple(kept), tuple(reasons)

@@ -93,7 +93,7 @@ def plan_disable(prepared: PreparedObject, link: Link, observed: Observed) -> Dr
 def _names_follow(prepared: PreparedObject, draft: Draft, names: tuple[Change, ...]) -> Draft:
     """Plan to update the matching values of a disabled account, because another object may receive the old values for its own account."""
     paths = ", ".join(change.path for change in names)
-    text = f"The account stays disabled, but {paths} is updated to the person's current value, because someone else may need the old one."
+    text = f"The account stays disabled, but gets the person's current {paths}, because someone else may need the old value."
     mapped = replace(draft.mapped, values={**draft.mapped.values, **{one.path: one.new for one in names}})
     reasons = (Reason("NameFollows", text, {"attributes": paths}), *prepared.intent.reasons[:1])
     return replace(draft, action=Action.UPDATE, changes=names, mapped=mapped, reasons=reasons)

@@ -130,7 +130,7 @@ class RiskCollector:
             text = f"{counted(self.privileged, 'account')} with a privileged role would be disabled or deleted."
             found.append(PreviewRisk("Privileged", text, self.privileged, is_high=True, effect=PRIVILEGED))
         if self.doubtful:
-            text = f"{counted(self.doubtful, 'match')} may be with the account of another person. Lockstep holds them for approval."
+            text = f"{counted(self.doubtful, 'match')} may be with another person's account. Lockstep holds them for approval."
             found.append(PreviewRisk("DoubtfulMatch", text, self.doubtful, is_high=True, action="held"))
         return found
 

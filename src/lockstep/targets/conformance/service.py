@@ -76,7 +76,7 @@ async def duplicate(c: Conversation) -> None:
     error_form(reply.must_be(409), "uniqueness")
 
 
-@check("E2", "user names that differ only in case are the same")
+@check("E2", "user names that differ only in case count as the same")
 async def duplicate_by_case(c: Conversation) -> None:
     _, user = await c.new_user()
     reply = await c.send("POST", "/Users", {"schemas": user["schemas"], "userName": user["userName"].upper()})

@@ -80,7 +80,7 @@ async def left(context: Context, request: Request) -> View:
         tab="Provisioning",
         subtab="Preview",
         parents=[Crumb(f"Preview {number}", here)],
-        lead="What changed between the preview and its application, and was therefore not written. Only differences are shown.",
+        lead="Objects that changed between the preview and its application, and were therefore not written. Only differences are shown.",
         copy_as=CopyAs(
             command=f"lockstep preview {name} --left {number}",
             api=f"/api/v1/applications/{name}/previews/{number}/left",

@@ -125,7 +125,7 @@ async def save_rule(context: Context, request: Request) -> Answer:
     notice = (
         "The rule was removed; the members stay"
         if rule is None
-        else f"The rule was saved: {joined} joined, {left} left"
+        else f"The rule was saved: {joined} joined and {left} left the group"
     )
     return Redirect(href_of(page), notice=notice)
 

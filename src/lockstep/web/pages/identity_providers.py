@@ -61,7 +61,7 @@ async def test_provider(context: Context, request: Request) -> View:
 async def remove_identity_provider(context: Context, request: Request) -> Answer:
     form = await request.form()
     if str(form.get("confirmation", "")).strip() != "remove":
-        wrong = invalid("The word was not typed. Nothing was removed", next_step="Type remove to confirm")
+        wrong = invalid("The confirmation is missing. Nothing was removed", next_step="Type remove to confirm")
         return await _page(context, request, refused=wrong)
     gone = await actions.remove_identity_provider(context)
     return Redirect(HERE, notice=f"{gone.name} can no longer be used to sign in")

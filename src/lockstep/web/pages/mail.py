@@ -71,7 +71,7 @@ async def test_mail(context: Context, request: Request) -> View:
 async def remove_mail(context: Context, request: Request) -> Answer:
     form = await request.form()
     if str(form.get("confirmation", "")).strip() != "remove":
-        wrong = invalid("The word was not typed. Nothing was removed", next_step="Type remove to confirm")
+        wrong = invalid("The confirmation is missing. Nothing was removed", next_step="Type remove to confirm")
         return await _page(context, refused=wrong)
     await mail_server.remove_mail_server(context)
     return Redirect(HERE, notice="The mail server was removed. Lockstep sends no mail")

@@ -50,7 +50,7 @@ async def test_webhook(context: Context, request: Request) -> View:
 async def remove_webhook(context: Context, request: Request) -> Answer:
     form = await request.form()
     if str(form.get("confirmation", "")).strip() != "remove":
-        wrong = invalid("The word was not typed. Nothing was removed", next_step="Type remove to confirm")
+        wrong = invalid("The confirmation is missing. Nothing was removed", next_step="Type remove to confirm")
         return await _page(context, refused=wrong)
     await webhook.remove_webhook(context)
     return Redirect(HERE, notice="The webhook was removed")

@@ -57,7 +57,7 @@ def cdate(expression: datetime | None) -> str | None:
     integer("value", "how many intervals to add; a negative number subtracts"),
     date("date", "a date; convert text with CDate"),
     returns=ValueKind.DATE,
-    meaning="The date, moved by a number of intervals. The day is limited to the length of the month.",
+    meaning="The date, moved by a number of intervals. In a month that is too short, the last day is used.",
     examples=[
         Example('DateAdd("d", 7, CDate([StatusHireDate]))', "3/23/2012 7:00:00 AM", _HIRED),
         Example('DateAdd("d", -10, CDate([StatusHireDate]))', "3/6/2012 7:00:00 AM", _HIRED),

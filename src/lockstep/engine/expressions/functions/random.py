@@ -45,7 +45,7 @@ def guid(context: EvaluationContext, label: str) -> str:
     text("characters to avoid", "characters that must not occur", optional=True),
     cost=100,
     returns=ValueKind.TEXT,
-    meaning="A random text. The length beyond the minimums is filled with characters of the requested kinds.",
+    meaning="A random text. Characters beyond the minimums are of the requested kinds.",
     pure=False,
     wants_context=True,
     examples=[

@@ -40,7 +40,7 @@ _NOT_WITH_ALL = "Do not use with the scope *Sync all users and groups*: only ass
     _ASSIGNMENTS,
     cost=150,
     returns=ValueKind.TEXT,
-    meaning="The value of the person's role, or of the first in the application's role list if there are several; null without a role.",
+    meaning="The value of the person's role. Of several roles, the one that is first in the application's role list; null without a role.",
     remarks=_NOT_WITH_ALL,
     examples=[Example("SingleAppRoleAssignment([appRoleAssignments])", "admin", _PERSON)],
 )

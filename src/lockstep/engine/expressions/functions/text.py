@@ -146,7 +146,7 @@ def instr(source: str | None, find: str | None, start: int | None = None, compar
     text("source", "the text"),
     cost=18,
     returns=ValueKind.TEXT,
-    meaning="Replaces letters with accents by plain ones, from a fixed table (ä is a, ø is oe, ß is ss); others stay.",
+    meaning="Replaces letters with accents by plain letters, from a fixed table (ä becomes a, ø oe, ß ss). Other characters stay.",
     examples=[Example("NormalizeDiacritics([givenName])", "Zoe", {"givenName": "Zoë"})],
 )
 def normalize_diacritics(source: str | None) -> str | None:
@@ -203,7 +203,7 @@ def strip_spaces(source: str | None) -> str | None:
     cost=26,
     returns=ValueKind.TEXT,
     meaning="Converts the source to lower case.",
-    remarks="A change of case alone is written unless the target attribute ignores case, as userName does.",
+    remarks="If only the case changes, the value is written unless the target attribute ignores case, as userName does.",
     examples=[
         Example(
             'ToLower(Join("@", NormalizeDiacritics(StripSpaces(Join(".",  [PreferredFirstName], [PreferredLastName]))), "contoso.com"))',
@@ -223,7 +223,7 @@ def to_lower(source: str | None, culture: str | None = None) -> str | None:
     cost=18,
     returns=ValueKind.TEXT,
     meaning="Converts the source to upper case.",
-    remarks="A change of case alone is written unless the target attribute ignores case, as userName does.",
+    remarks="If only the case changes, the value is written unless the target attribute ignores case, as userName does.",
     examples=[Example('ToUpper("se")', "SE")],
 )
 def to_upper(source: str | None, culture: str | None = None) -> str | None:
