@@ -70,7 +70,7 @@ class AssignmentForecast:
         if number:
             return f"{added}, {number:,} already {'exists' if number == 1 else 'exist'} in {app}"
         if self.looked_up == self.total:
-            return f"{added}, {'who does not exist' if self.total == 1 else 'none exists'} in {app} yet"
+            return f"{added}, {'who does not exist' if self.total == 1 else 'none of them exists'} in {app} yet"
         return f"{added} to {app}"
 
     @property
