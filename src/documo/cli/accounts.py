@@ -92,7 +92,7 @@ def tolerances(name: str, settings: DocumoSettings, output: DocumoOutput) -> Non
     help="Client whose deviations from SCIM are tolerated.",
 )
 @click.option("--plan", help="Name of the plan.")
-@click.option("--seats", type=click.IntRange(0), help="Maximum of active members; 0 = no limit.")
+@click.option("--seats", type=click.IntRange(0), help="Active members allowed; 0 = no limit.")
 @click.option("--default-role", help="Role of members without a known role.")
 @click.option(
     "--restore-policy",
@@ -112,7 +112,7 @@ def tolerances(name: str, settings: DocumoSettings, output: DocumoOutput) -> Non
     "--undelete-days",
     type=click.IntRange(0, 3650),
     metavar="DAYS",
-    help="Days to restore deleted members.",
+    help="Period for undelete, in days.",
 )
 @click.option("--indirect/--direct", "indirect_groups", default=None, help="Also show indirect groups in user.groups.")
 @click.option(

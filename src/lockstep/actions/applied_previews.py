@@ -60,7 +60,7 @@ def why_not_applied(preview: PreviewRow, app: str, now: datetime) -> LockstepErr
         state = "still being made" if preview.is_under_way else "incomplete"
         return conflict(
             f"Preview {preview.id} is {state}, and only complete previews are applied",
-            next_step="Wait for its end" if preview.is_under_way else again,
+            next_step="Wait until it is complete" if preview.is_under_way else again,
             code="PreviewIncomplete",
         )
     if preview.is_stale:

@@ -76,7 +76,7 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.SOURCES_DECIDE: "confirm or reject changes held because a source shrank",
     Permission.APPLICATIONS_READ: "see applications, their configuration, status and accounts, and preview provisioning",
     Permission.APPLICATIONS_CREATE: "add applications",
-    Permission.APPLICATIONS_WRITE: "change the roles and labels of an application, remove it",
+    Permission.APPLICATIONS_WRITE: "change the roles and labels of an application; remove the application",
     Permission.ASSIGNMENTS_WRITE: "assign people and groups to an application",
     Permission.CONFIGURATION_WRITE: "change settings, mappings and scoping filters, apply files, test an application by writing to it",
     Permission.CREDENTIALS_WRITE: "store the tenant URL and the secret token of an application",

@@ -34,7 +34,7 @@ _APP = click.option(
     type=APPLICATION,
     multiple=True,
     metavar="APP",
-    help="Application of an applicationOwner; repeatable.",
+    help="Application that an applicationOwner owns; repeatable.",
 )
 _COLUMNS = (
     Column("email", "E-mail"),

@@ -53,7 +53,7 @@ def sso() -> None:
 @click.option("--issuer", metavar="URL", help="The provider's issuer, exactly as the provider writes it.")
 @click.option("--client-id", metavar="ID", help="Lockstep's client id at the provider.")
 @click.option("--client-secret-stdin", is_flag=True, help="Read the client secret from stdin.")
-@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="Scope to ask for; repeatable.")
+@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="OpenID Connect scope to request; repeatable.")
 @click.option(
     "--claim", "roles_claim", metavar="NAME", help=f"The claim that gives roles (default: {actions.ROLES_CLAIM})."
 )

@@ -135,7 +135,9 @@ def functions(name: str | None, output: str) -> None:
 
 @expr.command("repl")
 @click.option("--user", type=PERSON, help="A person in the directory, by user principal name.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Attribute to start with. Repeatable.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Attribute that is set from the start. Repeatable."
+)
 @click.pass_context
 def repl(ctx: click.Context, user: str | None, settings: tuple[str, ...]) -> None:
     """Evaluate expressions interactively.

@@ -131,7 +131,7 @@ def restore(group: str, yes: bool, output: Output) -> None:
 @groups.command("add-member")
 @click.argument("group", type=GROUP)
 @click.argument("members", nargs=-1, required=True, type=PERSON_OR_GROUP)
-@click.option("--nested", is_flag=True, help="The members are groups.")
+@click.option("--nested", is_flag=True, help="MEMBERS are groups instead of people.")
 @_yes
 @output_option
 def add_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, output: Output) -> None:
@@ -146,7 +146,7 @@ def add_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, ou
 @groups.command("remove-member")
 @click.argument("group", type=GROUP)
 @click.argument("members", nargs=-1, required=True, type=PERSON_OR_GROUP)
-@click.option("--nested", is_flag=True, help="The members are groups.")
+@click.option("--nested", is_flag=True, help="MEMBERS are groups instead of people.")
 @_yes
 @output_option
 def remove_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, output: Output) -> None:

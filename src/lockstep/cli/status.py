@@ -208,7 +208,7 @@ def _unverified(one: JobStatus) -> str:
 def _next_cycle(one: JobStatus) -> str:
     if not one.is_on:
         return f"when switched on   lockstep start {one.app}"
-    at = local_stamp(one.next_cycle_at) or "after the first has finished"
+    at = local_stamp(one.next_cycle_at) or "after the first cycle has finished"
     return f"{at}; changes are sent immediately" if one.headline.sends else at
 
 

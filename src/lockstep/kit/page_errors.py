@@ -27,7 +27,7 @@ TITLES = {
     404: "Page not found",
     405: "This address does not support that request",
     409: "This conflicts with the current state",
-    413: "That is too large",
+    413: "The request is too large",
     429: "Too many attempts",
     500: "Something went wrong on this server",
     503: "Not available at the moment",

@@ -106,7 +106,9 @@ class _Dialogue:
         addresses = list(dict.fromkeys(str(place[0]) for *_, place in known))
         is_name = addresses != [server.host]
         self._passed(
-            f"{server.host} is {', '.join(addresses)}" if is_name else f"Lockstep may connect to {server.host}",
+            f"{server.host} has the address {', '.join(addresses)}"
+            if is_name
+            else f"Lockstep may connect to {server.host}",
             MailStep.CONNECTION,
         )
         failures: list[OSError] = []
@@ -151,9 +153,9 @@ class _Dialogue:
     async def hand_over(self, client: SMTP, message: OutgoingMessage) -> None:
         data = as_bytes(message)
         await client.mail(message.sender)
-        self._passed(f"{message.sender} may send", MailStep.RECIPIENT)
+        self._passed(f"The server accepts the sender {message.sender}", MailStep.RECIPIENT)
         await client.rcpt(message.recipient)
-        self._passed(f"{message.recipient} may receive", MailStep.MESSAGE)
+        self._passed(f"The server accepts the recipient {message.recipient}", MailStep.MESSAGE)
         await client.data(data)
         self._passed("The server accepted the message", MailStep.MESSAGE)
         try:

@@ -175,7 +175,7 @@ class ScimTarget(Target):
         self, group_id: str, *, add: Sequence[str], remove: Sequence[str], operation_id: str
     ) -> Answer:
         if not add and not remove:
-            return Answer(Verdict.DONE_ALREADY, detail="No members needed changing")
+            return Answer(Verdict.DONE_ALREADY, detail="The members were already correct")
         put = partial(put_members_request, group_id, add=add, remove=remove)
         if ObjectKind.GROUP in self._without_patch:
             return await self._put(ObjectKind.GROUP, group_id, put, operation_id, self._deadline())

@@ -74,7 +74,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
     ),
     (
         ("client_id", "client id", "clientid", "unauthorized_client", "unknown client"),
-        "The application has another client ID",
+        "The application uses a different client ID",
         ComparedSetting.CLIENT_ID,
         "Enter the Application (client) ID in {name}",
     ),

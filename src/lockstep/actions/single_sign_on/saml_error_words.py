@@ -17,7 +17,7 @@ SAML_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] = 
     ),
     (
         ("audience", "entity id", "entityid"),
-        "The application has another Identifier (Entity ID)",
+        "The application uses a different Identifier (Entity ID)",
         ComparedSetting.IDENTIFIER,
         "Enter the Identifier (Entity ID) of {name}",
     ),

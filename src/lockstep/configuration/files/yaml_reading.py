@@ -150,7 +150,12 @@ class _Builder:
             if not isinstance(key, yaml.ScalarNode) or not (key.value or key.style):
                 raise wrong(self.file, position, "a key must be text")
             if key.tag.endswith(":merge") and key.style is None:
-                raise wrong(self.file, position, "the merge key << is not allowed here", next_step="Write the keys out")
+                raise wrong(
+                    self.file,
+                    position,
+                    "the merge key << is not allowed here",
+                    next_step="Write the keys out instead of merging them",
+                )
             if key.value in seen:
                 detail = f'the key "{key.value[:60]}" is defined twice, first on line {seen[key.value]}'
                 raise wrong(self.file, position, detail, next_step="Remove one of them")

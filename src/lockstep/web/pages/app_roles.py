@@ -144,5 +144,5 @@ def _read(text: str) -> Any:
     except orjson.JSONDecodeError as wrong:
         raise invalid(
             f"The manifest is not JSON: {wrong.msg}, line {wrong.lineno}, column {wrong.colno}",
-            next_step="Correct it there",
+            next_step="Correct the manifest at this place",
         ) from None

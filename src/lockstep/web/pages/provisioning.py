@@ -19,6 +19,7 @@ from lockstep.web.cycle_words import CycleRow
 from lockstep.web.page import Answer, AppPlace, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
 from lockstep.web.provisioning_charts import SPANS, provisioning_charts
 from lockstep.web.status_look import look_of
+from lockstep.wording import counted
 
 pages = Pages()
 TAB = "Provisioning"
@@ -126,7 +127,9 @@ async def retry(context: Context, request: Request) -> Answer:
     name = request.path_params["app"]
     code = str((await request.form()).get("code", ""))
     count = await provisioning.retry(context, name, code=code)
-    return Redirect(_href(name), notice=f"{count:,} retried now" if count else "There was nothing to retry")
+    return Redirect(
+        _href(name), notice=f"{counted(count, 'object')} retried now" if count else "There was nothing to retry"
+    )
 
 
 @pages.get("/apps/{app}/provisioning/restart")
