@@ -119,7 +119,7 @@ async def test_refusals_are_those_of_the_settings(documo: Centre) -> None:
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
-        ("Invalid Audience: https://docs.test is not a valid audience", "has another Identifier"),
+        ("Invalid Audience: https://docs.test is not a valid audience", "uses a different Identifier"),
         ("The response was received at https://x instead of the Destination", "at another address"),
         ("Issuer of the Assertion is unknown", "another identifier"),
         ("Signature validation failed. SAML Response rejected", "does not know the certificate"),
