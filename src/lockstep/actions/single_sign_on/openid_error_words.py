@@ -110,7 +110,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
     ),
     (
         ("audience", '"aud"', "'aud'", "aud claim", "azp", "wrong recipient"),
-        "The application expects an ID token for another client ID",
+        "The application expects an ID token for a different client ID",
         ComparedSetting.CLIENT_ID,
         "Enter the Application (client) ID in {name}",
     ),
