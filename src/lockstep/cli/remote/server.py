@@ -243,9 +243,7 @@ class RemoteServer:
         if problem["type"] == "/problems/internal":
             next_step = f"Report it with the number {problem['requestId']}: the server's log has the details"
         if problem["type"] == "/problems/another-version":
-            next_step = (
-                f"This command line has version {__version__}. Install the server's version, shown by: lockstep whoami"
-            )
+            next_step = f"You have version {__version__}. Install the server's version, shown by: lockstep whoami"
         return LockstepError(
             Kind(kind) if (kind := str(problem["kind"])) in _KINDS else Kind.CONFLICT,  # a newer server may know more
             str(problem["detail"]),
