@@ -144,7 +144,7 @@ async def apply_text(
 
 
 def error_in(error: LockstepError, text: str) -> TextError:
-    """Return *error* with the line of *text* that it concerns, and with the two lines before and after."""
+    """Return *error* with the line of *text* that it concerns, and with the two lines before that line and the two lines after it."""
     found = _PLACE.fullmatch(error.detail)
     if found is None:
         return TextError(0, 0, error.detail, error.next_step or error.why)

@@ -16,7 +16,7 @@ ACTIVITY = "Apply configuration file"
 
 @needs(Permission.ORGANISATION_WRITE)
 async def save_tenant(context: Context, plan: DocumentPlan) -> None:
-    """Store the settings of the organisation, except those of the LDAP directory. `apply_ldap` stores the latter."""
+    """Store the settings of the organisation. Does not store the settings of the LDAP directory; `apply_ldap` does."""
     own = {key: value for key, value in plan.spec.items() if key != SECTION}
     if not own and not any(change.place.startswith("metadata.") for change in plan.changes):
         return

@@ -90,7 +90,8 @@ async def consented(
 async def foresee(context: Context, work: Work[object], *, report: Report = lambda *_: None) -> list[Consequences]:
     """Return the effects of *work* on people, for each application. Writes nothing. Raises the errors of *work*.
 
-    If *work* deletes the objects of a source, or a group, *report* is called with the number of planned objects and their total.
+    If *work* deletes the objects of a source, or a group, *report* is called with the number of objects planned so far and the number of
+    all objects to plan.
     """
     if context.elsewhere is not None:
         return await context.elsewhere.foresee(context, work)

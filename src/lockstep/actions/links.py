@@ -165,8 +165,8 @@ async def _made_for(
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | None = None) -> list[MadeAccount]:
-    """Link the accounts without a link to the people for whom Lockstep created them. *found* contains all accounts without a link; None
-    means that the caller has not listed them.
+    """Link unlinked accounts to the people for whom Lockstep created them. *found* contains all unlinked accounts; None means that the
+    caller has not listed them.
 
     An account that only the journal mentions is searched for in the application. If a person should have no account, the usual plan then
     disables the linked account, subject to the guards. Returns the creates whose accounts are linked or searched for.

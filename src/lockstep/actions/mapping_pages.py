@@ -42,10 +42,10 @@ _NUMBER = re.compile(r"mappings\[(\d+)\](?:\.attributes\[(\d+)\])?")
 
 @dataclass(frozen=True, slots=True)
 class MappingView:
-    """One mapping. *rows* are its attributes in the form of an application's file, *filters* its scoping filters.
+    """One mapping. *rows* are its attributes, and *filters* its scoping filters, both in the form of an application's configuration file.
 
-    *by_target* has the findings about single attributes, *findings* those about the whole mapping. *kinds* lists the kinds of object for
-    which the application has mappings.
+    *by_target* has the findings about single attributes. *findings* has those about the whole mapping. *kinds* lists the kinds of object
+    for which the application has mappings.
     """
 
     app: str

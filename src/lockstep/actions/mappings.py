@@ -61,7 +61,7 @@ class ScopeCounts:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def read_mappings(context: Context, app: str) -> list[dict[str, Any]]:
-    """Return the mappings for each kind of object in the form of an application's file."""
+    """Return the mappings for each kind of object, in the form of an application's configuration file."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
     return [mapping_to_json(mapping) for mapping in job.configuration.objects]

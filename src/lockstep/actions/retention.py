@@ -1,5 +1,5 @@
-"""The retention period of each kind of record. The organisation can choose the period for four kinds. For the other kinds it is fixed, and
-each row names the rule.
+"""The retention period of each kind of record. The organisation can choose the period for four kinds. For all other kinds the period is
+fixed, and `RetentionRow.why` gives the reason.
 """
 
 from __future__ import annotations

@@ -115,8 +115,8 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
 async def set_mapping(
     context: Context, app: str, target: str, changes: Mapping[str, Any] | None, *, kind: ObjectKind = ObjectKind.USER
 ) -> AttributeMapping | None:
-    """Add or change the mapping of the attribute *target*. *changes* uses the keys of an application's file (source, expression, constant,
-    default, match, ...).
+    """Add or change the mapping of the attribute *target*. The keys of *changes* are those of an application's configuration file (source,
+    expression, constant, default, match, ...).
 
     A value of None removes the key. If *changes* is None, the whole mapping of *target* is removed. Raises LockstepError with the place of
     a mistake.
@@ -177,7 +177,9 @@ def _has_match(config: Config, kind: ObjectKind) -> bool:
 async def show_scope(
     context: Context, app: str, *, kind: ObjectKind = ObjectKind.USER
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Return the scope ("assigned" or "all"), and the scoping filters for one kind of object in the form of an application's file."""
+    """Return the scope ("assigned" or "all"), and the scoping filters for one kind of object. The filters have the form of an application's
+    configuration file.
+    """
     async with context.reading() as connection:
         row = await job_row(connection, app)
         job = await new_services(context).compiled(connection, row)

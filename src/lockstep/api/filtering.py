@@ -57,7 +57,9 @@ def words(*allowed: str) -> Read:
 
 @dataclass(frozen=True, slots=True)
 class Selects:
-    """A supported comparison: `attribute op value` sets the action's parameter *parameter* to the result of *read*."""
+    """A comparison that a list supports, such as `state eq "active"`. It sets the action's parameter *parameter* to the result of *read*
+    for the compared value.
+    """
 
     attribute: str
     op: str
@@ -99,7 +101,9 @@ def selected(filter: str, known: Sequence[Selects]) -> dict[str, Any]:
 
 
 def matching(filter: str, rows: Sequence[Row]) -> list[Row]:
-    """Return the *rows* that match. Attributes have the names of the JSON, including nested ones (`guards.percent`)."""
+    """Return the *rows* that match *filter*. Attributes have the same names in the filter as in the JSON; a nested one is written like
+    `guards.percent`.
+    """
     if not filter:
         return list(rows)
     tree = _parsed(filter)

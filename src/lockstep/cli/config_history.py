@@ -82,7 +82,7 @@ def diff(app: str, version: int, other: int | None, output: Output) -> None:
 def restore(app: str, version: int, yes: bool, dry_run: bool, output: Output) -> None:
     """Restore an earlier version of an application's configuration, as a new version.
 
-    Shows the changes and their effect on people first. Provisioning is neither switched on nor off.
+    Shows the changes and their effect on people first. Provisioning stays on or off, as it is.
 
     \b
     lockstep config restore documo 3 --dry-run

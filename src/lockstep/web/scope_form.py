@@ -112,7 +112,9 @@ def stepped(rows: Sequence[FilterRows], step: str) -> list[FilterRows] | None:
 
 
 def documents(rows: Sequence[FilterRows]) -> list[dict[str, Any]]:
-    """Return the filters in the form of an application's file. Raises LockstepError for an incomplete row."""
+    """Return the filters that *rows* describe, as an application's configuration file contains them. Raises LockstepError for an incomplete
+    row.
+    """
     for number, one in enumerate(rows, 1):
         if not one.title:
             raise invalid(f"Filter {number} has no title", next_step="Enter a Scoping Filter Title")

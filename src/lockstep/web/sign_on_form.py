@@ -33,7 +33,7 @@ def source_parts(source: MappingSource) -> tuple[str, str]:
 
 
 def typed_source(form: FormData) -> dict[str, Any]:
-    """Return the source of a claim as the form describes it, in the form of a configuration file: `{"source": "mail"}`, `{"expression":
+    """Return the source of a claim from the form's fields, as a configuration file contains it: `{"source": "mail"}`, `{"expression":
     "..."}` or `{"constant": "..."}`.
     """
     kind, value = str(form.get("kind", "")), str(form.get("value", "")).strip()

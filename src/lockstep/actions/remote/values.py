@@ -90,7 +90,7 @@ def _name_of(kind: type) -> str:
 
 @cache
 def _class_named(name: str) -> type[Any]:
-    """Return the record or enumeration called *name*. Only modules of Lockstep are searched."""
+    """Return the record class or enumeration called *name*. Only modules of Lockstep are searched."""
     module, _, qualified = name.partition(":")
     found: Any = None
     if module.startswith(_OURS) and qualified.isidentifier():

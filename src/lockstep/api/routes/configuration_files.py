@@ -120,8 +120,8 @@ async def show_version(context: Asked, app: AppName, version: int) -> Response:
 async def restore_version(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, version: int
 ) -> Effects[ConfigurationPlanJson]:
-    """Restore an earlier version of the configuration, as a new version. Provisioning is neither switched on nor off. If-Match takes the
-    ETag of the application's settings, which changes with every version.
+    """Restore an earlier version of the configuration, as a new version. Provisioning stays on or off, as it is. If-Match takes the ETag of
+    the application's settings, which changes with every version.
     """
     edited = await text_of_version(context, app, version)
     documents = await documents_in(edited.text)
@@ -182,7 +182,7 @@ async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Effe
 
 
 async def documents_in(text: str) -> Sequence[ConfigDocument]:
-    """Return the documents in *text*. Raises LockstepError for a mistake, and if there are none."""
+    """Return the documents in *text*. Raises LockstepError if *text* has a mistake or contains no document."""
     # Reading a large text takes seconds, in which other requests must be served.
     documents = await asyncio.to_thread(read_documents, text, "body")
     if not documents:

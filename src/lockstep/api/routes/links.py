@@ -72,7 +72,7 @@ async def list_orphans(context: Asked, query: Asking, app: AppName) -> Page[Orph
 
 @router.post("/applications/{app}/orphans/settle")
 async def settle_orphans(context: Asked, app: AppName) -> SettledJson:
-    """Link accounts without a link to the people for whom Lockstep created them. The accounts of people who should have none are then
+    """Link unlinked accounts to the people for whom Lockstep created them. The accounts of people who should have none are then
     disabled.
     """
     return {"application": app, "count": len(await links.settle_orphans(context, app))}

@@ -136,8 +136,8 @@ async def try_mapping(
 async def preview_mapping(
     context: Asked, app: AppName, target: TargetPath, body: MappingChange, kind: Kind = "user"
 ) -> ChangePreviewJson:
-    """Show whose account a change of a mapping would create, update or disable, with the new values of the first of them. Nothing is
-    stored, and the application is not contacted.
+    """Show the people and groups whose accounts would be created, updated or disabled by a change of a mapping, with the new values for the
+    first of them. Nothing is stored, and the application is not contacted.
     """
     changes = changes_of(body)
 
@@ -149,8 +149,8 @@ async def preview_mapping(
 
 @router.post("/applications/{app}/configuration/preview", tags=["Configuration as code"])
 async def preview_configuration(context: Asked, app: AppName, body: Files) -> ChangePreviewJson:
-    """Show whose account in one application would be created, updated or disabled if these documents were applied, with the new values of
-    the first of them. Nothing is stored, and the application is not contacted.
+    """Show the people and groups whose accounts in one application would be created, updated or disabled if these documents were applied,
+    with the new values for the first of them. Nothing is stored, and the application is not contacted.
     """
     documents = await documents_in(body.yaml)
 

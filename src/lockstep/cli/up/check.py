@@ -38,7 +38,9 @@ SOMEBODY_DIFFERS = 3
 
 
 def run_check(*, people: int, seed: int | None) -> int:
-    """Run the check and print its line; return the exit code: 0, 3 if a person differs, else 1."""
+    """Run the check and print its line. Returns the exit code: 0 if everything is as expected, 3 if a person differs, and 1 for any other
+    failure.
+    """
     log_to_stderr(level="warning", form="auto")
     folder = Path(tempfile.mkdtemp(prefix="lockstep-check-"))
     folder.chmod(0o711)  # PostgreSQL may run as another user and must be able to traverse it

@@ -70,7 +70,9 @@ class ApplicationCard:
 
 @pages.get(f"{HERE}/{{person}}/explain")
 async def explain(context: Context, request: Request) -> View:
-    """Explain one application, or all if there are few. Each explanation makes a plan, which may read the account from the application."""
+    """Explain a person's access to one application or, if there are few applications, to all of them. Each explanation makes a plan, which
+    may read the account from the application.
+    """
     view = await person_of(context, request)
     person = view.person
     wanted = request.query_params.get("app", "")

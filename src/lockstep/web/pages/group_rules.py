@@ -131,7 +131,7 @@ async def save_rule(context: Context, request: Request) -> Answer:
 
 
 def _rule(rows: Sequence[FilterRows], name: str) -> list[dict[str, Any]]:
-    """Return the rule in the form. Its filters need no titles."""
+    """Return the rule that *rows* describe. The filters of a rule need no titles."""
     titled = [
         FilterRows(one.title or (name if len(rows) == 1 else f"{name} {number}"), one.clauses, one.extra)
         for number, one in enumerate(rows, 1)

@@ -160,7 +160,9 @@ async def restart(context: Context, request: Request) -> Answer:
 
 
 def confirmation_for(scopes: frozenset[ResetScope], *, links: int, held: int) -> int | None:
-    """Return the number to type: removed links plus approved held writes. Returns None if the reset does neither."""
+    """Return the number that must be typed before the reset: the number of removed links plus the number of approved held writes. Returns
+    None if the reset neither removes links nor approves held writes.
+    """
     dangerous = {ResetScope.CONNECTOR_DATA_STORE: links, ResetScope.FORCE_DELETES: held}
     numbers = [number for scope, number in dangerous.items() if scope in scopes]
     return sum(numbers) if numbers else None
