@@ -48,7 +48,7 @@ _COLUMNS = (
 
 @click.group("admins", cls=SuggestingGroup)
 def admins() -> None:
-    """The administrators of Lockstep: who may use the admin centre, and with which roles.
+    """Manage the administrators of Lockstep: who may use the admin centre, and with which roles.
 
     \b
     lockstep admins invite anna@contoso.com --role operator

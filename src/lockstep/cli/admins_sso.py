@@ -40,7 +40,7 @@ class ClaimRoleText(click.ParamType[tuple[str, Role, str]]):
 
 @click.group("sso", cls=SuggestingGroup)
 def sso() -> None:
-    """Single sign-on of administrators through OpenID Connect.
+    """Manage single sign-on of administrators through OpenID Connect.
 
     \b
     lockstep admins sso set --name Entra --issuer https://login.microsoftonline.com/TENANT/v2.0 --client-id ID

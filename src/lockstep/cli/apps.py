@@ -31,7 +31,7 @@ from lockstep.wording import counted
 
 @click.group(cls=SuggestingGroup)
 def apps() -> None:
-    """Applications and their roles.
+    """Manage applications and their roles.
 
     \b
     lockstep apps templates
@@ -126,7 +126,7 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 @apps.group("roles", cls=SuggestingGroup)
 def roles() -> None:
-    """The roles of an application. If a person has several, the first in the list counts.
+    """Manage the roles of an application. If a person has several, the first in the list counts.
 
     \b
     lockstep apps roles list documo

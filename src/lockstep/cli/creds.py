@@ -28,7 +28,7 @@ from lockstep.wiring import own_application
 
 @click.group(cls=SuggestingGroup)
 def creds() -> None:
-    """The tenant URL and secret token of an application.
+    """Manage the tenant URL and secret token of an application.
 
     \b
     lockstep creds set documo --tenant-url https://api.documo.com/scim/v2 --token-stdin < key.txt

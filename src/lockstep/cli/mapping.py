@@ -33,7 +33,7 @@ _COLUMNS = [Column("target", "Target attribute"), Column("value", "Source"), Col
 
 @click.group("map", cls=SuggestingGroup)
 def map_() -> None:
-    """Attribute mappings of an application.
+    """Manage the attribute mappings of an application.
 
     \b
     lockstep map list documo

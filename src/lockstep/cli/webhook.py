@@ -23,7 +23,7 @@ _PROBES = (
 
 @click.group("webhook", cls=SuggestingGroup)
 def webhook() -> None:
-    """The webhook that notifications are sent to. To list what was sent: lockstep mail list
+    """Manage the webhook that notifications are sent to. To list what was sent: lockstep mail list
 
     \b
     lockstep webhook set --url-stdin < address.txt

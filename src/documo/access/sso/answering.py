@@ -182,7 +182,7 @@ def _problem_of(member: members_table.SignInMember | None, name: str) -> Lockste
     if not is_same_name(name, member.user_name):
         return conflict(
             f"{name[:200]} is only similar to the email of {member.user_name[:200]}",
-            why="Single sign-on ignores the case of letters and nothing else, because the two could be different people",
+            why="Except for upper and lower case, the two must be equal, because similar emails can belong to different people",
             next_step="If they are the same person, change the email in Documo or at your identity provider",
             code="SimilarName",
         )

@@ -139,7 +139,7 @@ def _sundays(date: datetime) -> int:
     "DateFromNum",
     integer("value", "units of 100 ns since 1601-01-01 UTC, as in Active Directory", nullable=True),
     returns=ValueKind.DATE,
-    meaning="The date that Active Directory's number represents.",
+    meaning="The date that a timestamp of Active Directory represents.",
     examples=[
         Example("DateFromNum(129699324000000000)", "1/1/2012 11:00:00 PM"),
         Example(
