@@ -29,7 +29,7 @@ KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
 def kind_of(word: str) -> ObjectKind:
     """Return the kind of object that *word* means in an address. Raises LockstepError for an unknown word."""
     if word not in KINDS:
-        raise not_found("There is no page at this address", next_step="Mappings are for user or group")
+        raise not_found("There is no page at this address", next_step="There are only mappings of users and of groups")
     return KINDS[word]
 
 
