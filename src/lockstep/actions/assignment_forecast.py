@@ -75,7 +75,7 @@ class AssignmentForecast:
 
     @property
     def limits(self) -> str:
-        """Say how many people were looked up and why the others were not; "" if everybody was looked up."""
+        """Return a text that says how many people were looked up, and why the others were not; "" if everybody was looked up."""
         if self.looked_up == self.total:
             return ""
         who = f"Only {self.looked_up:,} of them were looked up" if self.looked_up else "They were not looked up"

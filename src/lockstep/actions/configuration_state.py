@@ -150,7 +150,7 @@ def with_absolute_paths(document: ConfigDocument) -> Json:
 
 
 async def name_of_group(connection: Connection, group_id: str, display_name: str) -> str:
-    """Return the display name of the group, or the id of the group if several groups have the same name."""
+    """Return the display name of the group. If several groups have this name, return the id of the group instead."""
     return display_name if await groups.names_that_find_one(connection, [display_name]) else group_id
 
 

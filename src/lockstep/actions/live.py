@@ -173,7 +173,9 @@ class LiveHub:
             self._listeners.discard(one)
 
     def hear(self, topic: str, *, job: str = "", name: str = "") -> None:
-        """Publish a notice at once. Further progress of the same job is collected and published a moment later."""
+        """Publish a notice at once. The exception is progress of a job soon after earlier progress of the same job: such notices are
+        collected, and one notice for all of them is published a moment later.
+        """
         if topic != Topic.PROGRESS:
             self.publish(topic, job=job, name=name)
         elif job in self._told:

@@ -140,7 +140,9 @@ class DoorRoute(APIRoute):
 
 
 def router_of(*tags: str, route_class: type[DoorRoute] = DoorRoute) -> APIRouter:
-    """Create a router for routes of *route_class*. The application uses the routes unchanged, so each route must be declared completely."""
+    """Create a router for routes of *route_class*. The application takes over the routes as they are and adds no settings of its own, so
+    each route must be declared completely.
+    """
     return APIRouter(route_class=route_class, tags=list(tags), generate_unique_id_function=lambda route: route.name)
 
 
