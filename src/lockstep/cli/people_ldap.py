@@ -20,7 +20,7 @@ from lockstep.vault import Secret
 
 @click.group(cls=SuggestingGroup)
 def ldap() -> None:
-    """The LDAP directory, such as Active Directory, that checks people's passwords.
+    """Manage the LDAP directory, such as Active Directory, that checks people's passwords.
 
     \b
     lockstep people sign-in ldap show
