@@ -46,7 +46,8 @@ def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Ca
     """Return a decorator that checks the permission before the action begins, and raises LockstepError if it is missing.
 
     The caller needs *permission* everywhere. If *app* is the name of a parameter of the action, the permission for the application in that
-    parameter is sufficient. If *filters* is true, the permission for at least one application is sufficient when none is given.
+    parameter is sufficient. If *filters* is true and the call names no application, the permission for at least one application is
+    sufficient.
 
     For an application that the caller may not read, the error is the same as for an unknown application.
     """
