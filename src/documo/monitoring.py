@@ -14,7 +14,7 @@ from documo.request_log import RequestLog
 from documo.settings import SCIM_PATH
 from documo.store import totals
 from documo.store.database import Store
-from lockstep.serving.bodies import App, Receive, Scope, Send
+from lockstep.serving.bodies import App, AsgiScope, AsgiSend, Receive
 from lockstep.serving.metrics import BUCKETS, Metrics
 
 # Counting members visits every account, so they are not counted at every scrape.
@@ -69,7 +69,7 @@ class RequestFigures:
     def counting(self, app: App) -> App:
         """Wrap *app* to count its requests. If the client disconnects before the response begins, the status counts as 499."""
 
-        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted(scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return

@@ -44,7 +44,7 @@ from documo.web.live import LiveRequests
 from lockstep.http.outbound import OutboundRules
 from lockstep.process.garbage_collection import keep_returning_free_pages
 from lockstep.scim.errors import ScimError
-from lockstep.serving.bodies import App, Receive, Scope, Send
+from lockstep.serving.bodies import App, AsgiScope, AsgiSend, Receive
 from lockstep.serving.metrics import METRICS_PATH
 from lockstep.serving.refusals import Refusal
 from lockstep.serving.server import listen, plain_text, serving_http
@@ -106,7 +106,7 @@ def make_app(
         extension=extension,
     )
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         path: str = scope.get("path", "")
         if scope["type"] == "http" and (path.startswith(SCIM_PATH + "/") or path == SCIM_PATH):
             await scim(scope, receive, send)

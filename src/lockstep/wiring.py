@@ -30,7 +30,7 @@ from lockstep.errors import LockstepError, conflict, invalid
 from lockstep.gallery.loader import Gallery, load_gallery
 from lockstep.oidc.discovered import DiscoveredProviders
 from lockstep.ports import Observer, unobserved
-from lockstep.postgres.embedded import Options
+from lockstep.postgres.embedded import Options, Say
 from lockstep.postgres.migrate import migrate
 from lockstep.postgres.pool import Connection, Pool, open_pool
 from lockstep.postgres.server import Server, running, start_or_attach
@@ -57,7 +57,6 @@ OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in e
 MAIL_SECONDS = 1.0  # interval for checking which messages are due
 PREVIEW_SECONDS = 0.5  # interval for checking whether a preview was asked for
 LOGOUT_SECONDS = 0.5  # interval for checking which applications must be told that a person has signed out
-Say = Callable[[str], None]
 
 
 def quietly(_: str) -> None:

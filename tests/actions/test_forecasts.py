@@ -8,16 +8,16 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-from lockstep.actions.forecasts import FRESH, MOST_KEPT, Forecasts, Report
+from lockstep.actions.forecasts import FRESH, MOST_KEPT, Forecasts, ReportProgress
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 
 
-def counting() -> tuple[list[str], Callable[[Report], Coroutine[Any, Any, str]]]:
+def counting() -> tuple[list[str], Callable[[ReportProgress], Coroutine[Any, Any, str]]]:
     """A forecast that notes when it is computed, and reports 1 of 2 objects."""
     computed: list[str] = []
 
-    async def compute(report: Report) -> str:
+    async def compute(report: ReportProgress) -> str:
         computed.append("once")
         report(1, 2)
         return f"result {len(computed)}"
@@ -51,7 +51,7 @@ async def test_a_finished_forecast_is_computed_again_for_a_new_page_and_when_it_
 async def test_an_error_is_shown_once_and_then_the_forecast_is_begun_again() -> None:
     forecasts, (_, compute) = Forecasts(), counting()
 
-    async def fail(_: Report) -> str:
+    async def fail(_: ReportProgress) -> str:
         raise ValueError("no database")
 
     failed = forecasts.join("ada", "x", fail, now=NOW)
@@ -75,7 +75,7 @@ async def test_a_cancelled_forecast_is_begun_again() -> None:
 async def test_the_oldest_forecast_is_cancelled_when_there_are_too_many() -> None:
     forecasts = Forecasts()
 
-    async def never(_: Report) -> None:
+    async def never(_: ReportProgress) -> None:
         await asyncio.Event().wait()
 
     begun = [forecasts.join("ada", str(number), never, now=NOW).task for number in range(MOST_KEPT + 1)]
@@ -100,7 +100,7 @@ async def test_a_forecast_that_is_begun_again_is_no_longer_the_oldest() -> None:
 async def test_nobody_is_told_of_the_error_of_a_forecast_that_no_page_asks_for() -> None:
     forecasts, told = Forecasts(), list[object]()
 
-    async def fail(_: Report) -> str:
+    async def fail(_: ReportProgress) -> str:
         raise ValueError("no database")
 
     loop = asyncio.get_running_loop()

@@ -22,7 +22,7 @@ from lockstep.actions.sources import IntakeGuard, IntakeOptions
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres import dump
 from lockstep.postgres.database import Database
-from lockstep.serving.bodies import App, Receive, Scope, Send
+from lockstep.serving.bodies import App, AsgiScope, AsgiSend, Receive
 from lockstep.settings import load_settings
 from lockstep.vault import Secret
 from lockstep.wiring import open_house
@@ -67,7 +67,7 @@ class World:
 
 
 def noting(app: App, asked: list[tuple[str, str]]) -> App:
-    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+    async def noted(scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         asked.append((scope["method"], f"{scope['path']}?{scope['query_string'].decode()}"))
         await app(scope, receive, send)
 

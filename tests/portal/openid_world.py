@@ -79,7 +79,7 @@ class OpenIdWorld:
         }  # fmt: skip
         return [(name, value) for name, value in (usual | more).items() if value is not None]
 
-    async def ask(self, secret: str, pairs: Sequence[tuple[str, str]]) -> answering.Outcome:
+    async def ask(self, secret: str, pairs: Sequence[tuple[str, str]]) -> answering.OpenIdSignInResult:
         caller = await caller_of_person(self.context, secret)
         return await answering.authorize(self.context, pairs, caller, visitor=HERE, origin=self.centre.origin)
 

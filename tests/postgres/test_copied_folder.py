@@ -53,7 +53,7 @@ def test_copy_that_names_the_original_s_database_elsewhere_is_refused(tmp_path: 
     elsewhere = tmp_path / "cluster"
     original, copied = tmp_path / "original", tmp_path / "copy"
     original.mkdir()
-    places.write_record(original, places.Record(elsewhere))
+    places.write_record(original, places.ClusterRecord(elsewhere))
     subprocess.run(["cp", "-a", str(original), str(copied)], check=True)
     record = places.read_record(copied)
     assert record is not None

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lockstep.serving.bodies import App, Receive, Scope, Send, read_body
+from lockstep.serving.bodies import App, AsgiScope, AsgiSend, Receive, read_body
 from lockstep.serving.connections import Connections
 from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
@@ -31,7 +31,7 @@ class Echo:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         self.arrived.set()
         headers = [[name.decode(), value.decode("latin-1")] for name, value in scope["headers"]]
         if scope["path"] == "/unread":

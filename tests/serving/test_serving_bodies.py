@@ -7,11 +7,11 @@ import tracemalloc
 
 import pytest
 
-from lockstep.serving.bodies import BodyTooLarge, Receive, Scope, Send, read_body
+from lockstep.serving.bodies import AsgiScope, AsgiSend, BodyTooLarge, Receive, read_body
 from tests.serving.serving_support import Echo, get, post, server, statuses
 
 
-async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+async def refusing(scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
     """Answers 413 to a body of more than 10,000 bytes."""
     status = 200
     try:

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from lockstep.serving.bodies import Receive, Scope, Send
+from lockstep.serving.bodies import AsgiScope, AsgiSend, Receive
 from lockstep.serving.limits import LEAST_CONNECTIONS, RESERVED_FILES, ServingLimits
 from lockstep.serving.server import listen
 from tests.serving.serving_support import PATIENCE, Echo, Served, get, post, server, statuses, until
@@ -144,7 +144,7 @@ async def test_a_request_that_takes_longer_than_the_server_waits_is_told_so(capf
 
 
 async def test_an_answer_that_has_begun_is_never_mixed_with_a_refusal() -> None:
-    async def begun(scope: Scope, receive: Receive, send: Send) -> None:
+    async def begun(scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
         await send({"type": "http.response.body", "body": b"half ", "more_body": True})
         await receive()

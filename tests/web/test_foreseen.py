@@ -12,7 +12,7 @@ import pytest
 from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import Consequences
 from lockstep.actions.context import Context
-from lockstep.actions.forecasts import Forecasts, Report
+from lockstep.actions.forecasts import Forecasts, ReportProgress
 from lockstep.web import foreseen
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ class Computing:
     def __init__(self) -> None:
         self.begun, self.may_end = 0, asyncio.Event()
 
-    async def foresee(self, context: Context, work: object, *, report: Report) -> list[Consequences]:
+    async def foresee(self, context: Context, work: object, *, report: ReportProgress) -> list[Consequences]:
         self.begun += 1
         report(1, 4)
         await self.may_end.wait()

@@ -17,7 +17,7 @@ import yaml
 
 from documo.settings import SCIM_PATH
 from lockstep.errors import invalid
-from lockstep.serving.bodies import Receive, Scope, Send
+from lockstep.serving.bodies import AsgiScope, AsgiSend, Receive
 
 ACTIONS = ("status", "delay", "drop_before", "drop_after", "truncate", "html", "content_type", "stale", "duplicate")
 FOR_CLIENTS = (SCIM_PATH, "/oauth/", "/events/", "/.well-known/")  # never the pages, where faults are switched
@@ -122,7 +122,7 @@ class FaultInjector:
         self._chance = random.Random(seed)  # noqa: S311 -- repeatable on purpose
         self._last: dict[str, list[Any]] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         rule = None
         if scope["type"] == "http" and scope["path"].startswith(FOR_CLIENTS):
             rule = next((r for r in self._rules if r.applies(scope["method"], scope["path"], self._chance)), None)
@@ -131,7 +131,7 @@ class FaultInjector:
         else:
             await getattr(self, f"_{rule.do}")(rule, scope, receive, send)
 
-    async def _remembering(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _remembering(self, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         answer: list[Any] = []
 
         async def keep(message: Any) -> None:
@@ -142,48 +142,48 @@ class FaultInjector:
         if scope["type"] == "http" and scope["method"] == "GET" and any(rule.do == "stale" for rule in self._rules):
             self._last[self._key(scope)] = answer
 
-    async def _status(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _status(self, rule: Rule, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         body = (
             b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"%d","detail":"Injected fault."}'
             % rule.status
         )
         await _send(send, rule.status, {"content-type": "application/scim+json", **rule.headers}, body)
 
-    async def _html(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _html(self, rule: Rule, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         body = b"<!doctype html><title>Bad gateway</title><h1>Bad gateway</h1>"
         await _send(send, rule.status, {"content-type": "text/html", **rule.headers}, body)
 
-    async def _delay(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _delay(self, rule: Rule, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         await asyncio.sleep(rule.seconds)
         await self._app(scope, receive, send)
 
-    async def _drop_before(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _drop_before(self, rule: Rule, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         _hang_up(scope, send)
 
-    async def _drop_after(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _drop_after(self, rule: Rule, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         await self._app(scope, receive, _nowhere)
         _hang_up(scope, send)
 
-    async def _truncate(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _truncate(self, rule: Rule, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         start, body = await self._collect(scope, receive)
         await send(start)
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         _hang_up(scope, send)
 
-    async def _content_type(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _content_type(self, rule: Rule, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         start, body = await self._collect(scope, receive)
         kept = [pair for pair in start["headers"] if pair[0] != b"content-type"]
         await send({**start, "headers": [*kept, (b"content-type", (rule.value or "text/plain").encode())]})
         await send({"type": "http.response.body", "body": body})
 
-    async def _stale(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stale(self, rule: Rule, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         """Repeat the previous response to a GET of this address. If there is none, answer as usual."""
         for message in self._last.get(self._key(scope), ()):
             await send(message)
         if self._key(scope) not in self._last:
             await self._remembering(scope, receive, send)
 
-    async def _duplicate(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _duplicate(self, rule: Rule, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         """Run the request twice, as a retrying proxy does, and send the second response."""
         messages = [await receive()]
         while messages[-1].get("more_body"):
@@ -191,7 +191,7 @@ class FaultInjector:
         await self._app(scope, _again(messages), _nowhere)
         await self._app(scope, _again(messages), send)
 
-    async def _collect(self, scope: Scope, receive: Receive) -> tuple[Any, bytes]:
+    async def _collect(self, scope: AsgiScope, receive: Receive) -> tuple[Any, bytes]:
         messages: list[Any] = []
 
         async def keep(message: Any) -> None:
@@ -201,18 +201,18 @@ class FaultInjector:
         return messages[0], b"".join(message.get("body", b"") for message in messages[1:])
 
     @staticmethod
-    def _key(scope: Scope) -> str:
+    def _key(scope: AsgiScope) -> str:
         return f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
 
 
-async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+async def _send(send: AsgiSend, status: int, headers: dict[str, str], body: bytes) -> None:
     pairs = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
     pairs.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
 
 
-def _hang_up(scope: Scope, send: Send) -> None:
+def _hang_up(scope: AsgiScope, send: AsgiSend) -> None:
     """Close the connection without sending another byte."""
     cycle = getattr(send, "__self__", None)
     transport = getattr(cycle, "transport", None)

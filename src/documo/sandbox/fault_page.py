@@ -16,7 +16,7 @@ from documo.web.context import DocumoPages, PageContext
 from documo.web.frame import Extension, RailEntry
 from lockstep.errors import LockstepError, not_found
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, on_the_form
 from lockstep.wording import counted
 
 HERE, TITLE = "/sandbox/faults", "Fault injection"
@@ -41,11 +41,11 @@ def fault_pages(rules: list[Rule]) -> Extension:
     pages = DocumoPages()
 
     @pages.get(HERE, needs=MemberPermission.SCIM)
-    async def show(_: PageContext, __: Request) -> Answer:
+    async def show(_: PageContext, __: Request) -> PageAnswer:
         return _page(rules)
 
     @pages.post(HERE, needs=MemberPermission.SCIM)
-    async def add(_: PageContext, request: Request) -> Answer:
+    async def add(_: PageContext, request: Request) -> PageAnswer:
         entered = {key: str(value).strip() for key, value in (await request.form()).items()}
         try:
             rules.append(rule_of(_item(entered), len(rules) + 1))
@@ -54,19 +54,19 @@ def fault_pages(rules: list[Rule]) -> Extension:
         return Redirect(HERE, notice="Added. Clients get it from the next request")
 
     @pages.post(HERE + "/all-off", needs=MemberPermission.SCIM)
-    async def switch_all_off(_: PageContext, __: Request) -> Answer:
+    async def switch_all_off(_: PageContext, __: Request) -> PageAnswer:
         for rule in rules:
             rule.is_on = False
         return Redirect(HERE, notice="All faults are off")
 
     @pages.post(HERE + "/{number}/switch", needs=MemberPermission.SCIM)
-    async def switch(_: PageContext, request: Request) -> Answer:
+    async def switch(_: PageContext, request: Request) -> PageAnswer:
         rule = _rule(rules, request.path_params["number"])
         rule.is_on = not rule.is_on
         return Redirect(HERE, notice="The fault is on" if rule.is_on else "The fault is off")
 
     @pages.post(HERE + "/{number}/remove", needs=MemberPermission.SCIM)
-    async def remove(_: PageContext, request: Request) -> Answer:
+    async def remove(_: PageContext, request: Request) -> PageAnswer:
         rules.remove(_rule(rules, request.path_params["number"]))
         return Redirect(HERE, notice="The fault was removed")
 

@@ -23,7 +23,7 @@ from documo.settings import SCIM_PATH
 from lockstep.errors import release_frames
 from lockstep.scim.errors import ScimError, invalid_syntax, too_large
 from lockstep.scim.limits import MAX_BODY_BYTES, MAX_BULK_BYTES
-from lockstep.serving.bodies import BodyCutShort, BodyTooLarge, Receive, Scope, Send, read_body
+from lockstep.serving.bodies import AsgiScope, AsgiSend, BodyCutShort, BodyTooLarge, Receive, read_body
 
 _CONTENT_TYPE = (b"content-type", MEDIA_TYPE)
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="Documo"')
@@ -41,7 +41,7 @@ class ScimApp:
         self._hosts = hosts
         self._request_log = request_log
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         begun = time.perf_counter()
         headers = dict(scope["headers"])
         seen = _Seen()
@@ -56,7 +56,7 @@ class ScimApp:
         if seen.request is not None:
             self._request_log.add(_log_entry(seen.request, answer, scope, time.perf_counter() - begun))
 
-    async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], seen: _Seen) -> ScimAnswer:
+    async def _answer(self, scope: AsgiScope, receive: Receive, headers: dict[bytes, bytes], seen: _Seen) -> ScimAnswer:
         base_url, only_tenant = await self._hosts.base_url_for(scope["headers"])
         caller = await self._caller(headers, only_tenant)
         path: str = scope["path"]
@@ -100,7 +100,7 @@ def _token(headers: dict[bytes, bytes]) -> bytes:
     return token.strip() if scheme.lower() == b"bearer" else b""
 
 
-def _log_entry(request: Request, answer: ScimAnswer, scope: Scope, seconds: float) -> LoggedRequest:
+def _log_entry(request: Request, answer: ScimAnswer, scope: AsgiScope, seconds: float) -> LoggedRequest:
     return LoggedRequest.of(
         scope,
         tenant_id=request.tenant.id,
@@ -142,7 +142,7 @@ async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> by
         raise invalid_syntax(str(error)) from None
 
 
-async def _send(send: Send, answer: ScimAnswer) -> None:
+async def _send(send: AsgiSend, answer: ScimAnswer) -> None:
     headers = list(answer.headers)
     if answer.body:
         headers.append(_CONTENT_TYPE)

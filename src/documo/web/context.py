@@ -20,7 +20,7 @@ from documo.permissions import MemberPermission, require
 from documo.settings import SCIM_PATH
 from documo.store.database import Store
 from lockstep.errors import Kind, LockstepError
-from lockstep.kit.pages import FORM_BYTES, Answer, ModulePages, PageFunction, PageView
+from lockstep.kit.pages import FORM_BYTES, ModulePages, PageAnswer, PageFunction, PageView
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _guarding(
 
     def add(function: PageFunction[PageContext]) -> PageFunction[PageContext]:
         @wraps(function)
-        async def guarded(context: PageContext, request: Request) -> Answer:
+        async def guarded(context: PageContext, request: Request) -> PageAnswer:
             if needs is not None:
                 require(context.member().role, needs)
             if confirmed is not None:

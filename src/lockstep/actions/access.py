@@ -21,7 +21,7 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import applications
 from lockstep.wording import did_you_mean
 
-Action = TypeVar("Action", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ ACTIONS: dict[str, AccessRule] = {}
 CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permission, with their checks
 
 
-def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[Action], Action]:
+def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[F], F]:
     """Return a decorator that checks the permission before the action begins, and raises LockstepError if it is missing.
 
     The caller needs *permission* everywhere. If *app* is the name of a parameter of the action, the permission for the application in that
@@ -54,13 +54,13 @@ def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Ca
     return functools.partial(_checked, AccessRule(permission, app, filters))
 
 
-def open_to_all(action: Action) -> Action:
+def open_to_all(action: F) -> F:
     """Let everybody call the action, even without signing in. Used for actions that find out who the caller is."""
     ACTIONS[_name(action)] = AccessRule(None)
     return action
 
 
-def _checked(rule: AccessRule, action: Action) -> Action:
+def _checked(rule: AccessRule, action: F) -> F:
     name = _name(action)
     ACTIONS[name] = rule
     signature = inspect.signature(action)
@@ -98,7 +98,7 @@ def _checked(rule: AccessRule, action: Action) -> Action:
                     yield item
 
         CHECKED[name] = generator
-        return cast(Action, generator)
+        return cast(F, generator)
 
     @functools.wraps(action)
     async def coroutine(context: Context, *args: Any, **options: Any) -> Any:
@@ -108,7 +108,7 @@ def _checked(rule: AccessRule, action: Action) -> Action:
         return await action(context, *args, **options)
 
     CHECKED[name] = coroutine
-    return cast(Action, coroutine)
+    return cast(F, coroutine)
 
 
 async def needs_also(context: Context, permission: Permission, *, app: str) -> None:

@@ -28,7 +28,7 @@ KEPT = timedelta(days=1)
 MOST_AT_ONCE = 8  # in one process
 _LOST = timedelta(minutes=1)  # without a heartbeat
 _BEAT_SECONDS = 0.5
-Work = Callable[[Context], Awaitable[Mapping[str, Any]]]
+TaskWork = Callable[[Context], Awaitable[Mapping[str, Any]]]
 Explain = Callable[[Exception], Mapping[str, Any]]
 log = structlog.get_logger("lockstep.tasks")
 
@@ -83,7 +83,7 @@ async def background_tasks() -> AsyncIterator[BackgroundTasks]:
 
 @open_to_all
 async def begin_task(
-    context: Context, tasks: BackgroundTasks, name: TaskName, work: Work, *, explain: Explain
+    context: Context, tasks: BackgroundTasks, name: TaskName, work: TaskWork, *, explain: Explain
 ) -> TaskRow:
     """Start *work* with the permissions of the caller, and return without waiting for it. If the work fails, *explain* converts the error
     to the form in which it is shown. Raises LockstepError if the process is already running the maximum number of operations.
@@ -119,7 +119,7 @@ async def _finished(work: Callable[[], Awaitable[None]]) -> None:
     await work()
 
 
-async def _run(context: Context, task: str, work: Work, explain: Explain) -> None:
+async def _run(context: Context, task: str, work: TaskWork, explain: Explain) -> None:
     seen: list[Progress] = []
 
     def note(progress: Progress) -> None:

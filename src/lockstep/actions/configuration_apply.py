@@ -26,6 +26,7 @@ from lockstep.actions.roles import import_manifest, list_roles
 from lockstep.actions.settings import change_configuration
 from lockstep.actions.single_sign_on.settings import change_sign_on
 from lockstep.actions.sources import remove_source, save_source
+from lockstep.configuration.document.strict_json import Json
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 from lockstep.configuration.files.sections import OF_AUTHENTICATION, assignment_key, role_key
@@ -39,7 +40,6 @@ MOST_REMOVALS = 10
 ACTIVITY = "Apply configuration file"
 _CREDENTIALS = "credentials."
 _DEFAULT_ACCESS = "default access"
-Json = dict[str, Any]
 
 
 @needs(Permission.CONFIGURATION_WRITE, filters=True)

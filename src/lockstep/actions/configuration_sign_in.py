@@ -25,7 +25,7 @@ from lockstep.actions.person_sign_in.ldap_setup import (
 )
 from lockstep.actions.person_sign_in.setting import change_sign_in_setting
 from lockstep.actions.rows.ldap import ldap_json
-from lockstep.configuration.document.strict_json import Part
+from lockstep.configuration.document.strict_json import Json, Part
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.files.file import ConfigDocument
 from lockstep.configuration.files.ldap_sign_in import PASSWORD, SECTION, ldap_sign_in_from_json
@@ -37,7 +37,6 @@ from lockstep.storage import person_credentials
 from lockstep.storage.ldap_directory import LdapDirectory
 from lockstep.vault import Secret
 
-Json = dict[str, Any]
 EXPORTED_REFERENCE = "env:LDAP_BIND_PASSWORD"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.actions.credentials import authentication_of
-from lockstep.configuration.document.strict_json import Part
+from lockstep.configuration.document.strict_json import Json, Part
 from lockstep.configuration.files.file import ConfigDocument
 from lockstep.configuration.files.sections import PROVISIONING_KEYS
 from lockstep.configuration.rules import configuration_from_json, configuration_to_json
@@ -26,7 +26,6 @@ from lockstep.storage.credentials import CredentialRow
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.sources import SourceRecord
 
-Json = dict[str, Any]
 MOST_KEPT = 256  # applications
 # Keys of a stored source that have separate sections in files.
 _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from lockstep.actions.context import Context, Deletion, Rehearsal
-from lockstep.actions.forecasts import Report
-from lockstep.actions.foreseen_deletions import SLICE, ForeseenJob, Found, effects_among, foresee_deletion
+from lockstep.actions.forecasts import ReportProgress
+from lockstep.actions.foreseen_deletions import SLICE, EffectsById, ForeseenJob, effects_among, foresee_deletion
 from lockstep.actions.jobs import new_services
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.lint_switch import check_switch
@@ -29,8 +29,8 @@ from lockstep.sync.services import Job
 ASKED_FROM = (
     10  # an effect needs consent from this many people on, as guards apply percentages only from ten accounts on
 )
-Answer = TypeVar("Answer")
-Work = Callable[[Context], Awaitable[Answer]]
+Result = TypeVar("Result")
+ChangeWork = Callable[[Context], Awaitable[Result]]
 _TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
 
 
@@ -76,8 +76,8 @@ class _Noted(Exception):
 
 
 async def consented(
-    context: Context, work: Work[Answer], agree: Callable[[Sequence[Consequences]], None], *, named: int = 0
-) -> tuple[Answer, list[Consequences]]:
+    context: Context, work: ChangeWork[Result], agree: Callable[[Sequence[Consequences]], None], *, named: int = 0
+) -> tuple[Result, list[Consequences]]:
     """Do *work*, and return its result with its consequences. If the consequences for an application need consent, call *agree* first,
     which raises an error to refuse. *named* is the number of people that the administrator named (`Consequences.needs_consent`).
     """
@@ -87,7 +87,9 @@ async def consented(
     return await work(context), found
 
 
-async def foresee(context: Context, work: Work[object], *, report: Report = lambda *_: None) -> list[Consequences]:
+async def foresee(
+    context: Context, work: ChangeWork[object], *, report: ReportProgress = lambda *_: None
+) -> list[Consequences]:
     """Return the effects of *work* on people, for each application. Writes nothing. Raises the errors of *work*.
 
     If *work* deletes the objects of a source, or a group, *report* is called with the number of objects planned so far and the number of
@@ -105,11 +107,11 @@ async def foresee(context: Context, work: Work[object], *, report: Report = lamb
     return [one for part in found if (one := _compared(part))]
 
 
-async def _rehearsed(context: Context, work: Work[object], rehearsal: Rehearsal) -> list[ForeseenJob]:
+async def _rehearsed(context: Context, work: ChangeWork[object], rehearsal: Rehearsal) -> list[ForeseenJob]:
     """Do *work* in a transaction that is rolled back, and return its effects on each job and kind of object. Raises _Noted if *work* noted
     deletions instead of making them.
     """
-    after: dict[tuple[str, ObjectKind], Found] = {}
+    after: dict[tuple[str, ObjectKind], EffectsById] = {}
     marked: dict[str, dict[ObjectKind, list[str]]] = {}
     candidates: dict[str, Job] = {}
     try:
@@ -155,7 +157,7 @@ async def _whole(
     connection: Connection,
     candidates: Mapping[str, Job],
     whole: Collection[str],
-    after: dict[tuple[str, ObjectKind], Found],
+    after: dict[tuple[str, ObjectKind], EffectsById],
     now: Mapping[str, Job] | None = None,
 ) -> None:
     """Plan all objects of the jobs *whole*, whose configuration the change touches, and add the effects to *after*."""
@@ -174,10 +176,12 @@ async def _without_change(context: Context, connection: Connection, one: Foresee
     return one
 
 
-async def _effects(context: Context, connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str]) -> Found:
+async def _effects(
+    context: Context, connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str]
+) -> EffectsById:
     """Return the effects on these objects in the present state. Objects without an effect are left out."""
     moment = new_services(context).moment()
-    found: Found = {}
+    found: EffectsById = {}
     for start in range(0, len(ids), SLICE):
         known = await planner.load(connection, job, kind, ids[start : start + SLICE])
         found |= await effects_among(known, job, moment)

@@ -246,3 +246,6 @@ async def audit(
     await audit_log.append(
         edit.connection, actor=edit.actor, activity=activity, target=target, before=before, after=after
     )
+
+
+ContextOf = Callable[[Actor], Context]

@@ -15,7 +15,7 @@ from typing import Any
 
 MOST_KEPT = 8
 FRESH = timedelta(minutes=5)  # a result that was begun earlier is not shown
-Report = Callable[[int, int], None]
+ReportProgress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Forecasts:
         self,
         who: str,
         what: str,
-        compute: Callable[[Report], Coroutine[Any, Any, Any]],
+        compute: Callable[[ReportProgress], Coroutine[Any, Any, Any]],
         *,
         now: datetime,
         anew: bool = False,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lockstep.actions.context import Context, Deletion
-from lockstep.actions.forecasts import Report
+from lockstep.actions.forecasts import ReportProgress
 from lockstep.actions.jobs import new_services
 from lockstep.configuration.rules import Scope
 from lockstep.directory.objects import as_deleted
@@ -30,7 +30,7 @@ from lockstep.sync.services import Job
 
 SLICE = 500
 _AT_ONCE = 10  # objects that are planned before other tasks of the process continue
-Found = dict[str, tuple[str, dict[Effect, str]]]  # by object id: its name, and each effect with its text
+EffectsById = dict[str, tuple[str, dict[Effect, str]]]  # by object id: its name, and each effect with its text
 
 
 @dataclass(slots=True)
@@ -41,8 +41,8 @@ class ForeseenJob:
 
     job: Job
     kind: ObjectKind
-    after: Found
-    before: Found
+    after: EffectsById
+    before: EffectsById
     job_before: Job | None
 
 
@@ -50,7 +50,7 @@ class _Undo(Exception):
     """Raised inside the transaction to roll the deletion of the groups back."""
 
 
-async def foresee_deletion(context: Context, deletion: Deletion, report: Report) -> list[ForeseenJob]:
+async def foresee_deletion(context: Context, deletion: Deletion, report: ReportProgress) -> list[ForeseenJob]:
     """Return the effects of *deletion* on the objects of every job that was started. Calls *report* with the number of objects planned so
     far and the number of all objects to plan.
     """
@@ -82,9 +82,9 @@ async def foresee_deletion(context: Context, deletion: Deletion, report: Report)
     return [one for one, _ in found]
 
 
-async def effects_among(known: SliceFacts, job: Job, moment: Moment) -> Found:
+async def effects_among(known: SliceFacts, job: Job, moment: Moment) -> EffectsById:
     """Plan the objects in *known*, and return the effects. Objects without an effect are left out."""
-    found: Found = {}
+    found: EffectsById = {}
     for number, (source_id, obj) in enumerate(known.objects.items()):
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)

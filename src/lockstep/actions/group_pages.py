@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
-from lockstep.actions.group_rules import Rule, RuleEffect, check_rule
+from lockstep.actions.group_rules import RuleDocument, RuleEffect, check_rule
 from lockstep.actions.groups import change_members
 from lockstep.actions.lookup import find_group
 from lockstep.actions.permissions import Permission
@@ -82,7 +82,7 @@ async def change_mixed_members(
 
 
 @needs(Permission.DIRECTORY_READ)
-async def effect_of_new_rule(context: Context, rule: Rule) -> RuleEffect:
+async def effect_of_new_rule(context: Context, rule: RuleDocument) -> RuleEffect:
     """Return who would be a member of a new group with *rule*. Writes nothing. Raises LockstepError for an invalid rule."""
     check_rule(rule)
     async with context.reading() as connection:

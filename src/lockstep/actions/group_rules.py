@@ -24,10 +24,10 @@ from lockstep.engine.rules.dynamic_groups import Membership, decide_membership
 from lockstep.errors import conflict, invalid
 from lockstep.storage.groups import GroupRow
 
-Rule = Sequence[Mapping[str, Any]]
+RuleDocument = Sequence[Mapping[str, Any]]
 
 
-def check_rule(rule: Rule) -> None:
+def check_rule(rule: RuleDocument) -> None:
     """Raise LockstepError if the rule is invalid or names an unknown attribute; the error then suggests similar names."""
     compiled = rule_from_json(rule)
     if not compiled.filters:
@@ -38,7 +38,7 @@ def check_rule(rule: Rule) -> None:
 
 @needs(Permission.PEOPLE_WRITE)
 async def create_dynamic_group(
-    context: Context, name: str, rule: Rule, *, description: str = ""
+    context: Context, name: str, rule: RuleDocument, *, description: str = ""
 ) -> tuple[GroupRow, RuleEffect]:
     """Create a group whose members *rule* decides. Returns the group and the effect of the rule."""
     check_rule(rule)
@@ -55,7 +55,7 @@ async def show_rule(context: Context, name: str) -> GroupRow:
 
 
 @needs(Permission.DIRECTORY_READ)
-async def effect_of_rule(context: Context, name: str, rule: Rule | None = None) -> tuple[GroupRow, RuleEffect]:
+async def effect_of_rule(context: Context, name: str, rule: RuleDocument | None = None) -> tuple[GroupRow, RuleEffect]:
     """Return who would join and who would leave the group if *rule* were evaluated now. Without *rule*, the group's own rule is evaluated.
     Writes nothing.
     """
@@ -68,7 +68,7 @@ async def effect_of_rule(context: Context, name: str, rule: Rule | None = None) 
 
 
 @needs(Permission.DIRECTORY_READ)
-async def decide_for(context: Context, name: str, user: str, rule: Rule | None = None) -> Membership:
+async def decide_for(context: Context, name: str, user: str, rule: RuleDocument | None = None) -> Membership:
     """Return whether *rule* makes *user* a member of the group, and why. Without *rule*, the group's own rule decides."""
     if rule is not None:
         check_rule(rule)
@@ -80,7 +80,7 @@ async def decide_for(context: Context, name: str, user: str, rule: Rule | None =
 
 
 @needs(Permission.PEOPLE_WRITE)
-async def set_rule(context: Context, name: str, rule: Rule | None) -> tuple[GroupRow, RuleEffect]:
+async def set_rule(context: Context, name: str, rule: RuleDocument | None) -> tuple[GroupRow, RuleEffect]:
     """Set the rule that decides the members, and evaluate it at once. If *rule* is None, remove the rule of the group: the present members
     stay, and administrators edit the members by hand from then on.
     """
@@ -104,7 +104,7 @@ async def set_rule(context: Context, name: str, rule: Rule | None) -> tuple[Grou
     return group, effect
 
 
-def _rule_of(group: GroupRow) -> Rule:
+def _rule_of(group: GroupRow) -> RuleDocument:
     if group.rule is None:
         raise conflict(
             f"{group.display_name} has no rule",

@@ -12,9 +12,10 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from lockstep import __version__
 from lockstep.actions.background_tasks import BackgroundTasks
+from lockstep.actions.context import ContextOf
 from lockstep.actions.live import LiveHub
 from lockstep.api import documents, events
-from lockstep.api.door import Contexts, Desk, begin, failed, finished
+from lockstep.api.door import Desk, begin, failed, finished
 from lockstep.api.problems import refused
 from lockstep.api.rates import Rates
 from lockstep.api.routes import (
@@ -60,7 +61,7 @@ _ROUTERS = (
 
 
 def api_app(
-    contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
+    contexts: ContextOf, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
 ) -> FastAPI:
     """Build the application to mount at `/api/v1`.
 
@@ -92,7 +93,7 @@ def api_app(
 
 
 def api_routes(
-    contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
+    contexts: ContextOf, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
 ) -> Sequence[BaseRoute]:
     """Return the routes to add to a server: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
     app = api_app(contexts, hub=hub, rates=rates, tasks=tasks)

@@ -10,7 +10,7 @@ from fastapi import Request
 from typing_extensions import TypedDict
 
 from lockstep.actions import background_tasks as tasks
-from lockstep.actions.background_tasks import TaskName, TaskRow, Work
+from lockstep.actions.background_tasks import TaskName, TaskRow, TaskWork
 from lockstep.actions.context import Context
 from lockstep.actions.rows.times import iso, iso_time
 from lockstep.api.door import as_problem
@@ -39,7 +39,7 @@ class OperationJson(TypedDict):
     resource: str
 
 
-async def accepted(context: Context, request: Request, name: TaskName, work: Work) -> OperationJson:
+async def accepted(context: Context, request: Request, name: TaskName, work: TaskWork) -> OperationJson:
     """Start *work* and return its operation. The header Location has the address of the operation."""
     known = await tasks.begin_task(context, request.app.state.tasks, name, work, explain=partial(_problem, request))
     request.state.headers["Location"] = rooted(request, f"/operations/{known.id}")

@@ -15,15 +15,15 @@ from lockstep.actions.rows.plans import EffectJson, effects_json
 from lockstep.api.problems import ApiError
 from lockstep.errors import Kind
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Effects(TypedDict, Generic[Answer]):
+class Effects(TypedDict, Generic[Result]):
     """The result of a change and its effects on people. If *dryRun* is true, nothing was changed and *result* is null."""
 
     dryRun: bool
     effects: list[EffectJson]
-    result: Answer | None
+    result: Result | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ Consenting = Annotated[Consent, Depends(_given)]
 
 
 async def changed(
-    context: Context, consent: Consent, work: Callable[[Context], Awaitable[Answer]], *, named: int = 0
-) -> Effects[Answer]:
+    context: Context, consent: Consent, work: Callable[[Context], Awaitable[Result]], *, named: int = 0
+) -> Effects[Result]:
     """Do *work*. Raises ApiError, with the effects on people, if the change needs consent and the request does not give it.
 
     *named* is the number of people that the request itself names.

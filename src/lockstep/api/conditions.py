@@ -13,9 +13,9 @@ from fastapi import Depends, Header, Request
 from lockstep.actions.context import Context
 from lockstep.api.problems import refused
 
-Answer = TypeVar("Answer")
-Read = Callable[[Context], Awaitable[Any]]
-Work = Callable[[Context], Awaitable[Answer]]
+Result = TypeVar("Result")
+ReadState = Callable[[Context], Awaitable[Any]]
+RequestWork = Callable[[Context], Awaitable[Result]]
 _MEANING = "The ETag of the version you read; the change is refused if it is no longer current"
 
 
@@ -24,7 +24,7 @@ def etag(value: Any) -> str:
     return f'"{digest[:24]}"'
 
 
-def tagged(request: Request, value: Answer, *, state: Any = None) -> Answer:
+def tagged(request: Request, value: Result, *, state: Any = None) -> Result:
     """Return *value* unchanged, and set the ETag of the response. *state* is the part of *value* that the ETag identifies. If *state* is
     not given, the ETag identifies the whole value.
     """
@@ -33,19 +33,19 @@ def tagged(request: Request, value: Answer, *, state: Any = None) -> Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class IfMatch:
     """The header If-Match of a request. Only routes with a parameter of this type accept the header; the others refuse it."""
 
     given: str
 
-    def matched(self, read: Read, work: Work[Answer], *, is_needed: bool = False) -> Work[Answer]:
+    def matched(self, read: ReadState, work: RequestWork[Result], *, is_needed: bool = False) -> RequestWork[Result]:
         """Return a function that checks If-Match and then does *work*, both in one transaction. The function raises ApiError if If-Match is
         given and does not match the state that *read* returns. Without If-Match, it only does *work*.
 
         *is_needed* is true if the request replaces a whole document. The function then also raises ApiError if If-Match is missing.
         """
 
-        async def checked(context: Context) -> Answer:
+        async def checked(context: Context) -> Result:
             if not self.given:
                 if is_needed:
                     raise refused("precondition-required", "If-Match is required, because this replaces the whole list",
@@ -57,7 +57,7 @@ class Condition:
 
         return checked
 
-    async def require(self, context: Context, read: Read) -> None:
+    async def require(self, context: Context, read: ReadState) -> None:
         """Raise ApiError if If-Match is given and does not match the state that *read* returns.
 
         Routes whose work sends requests to applications use this in place of `matched`, which would send the requests inside a transaction.
@@ -71,8 +71,8 @@ class Condition:
             )
 
 
-def if_match(given: Annotated[str, Header(alias="If-Match", max_length=200, description=_MEANING)] = "") -> Condition:
-    return Condition(given.strip())
+def if_match(given: Annotated[str, Header(alias="If-Match", max_length=200, description=_MEANING)] = "") -> IfMatch:
+    return IfMatch(given.strip())
 
 
-Unchanged = Annotated[Condition, Depends(if_match)]
+Unchanged = Annotated[IfMatch, Depends(if_match)]

@@ -19,7 +19,7 @@ from structlog.contextvars import bound_contextvars
 
 from lockstep.actions.access_tokens import caller_of_token
 from lockstep.actions.callers import Caller
-from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
+from lockstep.actions.context import NOT_SIGNED_IN, Context, ContextOf
 from lockstep.actions.sign_in import caller_of_session
 from lockstep.api.conditions import if_match
 from lockstep.api.fields import with_fields
@@ -32,7 +32,6 @@ from lockstep.kit.cookies import cookie_in
 from lockstep.kit.tracing import log_fields, request_id_of, trace_id_of
 from lockstep.process.bug_report import as_error
 
-Contexts = Callable[[Actor], Context]
 SESSION_COOKIE = "lockstep_session"
 MOST_BYTES = 2 * 1024 * 1024
 _MANY_DIGITS, _MOST_DIGITS = re.compile(rb"\d{19}"), 40
@@ -42,7 +41,7 @@ log = structlog.get_logger("lockstep.api")
 class Desk:
     """Identifies the caller. A token takes precedence over a cookie, because a browser sends cookies automatically."""
 
-    def __init__(self, contexts: Contexts) -> None:
+    def __init__(self, contexts: ContextOf) -> None:
         self._contexts = contexts
 
     def context(self, caller: Caller) -> Context:

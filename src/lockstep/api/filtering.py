@@ -16,8 +16,8 @@ from lockstep.scim.errors import ScimError
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, parse_filter
 from lockstep.wording import did_you_mean
 
-Row = Mapping[str, Any]
-Read = Callable[[Any], Any]
+ListedRow = Mapping[str, Any]
+ReadField = Callable[[Any], Any]
 
 
 def text(value: Any) -> str:
@@ -46,7 +46,7 @@ def time(value: Any) -> datetime:
         raise ValueError('must be compared with a time such as "2026-11-28T08:00:00Z"') from None
 
 
-def words(*allowed: str) -> Read:
+def words(*allowed: str) -> ReadField:
     def read(value: Any) -> str:
         if value not in allowed:
             raise ValueError(f"must be compared with one of: {', '.join(allowed)}")
@@ -64,7 +64,7 @@ class Selects:
     attribute: str
     op: str
     parameter: str
-    read: Read = text
+    read: ReadField = text
 
 
 def selected(filter: str, known: Sequence[Selects]) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def selected(filter: str, known: Sequence[Selects]) -> dict[str, Any]:
     return found
 
 
-def matching(filter: str, rows: Sequence[Row]) -> list[Row]:
+def matching(filter: str, rows: Sequence[ListedRow]) -> list[ListedRow]:
     """Return the *rows* that match *filter*. Attributes have the same names in the filter as in the JSON; a nested one is written like
     `guards.percent`.
     """
@@ -138,7 +138,7 @@ def _names(tree: Filter) -> list[str]:
     return _names(tree.term) if isinstance(tree, Not) else [tree.path.name]
 
 
-def _refuse_unknown_names(tree: Filter, row: Row) -> None:
+def _refuse_unknown_names(tree: Filter, row: ListedRow) -> None:
     lower = {key.lower() for key in row}
     for name in _names(tree):
         if name.lower() not in lower:
@@ -147,7 +147,7 @@ def _refuse_unknown_names(tree: Filter, row: Row) -> None:
             )
 
 
-def _matches(tree: Filter, row: Row) -> bool:
+def _matches(tree: Filter, row: ListedRow) -> bool:
     match tree:
         case And(terms):
             return all(_matches(term, row) for term in terms)
@@ -163,7 +163,7 @@ def _matches(tree: Filter, row: Row) -> bool:
             raise _refused("This list does not support brackets after an attribute")
 
 
-def _value(row: Row, name: str, sub: str) -> Any:
+def _value(row: ListedRow, name: str, sub: str) -> Any:
     found = next((value for key, value in row.items() if key.lower() == name.lower()), None)
     return _value(found, sub, "") if sub and isinstance(found, Mapping) else None if sub else found
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from lockstep.actions.consequence_words import consequence_lines
-from lockstep.actions.consequences import Consequences, Work, foresee
+from lockstep.actions.consequences import ChangeWork, Consequences, foresee
 from lockstep.actions.context import Context
 from lockstep.actions.rows.plans import EffectJson, effects_json
 from lockstep.cli.output import confirm, hint
 from lockstep.cli.session import run
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Answer, list[EffectJson]]:
+def run_consented(work: ChangeWork[Result], *, yes: bool, named: int = 0) -> tuple[Result, list[EffectJson]]:
     """Show the effects of *work* on people, ask for confirmation if it is needed, and do *work*. *named* is the number of people whom the
     command names: effects on only these people need no confirmation.
 
@@ -32,13 +32,13 @@ def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Ans
     return _run(work, ask)
 
 
-def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, list[EffectJson]]:
+def run_asked(question: str, work: ChangeWork[Result], *, yes: bool) -> tuple[Result, list[EffectJson]]:
     """Show the effects of *work* on people, ask *question*, and do *work*. Returns and raises what `run_consented` does."""
     return _run(work, lambda found: _show_and_ask(found, question, yes=yes))
 
 
-def _run(work: Work[Answer], ask: Callable[[Sequence[Consequences]], None]) -> tuple[Answer, list[EffectJson]]:
-    async def asked(context: Context) -> tuple[Answer, list[Consequences]]:
+def _run(work: ChangeWork[Result], ask: Callable[[Sequence[Consequences]], None]) -> tuple[Result, list[EffectJson]]:
+    async def asked(context: Context) -> tuple[Result, list[Consequences]]:
         found = await foresee(context, work)
         ask(found)
         return await work(context), found
@@ -59,6 +59,6 @@ def _show(found: Sequence[Consequences]) -> None:
         hint(line)
 
 
-def run_rehearsed(work: Work[object]) -> list[Consequences]:
+def run_rehearsed(work: ChangeWork[object]) -> list[Consequences]:
     """Return the effects of *work* on people. Writes nothing."""
     return run(lambda context: foresee(context, work))

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import orjson
 
-from lockstep.engine.expressions import Diversion, ExplainedExpression, Value
+from lockstep.engine.expressions import Diversion, ExplainedExpression, ExpressionValue
 from lockstep.engine.expressions.cases import plain
 from lockstep.engine.expressions.catalogue import Example, Function
 
 NULL = "<null>"
 
 
-def value_text(value: Value) -> str:
+def value_text(value: ExpressionValue) -> str:
     """Return a value as text: strings unquoted, multiple values one per line, null and decisions in angle brackets."""
     if isinstance(value, Diversion):
         return value.value

@@ -25,7 +25,7 @@ FORMAT_VERSION = "1.0"
 _GAP = 2  # blanks between columns
 _NARROWEST = 18  # minimum width of a column that shrinks
 DECLINED = 130  # Formats a library's log record on one line, with the type of an exception but without its traceback.
-Row = Mapping[str, Any]
+OutputRow = Mapping[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -47,7 +47,9 @@ class Output:
     quiet: bool = False
     query: str = ""  # a JMESPath expression for the JSON form
 
-    def many(self, rows: Sequence[Row], columns: Sequence[Column], *, name: str = "name", empty: str = "") -> None:
+    def many(
+        self, rows: Sequence[OutputRow], columns: Sequence[Column], *, name: str = "name", empty: str = ""
+    ) -> None:
         """Print a list. *name* is the key that `-o name` and `-q` print. *empty* is the message on stderr if the list is empty."""
         if self.query:
             self._answer({"formatVersion": FORMAT_VERSION, "items": list(rows)})
@@ -68,7 +70,7 @@ class Output:
             is_read = self.form in ("table", "wide")
             _print_table(self.form, shown, [[_cell(row, column, is_read=is_read) for column in shown] for row in rows])
 
-    def one(self, row: Row, *, text: str | Sequence[str], secret: str = "") -> None:
+    def one(self, row: OutputRow, *, text: str | Sequence[str], secret: str = "") -> None:
         """Print one object: *row* for JSON and similar formats, *text* for people. *secret* is shown only now: `-q` prints it."""
         if self.query:
             self._answer({"formatVersion": FORMAT_VERSION, **row})
@@ -86,7 +88,7 @@ class Output:
             for line in [text] if isinstance(text, str) else text:
                 click.echo(line)
 
-    def _answer(self, document: Row) -> None:
+    def _answer(self, document: OutputRow) -> None:
         """Print the result of the query on *document*: as JSON or YAML if requested, otherwise as plain lines for scripts."""
         import jmespath  # imported only if it is needed
 
@@ -197,7 +199,7 @@ def safe(value: Any) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in str(value))
 
 
-def _cell(row: Row, column: Column, *, is_read: bool) -> str:
+def _cell(row: OutputRow, column: Column, *, is_read: bool) -> str:
     text = safe(row.get(column.key))
     return column.show(text) if column.show is not None and is_read else text
 

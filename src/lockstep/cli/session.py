@@ -27,7 +27,7 @@ from lockstep.postgres.places import read_record
 from lockstep.settings import Settings, load_settings
 from lockstep.wiring import House, open_house
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def globals_of(ctx: click.Context | None = None) -> Globals:
@@ -42,7 +42,7 @@ def settings_of(ctx: click.Context | None = None) -> Settings:
     return load_settings(os.environ, {"data": flags.data, "context": flags.context})
 
 
-def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", creates: bool = False) -> Answer:
+def run(work: Callable[[Context], Awaitable[Result]], *, label: str = "", creates: bool = False) -> Result:
     """Do *work* with a context, on this machine or on the server in use. *label* is shown with the progress.
 
     *creates* is true if the command may be the first one in a data folder.
@@ -52,7 +52,7 @@ def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", create
     if server is not None:
         return asyncio.run(_run_there(server, work, label=label if flags.shows_progress else ""))
 
-    async def all_of_it() -> Answer:
+    async def all_of_it() -> Result:
         touched: set[str] = set()
         async with session(settings, creates=creates) as (_, context):
 
@@ -80,7 +80,7 @@ def _shown(label: str) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-async def _run_there(server: ServerContext, work: Callable[[Context], Awaitable[Answer]], *, label: str) -> Answer:
+async def _run_there(server: ServerContext, work: Callable[[Context], Awaitable[Result]], *, label: str) -> Result:
     from lockstep.cli.remote.server import connected  # imported late: most commands work with the data folder
 
     async with connected(server) as connection:

@@ -6,8 +6,9 @@ nor the application.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
+from lockstep.configuration.document.configuration_json import AttributeLists
 from lockstep.configuration.document.strict_json import unknown_word
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.lint_privileges import PrivilegeCounts, check_privileges
@@ -20,8 +21,6 @@ from lockstep.engine.rules.conditions import AllOf, AnyOf, Clause, Condition, Ex
 from lockstep.engine.rules.configuration import JobConfiguration, Scope
 from lockstep.engine.rules.mappings import Apply, AttributeMapping, Direct, Expression, ObjectMapping
 from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute
-
-AttributeLists = Mapping[ObjectKind, Collection[TargetAttribute]]
 
 
 def lint(

@@ -22,7 +22,7 @@ from lockstep.errors import Kind, LockstepError, invalid
 SHORTEST, LONGEST = 12, 1_000
 _MOST_WAITING = 20
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def check_password(password: str, email: str, *, longest: int = LONGEST) -> None:
@@ -87,7 +87,7 @@ class Passwords:
     def _decoy(self) -> str:
         return self._hasher.hash("the password of somebody who does not exist")
 
-    async def _in_thread(self, work: Callable[..., Answer], *parameters: object) -> Answer:
+    async def _in_thread(self, work: Callable[..., Result], *parameters: object) -> Result:
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *parameters)

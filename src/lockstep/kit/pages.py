@@ -91,8 +91,8 @@ class Redirect:
     notice: str = ""
 
 
-Answer = PageView | Fragment | Redirect | Response
-PageFunction = Callable[[C, Request], Awaitable[Answer]]
+PageAnswer = PageView | Fragment | Redirect | Response
+PageFunction = Callable[[C, Request], Awaitable[PageAnswer]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from lockstep.kit.headers import POLICY, content_security_policy
 from lockstep.kit.looks import looks_of
 from lockstep.kit.page_errors import PageError
 from lockstep.kit.page_steps import PageSteps
-from lockstep.kit.pages import Answer, CopyAs, Fragment, PageView, Redirect
+from lockstep.kit.pages import CopyAs, Fragment, PageAnswer, PageView, Redirect
 from lockstep.kit.templating import new_environment
 
 _NOTICE_WAITS = timedelta(minutes=1)  # a notice that no page has shown by then is dropped
@@ -59,7 +59,7 @@ class Renderer(ABC):
         """Return further names that the product's templates may use on any page."""
         return {}
 
-    def respond(self, request: Request, answer: Answer) -> Response:
+    def respond(self, request: Request, answer: PageAnswer) -> Response:
         match answer:
             case PageView():
                 return self._view(request, answer)

@@ -17,12 +17,12 @@ CHECK_SECONDS = 60.0  # the caller's session or token is checked again after thi
 RETRY_MILLISECONDS = 2_000
 _MOST_ID = 100  # characters
 
-Event = TypeVar("Event")
+E = TypeVar("E")
 
 
 def stream_response(
-    listening: AbstractContextManager[AsyncIterator[Event]],
-    frame: Callable[[Event], bytes],
+    listening: AbstractContextManager[AsyncIterator[E]],
+    frame: Callable[[E], bytes],
     *,
     may_listen: Callable[[], Awaitable[bool]],
     beat: bytes = b": beat\n\n",
@@ -43,15 +43,15 @@ def last_event_id(header: str | None) -> str:
 
 
 async def _parts(
-    listening: AbstractContextManager[AsyncIterator[Event]],
-    frame: Callable[[Event], bytes],
+    listening: AbstractContextManager[AsyncIterator[E]],
+    frame: Callable[[E], bytes],
     may_listen: Callable[[], Awaitable[bool]],
     beat: bytes,
 ) -> AsyncIterator[bytes]:
     with listening as events:
         yield b"retry: %d\n: connected\n\n" % RETRY_MILLISECONDS  # no event is missed from here on
         checked_at = time.monotonic()
-        pending: asyncio.Task[Event | None] | None = None
+        pending: asyncio.Task[E | None] | None = None
         try:
             while True:
                 pending = pending or asyncio.ensure_future(_next(events))
@@ -75,5 +75,5 @@ async def _parts(
                 )  # wait until the producer of the events has cleaned up
 
 
-async def _next(events: AsyncIterator[Event]) -> Event | None:
+async def _next(events: AsyncIterator[E]) -> E | None:
     return await anext(events, None)

@@ -7,15 +7,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from lockstep.errors import Kind, LockstepError, invalid
-from lockstep.http.outbound import Blocked
+from lockstep.http.outbound import Admit, Blocked
 from lockstep.ldap import messages
 from lockstep.ldap.messages import MalformedMessage, Message
 
@@ -23,7 +23,6 @@ TIMEOUT_SECONDS = 10
 _MOST_MESSAGES = 50
 _SEQUENCE = 0x30
 # Raises Blocked if the address of the server (host, port, address) must not be used.
-Admit = Callable[[str, int, IPv4Address | IPv6Address], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 
 from aiosmtplib import SMTP, SMTPException
 
+from lockstep.http.outbound import Admit
 from lockstep.http.tls import tls_context
 from lockstep.mail.failures import MailStep, failure_of
 from lockstep.mail.message import OutgoingMessage, as_bytes
@@ -24,7 +25,6 @@ from lockstep.mail.message import OutgoingMessage, as_bytes
 COMMAND_SECONDS = 20.0  # for one answer
 DELIVERY_SECONDS = 90.0  # for the whole message
 # Raises Blocked if the address of the server (host, port, address) must not be used.
-Admit = Callable[[str, int, IPv4Address | IPv6Address], None]
 # Receives every step that passed, with a sentence and the seconds that it took.
 OnStep = Callable[[MailStep, str, float], None]
 

@@ -5,7 +5,6 @@ The portal's routes are matched before the routes of the admin centre.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -14,14 +13,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from lockstep import __version__
-from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
+from lockstep.actions.context import NOT_SIGNED_IN, ContextOf
 from lockstep.actions.person_sign_in.sessions import PersonCaller, caller_of_person
 from lockstep.errors import LockstepError
 from lockstep.kit.assets import Assets
 from lockstep.kit.desk import PageDesk
 from lockstep.kit.headers import POLICY, content_security_policy
 from lockstep.kit.page_errors import PageError
-from lockstep.kit.pages import Answer, PageView, Redirect, pages_in
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, pages_in
 from lockstep.kit.rendering import Renderer
 from lockstep.kit.returning import page_asked_for
 from lockstep.portal.cookies import HOME, SIGN_IN, session_secret, set_way_out
@@ -34,10 +33,8 @@ PRODUCT = "Lockstep"
 SECOND_FACTOR = "/myapps/second-factor"
 _WITHOUT_FACTOR = (SECOND_FACTOR, "/myapps/sign-out")
 
-Contexts = Callable[[Actor], Context]
 
-
-def portal_routes(contexts: Contexts, assets: Assets) -> list[BaseRoute]:
+def portal_routes(contexts: ContextOf, assets: Assets) -> list[BaseRoute]:
     """Return the routes of the portal. *assets* must contain its scripts and styles."""
     desk = PortalDesk(contexts, PortalRenderer(assets))
     foreign = Route(SSO, form_endpoint(lambda: contexts(NOT_SIGNED_IN)), methods=["POST"])
@@ -65,7 +62,7 @@ class PortalRenderer(Renderer):
             {"asset": assets.url, "version": __version__, "sign_in_page": SIGN_IN, "home": HOME},
         )
 
-    def respond(self, request: Request, answer: Answer) -> Response:
+    def respond(self, request: Request, answer: PageAnswer) -> Response:
         response = super().respond(request, answer)
         if isinstance(answer, PageView) and answer.sends_to:
             # Browsers apply form-action to redirects too, and an application may redirect the browser to another of its hosts.
@@ -86,7 +83,7 @@ class PortalRenderer(Renderer):
 class PortalDesk(PageDesk[PortalContext, PersonCaller]):
     """Answers the requests for pages of the portal."""
 
-    def __init__(self, contexts: Contexts, renderer: Renderer) -> None:
+    def __init__(self, contexts: ContextOf, renderer: Renderer) -> None:
         super().__init__(renderer)
         self._contexts = contexts
 

@@ -35,11 +35,11 @@ _PUBLIC = {"Cache-Control": f"public, max-age={int(CACHED.total_seconds())}", "A
            "Cross-Origin-Resource-Policy": "cross-origin"}  # fmt: skip
 _PRIVATE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
-Contexts = Callable[[], Context]
-Endpoint = Callable[[Context, Request], Awaitable[Response]]
+NewContext = Callable[[], Context]
+ContextEndpoint = Callable[[Context, Request], Awaitable[Response]]
 
 
-def openid_routes(context_of: Contexts) -> list[BaseRoute]:
+def openid_routes(context_of: NewContext) -> list[BaseRoute]:
     """Return the routes. Pages at the same addresses, for other HTTP methods, must come after these routes."""
     found: list[BaseRoute] = [
         Route(path, partial(_answered, context_of, endpoint), methods=[*methods, *(["OPTIONS"] if is_private else [])])
@@ -96,7 +96,7 @@ async def take_form(context: Context, request: Request) -> Response:
     return RedirectResponse(f"{AUTHORIZE}?{urlencode(list(await _form(request)))}", status_code=303)
 
 
-async def _answered(context_of: Contexts, endpoint: Endpoint, request: Request) -> Response:
+async def _answered(context_of: NewContext, endpoint: ContextEndpoint, request: Request) -> Response:
     request.state.request_id = request_id_of(request.headers)
     context = context_of()
     try:

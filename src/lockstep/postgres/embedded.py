@@ -149,20 +149,22 @@ class EmbeddedServer:
             self._is_new = False
         return True
 
-    def _make(self, record: places.Record | None, programs: Programs, user: ServerUser) -> places.Record:
+    def _make(self, record: places.ClusterRecord | None, programs: Programs, user: ServerUser) -> places.ClusterRecord:
         """Choose the place of the cluster, record the place, then create the cluster. If this is interrupted, the next start finds the
         recorded place.
         """
         if record is None:
             cluster = self.data / "postgres"
-            record = places.Record(cluster if cluster.is_dir() else places.choose_cluster(self.data, user, self._say))
+            record = places.ClusterRecord(
+                cluster if cluster.is_dir() else places.choose_cluster(self.data, user, self._say)
+            )
             places.write_record(self.data, record)
         if not record.cluster.is_dir():
             make_cluster(record.cluster, programs, user)
             self._is_new = True
         return record
 
-    def _launch(self, record: places.Record, programs: Programs, user: ServerUser) -> places.Record:
+    def _launch(self, record: places.ClusterRecord, programs: Programs, user: ServerUser) -> places.ClusterRecord:
         cluster = record.cluster
         self._cluster = cluster
         if not cluster.is_dir():
@@ -180,7 +182,7 @@ class EmbeddedServer:
         write_access_rules(cluster, user)
         sockets = places.socket_folder(record.socket_folder, self.data, user)
         version = (cluster / "PG_VERSION").read_text().strip()
-        record = places.Record(cluster, sockets, record.databases, user.name, version)
+        record = places.ClusterRecord(cluster, sockets, record.databases, user.name, version)
         places.write_record(self.data, record)
         self._postmaster, self._child = start(
             cluster, sockets, programs, user, log=self.data / "postgres.log", say=self._say,
@@ -188,7 +190,7 @@ class EmbeddedServer:
         )  # fmt: skip
         return record
 
-    def _make_databases(self, record: places.Record) -> None:
+    def _make_databases(self, record: places.ClusterRecord) -> None:
         missing = [name for name in ROLES if name not in record.databases]
         if not missing:
             return

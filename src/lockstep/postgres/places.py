@@ -30,7 +30,7 @@ SHARED_HOMES = (Path("/var/lib/lockstep"), Path("/var/lib"), Path("/srv"))
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ClusterRecord:
     """The contents of `postgres.json`. *cluster* is PostgreSQL's data directory; *databases* are those created so far."""
 
     cluster: Path
@@ -41,12 +41,12 @@ class Record:
     owner: Path | None = None  # the data folder in which this record was written
 
 
-def read_record(data: Path) -> Record | None:
+def read_record(data: Path) -> ClusterRecord | None:
     """Return the record of the data folder, or None before the first start."""
     path = data / RECORD
     try:
         said = orjson.loads(path.read_bytes())
-        return Record(
+        return ClusterRecord(
             cluster=data / said["dataDirectory"],  # relative if inside the data folder, so that the folder can be moved
             socket_folder=Path(said["socketFolder"]) if said.get("socketFolder") else None,
             databases=tuple(said.get("databases", ())),
@@ -65,7 +65,7 @@ def read_record(data: Path) -> Record | None:
         ) from broken
 
 
-def write_record(data: Path, record: Record) -> None:
+def write_record(data: Path, record: ClusterRecord) -> None:
     """Replace the whole record atomically, so that a reader never sees half of it."""
     inside = record.cluster.is_relative_to(data)
     said = {
@@ -159,7 +159,7 @@ def is_own_socket_folder(folder: Path, data: Path) -> bool:
     return folder.name.startswith(_socket_prefix(data))
 
 
-def refuse_shared_cluster(record: Record, data: Path) -> None:
+def refuse_shared_cluster(record: ClusterRecord, data: Path) -> None:
     """Raise LockstepError if *data* is a copy of another data folder and still uses the cluster of the original.
 
     That can only happen if the cluster is outside the data folder.
@@ -171,7 +171,7 @@ def refuse_shared_cluster(record: Record, data: Path) -> None:
         )
 
 
-def is_own_cluster(record: Record, data: Path) -> bool:
+def is_own_cluster(record: ClusterRecord, data: Path) -> bool:
     """Whether the cluster belongs to *data*: it is inside *data*, or no other data folder owns it.
 
     Another data folder owns the cluster if *data* is a copy, and the record of the original still names the same cluster.
@@ -182,7 +182,7 @@ def is_own_cluster(record: Record, data: Path) -> bool:
     return original is None or original.cluster != record.cluster
 
 
-def remembering(record: Record, *, databases: tuple[str, ...]) -> Record:
+def remembering(record: ClusterRecord, *, databases: tuple[str, ...]) -> ClusterRecord:
     return replace(record, databases=tuple(dict.fromkeys((*record.databases, *databases))))
 
 

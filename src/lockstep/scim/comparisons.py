@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from lockstep.scim.errors import invalid_filter
-from lockstep.scim.filters import Comparison, Value
+from lockstep.scim.filters import Comparison, FilterValue
 from lockstep.scim.schema import Attribute
 from lockstep.scim.values import read_datetime
 
-Test = Callable[[Any], bool]
+ValueTest = Callable[[Any], bool]
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -31,7 +31,7 @@ _TEXT: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def comparison_test(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> Test:
+def comparison_test(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> ValueTest:
     """Return a function that tests one value; the value must not be null. Raises ScimError("invalidFilter") if the types cannot be
     compared.
     """
@@ -47,7 +47,7 @@ def comparison_test(comparison: Comparison, attribute: Attribute, *, lenient: bo
     return _text_test(op, str(wanted), exact=attribute.case_exact)
 
 
-def operand(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> Value:
+def operand(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> FilterValue:
     """Return the value that the filter compares with, converted to the attribute's type. Stores that compile filters to SQL use this
     function too.
     """
@@ -73,7 +73,7 @@ def operand(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> V
     return value
 
 
-def _boolean(comparison: Comparison, value: Value, *, lenient: bool) -> bool:
+def _boolean(comparison: Comparison, value: FilterValue, *, lenient: bool) -> bool:
     if isinstance(value, bool):
         return value
     if lenient and isinstance(value, str) and value.lower() in ("true", "false"):
@@ -81,7 +81,7 @@ def _boolean(comparison: Comparison, value: Value, *, lenient: bool) -> bool:
     raise invalid_filter(f"{comparison.path} is boolean: write true or false, without quotes.")
 
 
-def _number(comparison: Comparison, value: Value, *, lenient: bool) -> int | float:
+def _number(comparison: Comparison, value: FilterValue, *, lenient: bool) -> int | float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
     if lenient and isinstance(value, str):
@@ -92,7 +92,7 @@ def _number(comparison: Comparison, value: Value, *, lenient: bool) -> int | flo
     raise invalid_filter(f"{comparison.path} is a number: write it without quotes.")
 
 
-def _datetime_test(op: str, wanted: str) -> Test:
+def _datetime_test(op: str, wanted: str) -> ValueTest:
     compare, moment = _ORDER[op], read_datetime(wanted)
 
     def test(value: Any) -> bool:
@@ -102,7 +102,7 @@ def _datetime_test(op: str, wanted: str) -> Test:
     return test
 
 
-def _text_test(op: str, wanted: str, *, exact: bool) -> Test:
+def _text_test(op: str, wanted: str, *, exact: bool) -> ValueTest:
     compare = _ORDER.get(op) or _TEXT[op]
     if exact:
         return lambda value: isinstance(value, str) and compare(value, wanted)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, assert_never
 
-from lockstep.scim.comparisons import Test, comparison_test
+from lockstep.scim.comparisons import ValueTest, comparison_test
 from lockstep.scim.errors import invalid_filter
 from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, ValuePath, parse_filter
 from lockstep.scim.limits import CACHED_TEXT
@@ -130,7 +130,7 @@ def _compile_comparison(comparison: Comparison, found: _Found, lenient: bool) ->
     return matches
 
 
-def _single_test(steps: tuple[str, ...], test: Test, when_missing: bool) -> Predicate:
+def _single_test(steps: tuple[str, ...], test: ValueTest, when_missing: bool) -> Predicate:
     if len(steps) == 1:
         name = steps[0]
 

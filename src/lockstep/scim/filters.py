@@ -16,8 +16,8 @@ from lockstep.scim.limits import CACHED_TEXT
 from lockstep.scim.names import AttributePath, parse_name
 from lockstep.scim.tokens import Token, quote, tokenize
 
-Operator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
-Value = str | int | float | bool | None
+FilterOperator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
+FilterValue = str | int | float | bool | None
 
 MAX_DEPTH: Final = 16
 MAX_TERMS: Final = 50
@@ -33,8 +33,8 @@ class Comparison:
     """The filter `path op value`."""
 
     path: AttributePath
-    op: Operator
-    value: Value
+    op: FilterOperator
+    value: FilterValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _nested(term: Filter, *bracketed: type) -> str:
     return f"({text})" if isinstance(term, bracketed) else text
 
 
-def _print_value(value: Value) -> str:
+def _print_value(value: FilterValue) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -220,9 +220,9 @@ class FilterReader:
             raise invalid_filter(
                 f"{token.text[:40]!r} at character {token.position} is not an operator: eq, ne, co, sw, ew, gt, ge, lt, le, pr."
             )
-        return Comparison(path, cast(Operator, op), self._read_value())
+        return Comparison(path, cast(FilterOperator, op), self._read_value())
 
-    def _read_value(self) -> Value:
+    def _read_value(self) -> FilterValue:
         if self.next.kind == "string":
             return self.take().text
         token = self.expect("word", "a value")

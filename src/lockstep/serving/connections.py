@@ -19,7 +19,7 @@ log = structlog.get_logger("lockstep.serving")
 LINES_PER_SECOND = 20
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """The methods of a connection that `Connections` calls."""
 
     address: str
@@ -38,16 +38,16 @@ class Connections:
         self.limits = limits
         self._most = limits.most_connections
         self._trusted = tuple(ipaddress.ip_network(text, strict=False) for text in limits.trusted_proxies)
-        self._open: set[Connection] = set()
+        self._open: set[ClientConnection] = set()
         self._by_address: dict[str, int] = {}
-        self._quiet: dict[Connection, None] = {}  # connections without a request in progress, longest idle first
+        self._quiet: dict[ClientConnection, None] = {}  # connections without a request in progress, longest idle first
         self._lines = 0
         self._unlogged = 0
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def enter(self, connection: Connection) -> str:
+    def enter(self, connection: ClientConnection) -> str:
         """Admit *connection* and return "". If it is refused, return the reason: too many connections from its address, or too many in
         total.
 
@@ -68,7 +68,7 @@ class Connections:
         self._quiet[connection] = None
         return ""
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: ClientConnection) -> None:
         """Record that *connection* is closed or about to be closed."""
         self._quiet.pop(connection, None)
         if connection not in self._open:
@@ -80,11 +80,11 @@ class Connections:
         else:
             del self._by_address[connection.address]
 
-    def busy(self, connection: Connection) -> None:
+    def busy(self, connection: ClientConnection) -> None:
         """Record that *connection* has a request in progress."""
         self._quiet.pop(connection, None)
 
-    def quiet(self, connection: Connection) -> None:
+    def quiet(self, connection: ClientConnection) -> None:
         """Record that *connection* is idle again."""
         if connection in self._open:
             self._quiet[connection] = None

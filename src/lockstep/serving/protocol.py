@@ -14,7 +14,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from lockstep.errors import release_frames
-from lockstep.serving.bodies import Send
+from lockstep.serving.bodies import AsgiSend
 from lockstep.serving.connections import Connections
 from lockstep.serving.last_answer import LastAnswer
 from lockstep.serving.refusals import Refusal, Refused, check_head, without_upgrade
@@ -281,7 +281,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().shutdown()
 
 
-async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:
+async def finish_early(send: AsgiSend, rendered: tuple[bytes, bytes]) -> None:
     """Answer 503 to a request that was given up. If its response has begun or the client does not read, abort the connection instead."""
     cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]
     if cycle.response_started or cycle.flow.write_paused:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-Headers = Sequence[tuple[bytes, bytes]]
+HeaderList = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Refusal:
         """Return the same refusal with the request's method and path."""
         return replace(self, method=method, path=path)
 
-    def as_response(self, headers: Headers, media_type: bytes, body: bytes) -> bytes:
+    def as_response(self, headers: HeaderList, media_type: bytes, body: bytes) -> bytes:
         """Return the bytes of the response, with *headers* and the rendered *body*."""
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}".encode()]
         lines += [name + b": " + value for name, value in headers]
@@ -42,7 +42,7 @@ class Refused(Exception):
         self.refusal = Refusal(status, detail)
 
 
-def check_head(version: str, headers: Headers) -> None:
+def check_head(version: str, headers: HeaderList) -> None:
     """Raise Refused if two servers could read the head differently. *version* is the HTTP version ("1.1"). Header names are in lower
     case.
     """
@@ -66,7 +66,7 @@ def check_head(version: str, headers: Headers) -> None:
         raise Refused(501, "The only supported Transfer-Encoding is chunked.")
 
 
-def without_upgrade(method: bytes, target: bytes, headers: Headers) -> bytes:
+def without_upgrade(method: bytes, target: bytes, headers: HeaderList) -> bytes:
     """Return the head of a request without its offer to change the protocol (the header Upgrade, and the option of that name in
     Connection).
     """

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 
 from lockstep.errors import conflict
-from lockstep.serving.bodies import App, Receive, Scope, Send
+from lockstep.serving.bodies import App, AsgiScope, AsgiSend, Receive
 from lockstep.serving.connections import Connections
 from lockstep.serving.limits import ServingLimits
 from lockstep.serving.protocol import Render, finish_early, protocol_for
@@ -76,7 +76,7 @@ async def serving_http(
 def _config(app: App, registry: Connections, render: Render) -> uvicorn.Config:
     limits = registry.limits
 
-    async def stopping_early(scope: Scope, receive: Receive, send: Send) -> None:
+    async def stopping_early(scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
         try:
             await app(scope, receive, send)
         except asyncio.CancelledError:

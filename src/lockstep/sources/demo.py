@@ -43,7 +43,7 @@ _PEOPLE_COLUMNS = (
 _GROUP_COLUMNS = ("id", "displayName", "description", "mailNickname", "mailEnabled", "securityEnabled")
 _MEMBER_COLUMNS = ("groupId", "groupDisplayName", "memberId", "userPrincipalName")
 
-Row = dict[str, str]
+DemoRow = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def generate(folder: Path, *, people: int = PEOPLE, groups: int = GROUPS, seed: 
     return DemoFiles(files[0], files[1], files[2], len(staff), len(teams), seed)
 
 
-def _staff(chance: random.Random, count: int) -> list[Row]:
+def _staff(chance: random.Random, count: int) -> list[DemoRow]:
     taken = {KIM}
     kim = _person(chance, 0, taken, department="Marketing")
     kim |= {"userPrincipalName": KIM, "mail": KIM, "givenName": "Kim", "surname": "Berg", "displayName": "Kim Berg",
@@ -122,7 +122,7 @@ def _staff(chance: random.Random, count: int) -> list[Row]:
     return [head, *rest]
 
 
-def _person(chance: random.Random, number: int, taken: set[str], *, department: str) -> Row:
+def _person(chance: random.Random, number: int, taken: set[str], *, department: str) -> DemoRow:
     culture = chance.choices(CULTURES, [one.weight for one in CULTURES])[0]
     given, given_latin = spelled(chance.choice(culture.given))
     surname, surname_latin = spelled(chance.choice(culture.surnames))
@@ -156,15 +156,15 @@ def _person(chance: random.Random, number: int, taken: set[str], *, department: 
     }
 
 
-def _groups(chance: random.Random, staff: list[Row], count: int) -> list[tuple[Row, list[Row]]]:
-    by_department: dict[str, list[Row]] = {}
+def _groups(chance: random.Random, staff: list[DemoRow], count: int) -> list[tuple[DemoRow, list[DemoRow]]]:
+    by_department: dict[str, list[DemoRow]] = {}
     for person in staff:
         by_department.setdefault(person["department"], []).append(person)
     sales = by_department.get("Sales", [])
     # Fill up the number with admins from outside Sales. Two people from Sales get a second role, to show which role takes precedence.
     wanted = _assigned_size(len(staff)) - len(sales) - 1
     outside = [person for person in staff if person["department"] not in ("Sales", "Marketing")][: max(wanted, 0)]
-    teams: list[tuple[str, list[Row]]] = [
+    teams: list[tuple[str, list[DemoRow]]] = [
         ("all-staff", staff),
         ("all-sales", sales),
         ("documo-admins", outside + sales[:2]),
@@ -180,7 +180,7 @@ def _groups(chance: random.Random, staff: list[Row], count: int) -> list[tuple[R
     return [(_group(chance, name), members) for name, members in teams[:count]]
 
 
-def _group(chance: random.Random, name: str) -> Row:
+def _group(chance: random.Random, name: str) -> DemoRow:
     return {
         "id": str(uuid.UUID(int=chance.getrandbits(128), version=4)),
         "displayName": name,

@@ -14,7 +14,7 @@ from lockstep.storage import people
 from lockstep.storage.batches import as_json
 from lockstep.storage.people import PersonRow
 
-Rule = list[Mapping[str, Any]]
+StoredRule = list[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class RuleRow:
     """One dynamic group that is not in the recycle bin."""
 
     group_id: str
-    rule: Rule
+    rule: StoredRule
 
 
 async def live_rules(connection: Connection) -> list[RuleRow]:
@@ -33,13 +33,13 @@ async def live_rules(connection: Connection) -> list[RuleRow]:
         return await cursor.fetchall()
 
 
-async def read_rule(connection: Connection, group: str) -> Rule | None:
+async def read_rule(connection: Connection, group: str) -> StoredRule | None:
     cursor = await connection.execute("select rule from grp where id = %s", (group,))
     row = await cursor.fetchone()
     return row[0] if row else None
 
 
-async def save_rule(connection: Connection, group: str, rule: Rule | None) -> None:
+async def save_rule(connection: Connection, group: str, rule: StoredRule | None) -> None:
     await connection.execute(
         "update grp set rule = %s::jsonb, rule_review_at = null, updated_at = now() where id = %s",
         (None if rule is None else as_json(rule), group),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lockstep.engine.decisions.rejections import Effects, Rejection
+from lockstep.engine.decisions.rejections import GuardedEffects, Rejection
 from lockstep.engine.plans import GuardCode
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows
@@ -34,7 +34,7 @@ async def rejections_among(connection: Connection, job: str, kind: str, ids: Ite
     }
 
 
-def _effects(pairs: Iterable[tuple[str | None, str]]) -> Effects:
+def _effects(pairs: Iterable[tuple[str | None, str]]) -> GuardedEffects:
     return frozenset((GuardCode(guard), effect) for guard, effect in pairs if guard)
 
 

@@ -14,7 +14,7 @@ from lockstep.storage.batches import as_rows, only_row
 
 
 @dataclass(frozen=True, slots=True)
-class MemberChange:
+class MemberWrite:
     """One member to add to, or remove from, the application's group.
 
     A removal without *former_id* is not sent, because the account now belongs to another member. Only the record that this member is in the
@@ -88,7 +88,7 @@ FIRST = "00000000-0000-0000-0000-000000000000"
 
 async def differences(
     connection: Connection, job: str, group: str, *, noted_only: bool, after: str = FIRST, limit: int = 10_000
-) -> list[MemberChange]:
+) -> list[MemberWrite]:
     """Return the next members that differ, in the order of their ids. If *noted_only* is true, only members in dirty_member are
     compared.
     """
@@ -96,7 +96,7 @@ async def differences(
         _NOTED_DIFFERENCES if noted_only else _DIFFERENCES,
         {"job": job, "group": group, "after": after, "limit": limit},
     )
-    return [MemberChange(*row) for row in await cursor.fetchall()]
+    return [MemberWrite(*row) for row in await cursor.fetchall()]
 
 
 async def newest_note(connection: Connection, job: str, group: str) -> int:
@@ -170,7 +170,7 @@ async def note(connection: Connection, job: str, group: str, members: Sequence[s
     )
 
 
-async def apply_changes(connection: Connection, job: str, group: str, changes: Sequence[MemberChange]) -> None:
+async def apply_changes(connection: Connection, job: str, group: str, changes: Sequence[MemberWrite]) -> None:
     """Record the changes that the application accepted."""
     added = [one for one in changes if one.is_added]
     removed = [one.member_id for one in changes if not one.is_added]
@@ -188,7 +188,7 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
         )
 
 
-async def hold_accounts(connection: Connection, job: str, changes: Sequence[MemberChange]) -> list[str]:
+async def hold_accounts(connection: Connection, job: str, changes: Sequence[MemberWrite]) -> list[str]:
     """Lock the accounts of the members that *changes* adds, until the transaction ends. Returns the members whose account no longer belongs
     to them; those accounts are not locked.
 

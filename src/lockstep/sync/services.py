@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.configuration.template import Template
+from lockstep.directory.intake import AfterCommit
 from lockstep.engine.decisions.kept import Unkept, with_unkept
 from lockstep.engine.decisions.patience import FIRST_PAUSE
 from lockstep.engine.moment import Moment
@@ -26,8 +27,6 @@ from lockstep.sync.compiled import CompiledConfigurations
 from lockstep.sync.connections import read_target_settings
 from lockstep.sync.turns import Clock, SharedTurns
 from lockstep.vault import Vault
-
-AfterCommit = Callable[[Collection[str]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

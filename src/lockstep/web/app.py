@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lockstep.actions.callers import Caller
-from lockstep.actions.context import Actor, Context
+from lockstep.actions.context import Context, ContextOf
 from lockstep.actions.live import LiveHub
 from lockstep.actions.permissions import NotPermitted, StepUpRequired
 from lockstep.actions.who_may import who_may
@@ -29,12 +29,11 @@ from lockstep.web.page import View, all_pages
 from lockstep.web.rendering import AdminRenderer, Site
 from lockstep.web.shared_readings import NotShared, SharedReadings
 
-Contexts = Callable[[Actor], Context]
 BUILT = Path(__file__).parent / "built"
 
 
 def admin_app(
-    contexts: Contexts,
+    contexts: ContextOf,
     *,
     site: Site | None = None,
     hub: LiveHub | None = None,
@@ -66,7 +65,7 @@ def built_assets() -> Assets:
 class AdminDesk(PageDesk[Context, Caller]):
     """Answers the requests for pages of the admin centre."""
 
-    def __init__(self, contexts: Contexts, renderer: Renderer, hub: LiveHub | None) -> None:
+    def __init__(self, contexts: ContextOf, renderer: Renderer, hub: LiveHub | None) -> None:
         super().__init__(renderer)
         self._contexts = contexts
         self._hub = hub

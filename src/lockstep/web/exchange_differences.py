@@ -12,7 +12,7 @@ import orjson
 from lockstep.actions.logs import LogRow
 from lockstep.kit.differences import JsonDifference, json_differences
 
-Exchange = Mapping[str, Any]  # as `storage.log_record` stores it
+ExchangeJson = Mapping[str, Any]  # as `storage.log_record` stores it
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ComparedExchange:
     request, or if the log has no address for one of the two requests.
     """
 
-    exchange: Exchange
+    exchange: ExchangeJson
     earlier_at: datetime | None = None
     differences: Sequence[JsonDifference] = ()
 
@@ -31,7 +31,7 @@ def compared_exchanges(row: LogRow, earlier: Sequence[LogRow]) -> list[ComparedE
     return [_compared(row, one, earlier) for one in row.record["exchanges"]]
 
 
-def _compared(row: LogRow, exchange: Exchange, earlier: Sequence[LogRow]) -> ComparedExchange:
+def _compared(row: LogRow, exchange: ExchangeJson, earlier: Sequence[LogRow]) -> ComparedExchange:
     for before in reversed(earlier):
         for other in reversed(before.record["exchanges"]):
             if (
@@ -44,7 +44,7 @@ def _compared(row: LogRow, exchange: Exchange, earlier: Sequence[LogRow]) -> Com
     return ComparedExchange(exchange)
 
 
-def _document(exchange: Exchange) -> dict[str, Any]:
+def _document(exchange: ExchangeJson) -> dict[str, Any]:
     return {
         "url": exchange["url"],
         "status": "No answer" if exchange["status"] is None else str(exchange["status"]),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import Consequences, foresee
 from lockstep.actions.context import Context
-from lockstep.actions.forecasts import Forecast, Report
+from lockstep.actions.forecasts import Forecast, ReportProgress
 
 SOON_SECONDS = 0.02
 
@@ -51,7 +51,7 @@ async def at_last(context: Context, what: str, work: Callable[[Context], Awaitab
 def _joined(
     context: Context, what: str, work: Callable[[Context], Awaitable[object]], *, anew: bool = False
 ) -> Forecast:
-    async def compute(report: Report) -> list[Consequences]:
+    async def compute(report: ReportProgress) -> list[Consequences]:
         return await foresee(context, work, report=report)
 
     return context.forecasts.join(context.actor.name, what, compute, now=context.now(), anew=anew)

@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from lockstep.actions.context import Context
-from lockstep.kit.pages import Answer as Answer
 from lockstep.kit.pages import Chip as Chip
 from lockstep.kit.pages import CopyAs as CopyAs
 from lockstep.kit.pages import Crumb as Crumb
 from lockstep.kit.pages import Fragment as Fragment
 from lockstep.kit.pages import ModulePages, PageRoute, PageView, pages_in
+from lockstep.kit.pages import PageAnswer as PageAnswer
 from lockstep.kit.pages import Redirect as Redirect
 from lockstep.kit.pages import address as address
 from lockstep.kit.pages import on_the_form as on_the_form

@@ -12,7 +12,7 @@ from lockstep.engine.expressions.tree import (
     CallNode,
     ComparisonNode,
     EmptySlot,
-    Expression,
+    ExpressionNode,
     KeywordNode,
     NumberNode,
     TextNode,
@@ -83,7 +83,7 @@ def _comparisons(operands: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.builds(ComparisonNode, operands, st.sampled_from(("=", "<>", ">", ">=", "<", "<=")), operands)
 
 
-trees: st.SearchStrategy[Expression] = st.recursive(leaves, _calls, max_leaves=12)
+trees: st.SearchStrategy[ExpressionNode] = st.recursive(leaves, _calls, max_leaves=12)
 
 
 def _fitting(parameter: Parameter, inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

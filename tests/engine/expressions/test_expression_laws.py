@@ -19,7 +19,7 @@ from lockstep.engine.expressions import (
     parse,
     print_expression,
 )
-from lockstep.engine.expressions.tree import ComparisonNode, Expression, walk
+from lockstep.engine.expressions.tree import ComparisonNode, ExpressionNode, walk
 from lockstep.engine.expressions.values import MAX_TEXT
 from lockstep.engine.moment import Moment
 from tests.engine.expressions.expression_strategies import (
@@ -54,13 +54,13 @@ def plain_outcome(text: str, record: dict[str, Any]) -> Any:
 
 @given(trees)
 @fast
-def test_parsing_what_is_printed_gives_the_same_tree(tree: Expression) -> None:
+def test_parsing_what_is_printed_gives_the_same_tree(tree: ExpressionNode) -> None:
     assert parse(print_expression(tree)) == tree
 
 
 @given(trees)
 @fast
-def test_positions_point_at_what_they_name(tree: Expression) -> None:
+def test_positions_point_at_what_they_name(tree: ExpressionNode) -> None:
     text = print_expression(tree)
 
     for node in walk(parse(text)):
@@ -79,7 +79,9 @@ def test_any_text_gives_a_value_or_an_expression_error(text: str, record: dict[s
 
 @given(trees, records)
 @fast
-def test_any_tree_and_any_record_give_a_value_or_an_expression_error(tree: Expression, record: dict[str, Any]) -> None:
+def test_any_tree_and_any_record_give_a_value_or_an_expression_error(
+    tree: ExpressionNode, record: dict[str, Any]
+) -> None:
     result = outcome(print_expression(tree), record)
 
     assert not isinstance(result, str) or len(result) <= MAX_TEXT
@@ -87,7 +89,7 @@ def test_any_tree_and_any_record_give_a_value_or_an_expression_error(tree: Expre
 
 @given(calls(), sensible_records)
 @fast
-def test_what_evaluates_has_no_error_in_the_check(tree: Expression, record: dict[str, Any]) -> None:
+def test_what_evaluates_has_no_error_in_the_check(tree: ExpressionNode, record: dict[str, Any]) -> None:
     text = print_expression(tree)
 
     try:
@@ -100,7 +102,7 @@ def test_what_evaluates_has_no_error_in_the_check(tree: Expression, record: dict
 
 @given(calls())
 @fast
-def test_what_the_check_calls_an_error_cannot_be_compiled(tree: Expression) -> None:
+def test_what_the_check_calls_an_error_cannot_be_compiled(tree: ExpressionNode) -> None:
     text = print_expression(tree)
 
     has_errors = any(finding.severity is Severity.ERROR for finding in check(text))
@@ -115,7 +117,7 @@ def test_what_the_check_calls_an_error_cannot_be_compiled(tree: Expression) -> N
 
 @given(calls(leaves=texts | numbers), sensible_records)
 @fast
-def test_constants_are_folded_to_the_same_value_or_refused(tree: Expression, record: dict[str, Any]) -> None:
+def test_constants_are_folded_to_the_same_value_or_refused(tree: ExpressionNode, record: dict[str, Any]) -> None:
     text = print_expression(tree)
     try:
         compile_expression(text)
@@ -127,7 +129,7 @@ def test_constants_are_folded_to_the_same_value_or_refused(tree: Expression, rec
 
 @given(calls(), sensible_records)
 @fast
-def test_only_the_named_attributes_can_change_the_value(tree: Expression, record: dict[str, Any]) -> None:
+def test_only_the_named_attributes_can_change_the_value(tree: ExpressionNode, record: dict[str, Any]) -> None:
     text = print_expression(tree)
     try:
         named = compile_expression(text).attributes
@@ -139,7 +141,7 @@ def test_only_the_named_attributes_can_change_the_value(tree: Expression, record
 
 @given(calls(), sensible_records)
 @fast
-def test_explaining_comes_to_the_same_value(tree: Expression, record: dict[str, Any]) -> None:
+def test_explaining_comes_to_the_same_value(tree: ExpressionNode, record: dict[str, Any]) -> None:
     text = print_expression(tree)
     try:
         compile_expression(text)
@@ -157,7 +159,7 @@ def test_explaining_comes_to_the_same_value(tree: Expression, record: dict[str, 
 
 @given(calls(), sensible_records)
 @fast
-def test_the_same_moment_gives_the_same_value(tree: Expression, record: dict[str, Any]) -> None:
+def test_the_same_moment_gives_the_same_value(tree: ExpressionNode, record: dict[str, Any]) -> None:
     text = print_expression(tree)
 
     assert outcome(text, record) == outcome(text, record)
@@ -165,7 +167,7 @@ def test_the_same_moment_gives_the_same_value(tree: Expression, record: dict[str
 
 @given(calls(), sensible_records)
 @fast
-def test_a_value_is_of_a_kind_that_a_target_can_take(tree: Expression, record: dict[str, Any]) -> None:
+def test_a_value_is_of_a_kind_that_a_target_can_take(tree: ExpressionNode, record: dict[str, Any]) -> None:
     result = outcome(print_expression(tree), record)
 
     assert result is None or isinstance(result, (str, bool, int, tuple, list, dict, Diversion))

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from documo.identifiers import read_id
 from documo.search_document import fold_text
 from lockstep.scim.errors import invalid_filter
-from lockstep.scim.filters import Comparison, Value
+from lockstep.scim.filters import Comparison, FilterValue
 from lockstep.scim.names import AttributePath
 from lockstep.scim.registry import PathTarget, ResourceDefinition
 from lockstep.scim.schema import Attribute
@@ -69,14 +69,16 @@ def is_set(place: Composable) -> Composable:
     return SQL("coalesce({place} not in ('null', '\"\"', '[]', '{{}}'), false)").format(place=place)
 
 
-def element_condition(element: Composable, sub: Attribute | None, leaf: Attribute, op: str, value: Value) -> Composable:
+def element_condition(
+    element: Composable, sub: Attribute | None, leaf: Attribute, op: str, value: FilterValue
+) -> Composable:
     place = SQL("{}->{}").format(element, Literal(sub.name)) if sub is not None else element
     if leaf.multi_valued and sub is not None:
         raise invalid_filter(f"{sub.name} has several values in each element and cannot be compared.")
     return scalar_condition(place, leaf, op, value)
 
 
-def scalar_condition(place: Composable, leaf: Attribute, op: str, value: Value) -> Composable:
+def scalar_condition(place: Composable, leaf: Attribute, op: str, value: FilterValue) -> Composable:
     """Return a comparison with the jsonb value at *place*. `ne` and `eq null` are true if there is no value."""
     if value is None:
         return SQL("({} is null)" if op == "eq" else "({} is not null)").format(place)
@@ -118,7 +120,7 @@ def text_condition(text: Composable, op: str, value: str) -> Composable:
             return SQL("coalesce({} {} {}, false)").format(text, _ORDER[op], literal)
 
 
-def column_condition(column: Composable, op: str, value: Value) -> Composable:
+def column_condition(column: Composable, op: str, value: FilterValue) -> Composable:
     """Return a comparison with an indexed text column, written so that the index can be used with row-level security."""
     if value is None:
         return SQL("({} is null)" if op == "eq" else "({} is not null)").format(column)
@@ -146,7 +148,7 @@ def after_prefix(prefix: str) -> str | None:
     return None
 
 
-def id_condition(op: str, value: Value) -> Composable:
+def id_condition(op: str, value: FilterValue) -> Composable:
     if value is None:
         return FALSE if op == "eq" else TRUE
     found = read_id(str(value))
@@ -156,7 +158,7 @@ def id_condition(op: str, value: Value) -> Composable:
 
 
 def meta_condition(
-    comparison: Comparison, sub: Attribute | None, value: Value, definition: ResourceDefinition
+    comparison: Comparison, sub: Attribute | None, value: FilterValue, definition: ResourceDefinition
 ) -> Composable:
     op, name = comparison.op, sub.name if sub else ""
     if name == "resourceType":
@@ -176,5 +178,5 @@ def meta_condition(
     return SQL("({} {} {}::timestamptz)").format(column, sign, Literal(fold_text(str(value), moment)))
 
 
-def folded(value: Value, leaf: Attribute) -> str:
+def folded(value: FilterValue, leaf: Attribute) -> str:
     return fold_text(str(value), leaf) if value is not None else ""

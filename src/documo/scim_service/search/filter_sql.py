@@ -33,7 +33,7 @@ from documo.scim_service.search.containment import necessary_content
 from documo.tenant_schemas import unique_attribute
 from lockstep.scim.comparisons import operand
 from lockstep.scim.errors import invalid_filter
-from lockstep.scim.filters import And, Comparison, Filter, Not, Or, Present, Value, ValuePath
+from lockstep.scim.filters import And, Comparison, Filter, FilterValue, Not, Or, Present, ValuePath
 from lockstep.scim.names import AttributePath
 from lockstep.scim.registry import PathTarget, ResourceDefinition
 from lockstep.scim.schema import Attribute
@@ -111,7 +111,7 @@ class FilterCompiler:
         return scalar_condition(place, leaf, comparison.op, value)
 
     def _many_values(
-        self, op: str, value: Value, target: PathTarget, sub: Attribute | None, leaf: Attribute
+        self, op: str, value: FilterValue, target: PathTarget, sub: Attribute | None, leaf: Attribute
     ) -> Composable:
         """Return a condition that is true if any of the values matches. `ne` and `eq null` are also true if there is no value."""
         item = SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name))
@@ -152,7 +152,7 @@ class FilterCompiler:
             return column_condition(SQL("r.display_name"), comparison.op, value and folded(value, leaf))
         return None
 
-    def _membership(self, name: str, sub: Attribute, op: str, value: Value) -> Composable:
+    def _membership(self, name: str, sub: Attribute, op: str, value: FilterValue) -> Composable:
         mine, other = ("group_id", "member_id") if name == "members" else ("member_id", "group_id")
         columns = {"mine": SQL(f"m.{mine}"), "other": SQL(f"m.{other}"), "tenant": self._tenant}
         if sub.name == "value" and op == "eq" and isinstance(value, str):

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-Question = TypeVar("Question")
-Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-class Collector(Generic[Question, Answer]):
+class Collector(Generic[Item, Result]):
     """Collects questions in one queue for each key, and passes them to *run* in batches.
 
     *run* answers a batch in order, with an exception for each question that failed. Up to *lanes* batches of a key run at once: while the
@@ -23,23 +23,23 @@ class Collector(Generic[Question, Answer]):
 
     def __init__(
         self,
-        run: Callable[[Hashable, Sequence[Question]], Awaitable[Sequence[Answer | Exception]]],
+        run: Callable[[Hashable, Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         *,
         max_batch: int = 64,
         lanes: int = 2,
-        weigh: Callable[[Question], int] = lambda _: 1,
+        weigh: Callable[[Item], int] = lambda _: 1,
     ) -> None:
         self._run = run
         self._max_batch = max_batch
         self._lanes = lanes
         self._weigh = weigh
-        self._waiting: dict[Hashable, list[tuple[Question, asyncio.Future[Answer]]]] = {}
+        self._waiting: dict[Hashable, list[tuple[Item, asyncio.Future[Result]]]] = {}
         self._busy: dict[Hashable, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, key: Hashable, question: Question) -> Answer:
+    async def ask(self, key: Hashable, question: Item) -> Result:
         """Return the answer to *question*, obtained in one batch with other questions of the same *key*."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, []).append((question, future))
         busy = self._busy.get(key, 0)
         if busy < self._lanes:
@@ -60,7 +60,7 @@ class Collector(Generic[Question, Answer]):
         if not self._busy[key]:
             del self._busy[key], self._waiting[key]
 
-    def _fitting(self, queue: Sequence[tuple[Question, asyncio.Future[Answer]]]) -> int:
+    def _fitting(self, queue: Sequence[tuple[Item, asyncio.Future[Result]]]) -> int:
         """Return the number of questions in the next batch: as many as fit into the weight *max_batch*, but at least one."""
         weight = 0
         for count, (question, _) in enumerate(queue):
@@ -69,7 +69,7 @@ class Collector(Generic[Question, Answer]):
                 return count
         return len(queue)
 
-    async def _answer(self, key: Hashable, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+    async def _answer(self, key: Hashable, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             answers = await self._run(key, [question for question, _ in batch])
         except Exception as failed:

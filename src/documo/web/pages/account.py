@@ -9,13 +9,13 @@ from documo.accounts import seats_taken
 from documo.permissions import MemberPermission
 from documo.scim_service.writes.create_batch import no_seat_left
 from documo.web.context import DocumoPages, PageContext
-from lockstep.kit.pages import Answer, PageView
+from lockstep.kit.pages import PageAnswer, PageView
 
 pages = DocumoPages()
 
 
 @pages.get("/settings/account", needs=MemberPermission.ACCOUNT)
-async def show_account(context: PageContext, _: Request) -> Answer:
+async def show_account(context: PageContext, _: Request) -> PageAnswer:
     account = await context.account()
     answer = no_seat_left(account.seats or 1)
     return PageView(

@@ -19,7 +19,7 @@ from documo.request_log import client_guess
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, conflict
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, on_the_form
 
 pages = DocumoPages()
 HERE = "/settings/api-keys"
@@ -29,12 +29,12 @@ WARNED = timedelta(days=14)
 
 
 @pages.get(HERE, needs=MemberPermission.API_KEYS)
-async def list_keys(context: PageContext, _: Request) -> Answer:
+async def list_keys(context: PageContext, _: Request) -> PageAnswer:
     return await _list(context, await context.account())
 
 
 @pages.post(HERE, needs=MemberPermission.API_KEYS, confirmed=CONFIRMED)
-async def create_key(context: PageContext, request: Request) -> Answer:
+async def create_key(context: PageContext, request: Request) -> PageAnswer:
     account, form = await context.account(), await request.form()
     days = str(form.get("days", ""))
     try:
@@ -54,7 +54,7 @@ async def create_key(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(HERE + "/{id}/roll", needs=MemberPermission.API_KEYS, confirmed=CONFIRMED)
-async def roll_key(context: PageContext, request: Request) -> Answer:
+async def roll_key(context: PageContext, request: Request) -> PageAnswer:
     account, form = await context.account(), await request.form()
     hours = str(form.get("overlap", "24"))
     try:
@@ -72,7 +72,7 @@ async def roll_key(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(HERE + "/{id}/revoke", needs=MemberPermission.API_KEYS, confirmed=CONFIRMED)
-async def revoke_key(context: PageContext, request: Request) -> Answer:
+async def revoke_key(context: PageContext, request: Request) -> PageAnswer:
     account, form, which = await context.account(), await request.form(), request.path_params["id"]
     try:
         key = next((one for one in await api_keys.list_keys(context.store, account.id) if one.id == which), None)

@@ -16,7 +16,7 @@ from documo.audit_log import ACTIVITIES, MOST_EXPORTED, AccountAuditFilter
 from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import not_found
-from lockstep.kit.pages import Answer, Crumb, PageView, address
+from lockstep.kit.pages import Crumb, PageAnswer, PageView, address
 from lockstep.wording import spreadsheet_text
 
 pages = DocumoPages()
@@ -34,7 +34,7 @@ _DOWNLOADS = {"AuditLog.csv": "CSV", "AuditLog.json": "JSON"}
 
 
 @pages.get(HERE, needs=MemberPermission.AUDIT_LOG)
-async def list_entries(context: PageContext, request: Request) -> Answer:
+async def list_entries(context: PageContext, request: Request) -> PageAnswer:
     account = await context.account()
     kinds = audit_log.kinds_of(account.custom)
     given = _given(request.query_params, kinds)
@@ -61,7 +61,7 @@ async def list_entries(context: PageContext, request: Request) -> Answer:
 
 
 @pages.get(HERE + "/{entry}", needs=MemberPermission.AUDIT_LOG)
-async def show_entry(context: PageContext, request: Request) -> Answer:
+async def show_entry(context: PageContext, request: Request) -> PageAnswer:
     account = await context.account()
     entry = await audit_log.show_entry(context.store, account.id, request.path_params["entry"])
     return PageView(
@@ -77,7 +77,7 @@ async def show_entry(context: PageContext, request: Request) -> Answer:
 
 
 @pages.get(HERE + "/download/{file}", needs=MemberPermission.AUDIT_LOG)
-async def download(context: PageContext, request: Request) -> Answer:
+async def download(context: PageContext, request: Request) -> PageAnswer:
     account, name = await context.account(), request.path_params["file"]
     if name not in _DOWNLOADS:
         raise not_found("This download does not exist", next_step="Choose one in the audit log")

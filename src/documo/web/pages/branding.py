@@ -15,7 +15,7 @@ from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, Chip, Crumb, PageView, Redirect, on_the_form
+from lockstep.kit.pages import Chip, Crumb, PageAnswer, PageView, Redirect, on_the_form
 
 pages = DocumoPages()
 HERE = "/settings/branding"
@@ -30,12 +30,12 @@ _LOGO_HEADERS = {
 
 
 @pages.get(HERE, needs=MemberPermission.BRANDING)
-async def show_brand(context: PageContext, _: Request) -> Answer:
+async def show_brand(context: PageContext, _: Request) -> PageAnswer:
     return _brand_page(context)
 
 
 @pages.post(HERE, needs=MemberPermission.BRANDING)
-async def save_brand(context: PageContext, request: Request) -> Answer:
+async def save_brand(context: PageContext, request: Request) -> PageAnswer:
     account, form = await context.account(), await request.form()
     entered = {"name": str(form.get("name", "")), "accent": str(form.get("accent", ""))}
     try:
@@ -46,7 +46,7 @@ async def save_brand(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/logo", form_bytes=branding.MOST_LOGO + _FORM, needs=MemberPermission.BRANDING)
-async def save_logo(context: PageContext, request: Request) -> Answer:
+async def save_logo(context: PageContext, request: Request) -> PageAnswer:
     account, form = await context.account(), await request.form()
     given = form.get("logo")
     try:
@@ -59,7 +59,7 @@ async def save_logo(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/logo/remove", needs=MemberPermission.BRANDING)
-async def remove_logo(context: PageContext, _: Request) -> Answer:
+async def remove_logo(context: PageContext, _: Request) -> PageAnswer:
     await branding.remove_logo(context.store, (await context.account()).id)
     return Redirect(HERE, notice="The logo was removed")
 
@@ -77,12 +77,12 @@ async def logo(context: PageContext, request: Request) -> Response:
 
 
 @pages.get(DOMAIN, needs=MemberPermission.BRANDING)
-async def show_domains(context: PageContext, _: Request) -> Answer:
+async def show_domains(context: PageContext, _: Request) -> PageAnswer:
     return await _domain_page(context)
 
 
 @pages.post(DOMAIN, needs=MemberPermission.BRANDING)
-async def set_domain(context: PageContext, request: Request) -> Answer:
+async def set_domain(context: PageContext, request: Request) -> PageAnswer:
     account, form = await context.account(), await request.form()
     kind = str(form.get("kind")) if form.get("kind") in (domains.APP, domains.EMAIL) else domains.API
     host = str(form.get("host", "")).strip()
@@ -94,7 +94,7 @@ async def set_domain(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(f"{DOMAIN}/verify", needs=MemberPermission.BRANDING)
-async def verify_domain(context: PageContext, request: Request) -> Answer:
+async def verify_domain(context: PageContext, request: Request) -> PageAnswer:
     account, host = await context.account(), str((await request.form()).get("host", ""))
     try:
         await domains.verify_domain(context.store, account.id, host, name_server=context.name_server, look=context.look)
@@ -104,7 +104,7 @@ async def verify_domain(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(f"{DOMAIN}/remove", needs=MemberPermission.BRANDING)
-async def remove_domain(context: PageContext, request: Request) -> Answer:
+async def remove_domain(context: PageContext, request: Request) -> PageAnswer:
     account, host = await context.account(), str((await request.form()).get("host", ""))
     await domains.remove_domain(context.store, account.id, host)
     return Redirect(DOMAIN, notice=f"{host} was removed")

@@ -14,19 +14,19 @@ from documo.web.pages.sso import leave_for
 from documo.web.sessions import CONFIRM, signed_in
 from lockstep.errors import LockstepError
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, on_the_form
 from lockstep.kit.returning import safe_next
 
 pages = DocumoPages()
 
 
 @pages.get(CONFIRM, needs=MemberPermission.OWN_ACCOUNT)
-async def show(context: PageContext, request: Request) -> Answer:
+async def show(context: PageContext, request: Request) -> PageAnswer:
     return _page(context, safe_next(request.query_params.get("next", "/")))
 
 
 @pages.post(CONFIRM, needs=MemberPermission.OWN_ACCOUNT)
-async def confirm_with_password(context: PageContext, request: Request) -> Answer:
+async def confirm_with_password(context: PageContext, request: Request) -> PageAnswer:
     form = await request.form()
     back = safe_next(str(form.get("next", "/")))
     try:
@@ -37,7 +37,7 @@ async def confirm_with_password(context: PageContext, request: Request) -> Answe
 
 
 @pages.post(f"{CONFIRM}/sso", needs=MemberPermission.OWN_ACCOUNT)
-async def confirm_at_the_provider(context: PageContext, request: Request) -> Response | PageView | Answer:
+async def confirm_at_the_provider(context: PageContext, request: Request) -> Response | PageView | PageAnswer:
     """Sign in again at the identity provider, which must ask for the credentials."""
     caller, form = context.member(), await request.form()
     back = safe_next(str(form.get("next", "/")))

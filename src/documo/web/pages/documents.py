@@ -13,7 +13,7 @@ from documo.permissions import MemberPermission, allows
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, invalid
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect, address, on_the_form
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, address, on_the_form
 
 pages = DocumoPages()
 PAGE_SIZE = 50
@@ -21,12 +21,12 @@ _FORM = 64 * 1024  # bytes of a form besides the document
 
 
 @pages.get("/", needs=MemberPermission.DOCUMENTS_READ)
-async def list_documents(context: PageContext, request: Request) -> Answer:
+async def list_documents(context: PageContext, request: Request) -> PageAnswer:
     return await _list(context, request)
 
 
 @pages.post("/documents", needs=MemberPermission.DOCUMENTS_UPLOAD, form_bytes=documents.MOST_BYTES + _FORM)
-async def upload(context: PageContext, request: Request) -> Answer:
+async def upload(context: PageContext, request: Request) -> PageAnswer:
     form = await request.form()
     given = form.get("document")
     try:
@@ -39,7 +39,7 @@ async def upload(context: PageContext, request: Request) -> Answer:
 
 
 @pages.get("/documents/{id}", needs=MemberPermission.DOCUMENTS_READ)
-async def download(context: PageContext, request: Request) -> Answer:
+async def download(context: PageContext, request: Request) -> PageAnswer:
     found = await documents.find_document(context.store, context.member(), request.path_params["id"])
     await audit_log.note_download(context.store, context.member().tenant_id, found.id, found.name)
     return StreamingResponse(
@@ -54,7 +54,7 @@ async def download(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post("/documents/{id}/delete", needs=MemberPermission.DOCUMENTS_DELETE_OWN)
-async def delete(context: PageContext, request: Request) -> Answer:
+async def delete(context: PageContext, request: Request) -> PageAnswer:
     gone = await documents.delete_document(context.store, context.member(), request.path_params["id"])
     return Redirect("/", notice=f"Deleted {gone.name}")
 

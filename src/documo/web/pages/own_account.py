@@ -17,7 +17,7 @@ from documo.web.sessions import signed_in
 from lockstep.errors import LockstepError
 from lockstep.kit.cookies import address_of, device_of
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, Crumb, PageView, Redirect, on_the_form
+from lockstep.kit.pages import Crumb, PageAnswer, PageView, Redirect, on_the_form
 
 pages = DocumoPages()
 HERE = "/own-account"
@@ -26,12 +26,12 @@ FACTOR = f"{HERE}/second-factor"
 
 
 @pages.get(HERE, needs=MemberPermission.OWN_ACCOUNT)
-async def show(context: PageContext, _: Request) -> Answer:
+async def show(context: PageContext, _: Request) -> PageAnswer:
     return await _page(context)
 
 
 @pages.post(f"{HERE}/password", needs=MemberPermission.OWN_ACCOUNT)
-async def change_password(context: PageContext, request: Request) -> Answer:
+async def change_password(context: PageContext, request: Request) -> PageAnswer:
     form, caller = await request.form(), context.member()
     try:
         session = await own_sign_in.change_password(
@@ -44,7 +44,7 @@ async def change_password(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/sessions/end", needs=MemberPermission.OWN_ACCOUNT)
-async def end_session(context: PageContext, request: Request) -> Answer:
+async def end_session(context: PageContext, request: Request) -> PageAnswer:
     caller, form = context.member(), await request.form()
     account = await account_with_id(context.store, caller.tenant_id)
     await own_sign_in.end_sessions(context.store, account, caller.member_id, only=str(form.get("session", "")))
@@ -52,13 +52,13 @@ async def end_session(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/sessions/end-others", needs=MemberPermission.OWN_ACCOUNT)
-async def end_other_sessions(context: PageContext, _: Request) -> Answer:
+async def end_other_sessions(context: PageContext, _: Request) -> PageAnswer:
     await own_sign_in.end_other_sessions(context.store, context.member())
     return Redirect(HERE, notice="You are signed out in all other browsers")
 
 
 @pages.post(FACTOR, needs=MemberPermission.OWN_ACCOUNT)
-async def begin(context: PageContext, request: Request) -> Answer:
+async def begin(context: PageContext, request: Request) -> PageAnswer:
     """Show the QR code. The second factor takes effect when a first code has been entered."""
     form, caller = await request.form(), context.member()
     try:
@@ -72,7 +72,7 @@ async def begin(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(f"{FACTOR}/confirm", needs=MemberPermission.OWN_ACCOUNT)
-async def confirm(context: PageContext, request: Request) -> Answer:
+async def confirm(context: PageContext, request: Request) -> PageAnswer:
     form, caller = await request.form(), context.member()
     try:
         codes = await second_factor.confirm_second_factor(
@@ -98,7 +98,7 @@ async def confirm(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(f"{FACTOR}/remove", needs=MemberPermission.OWN_ACCOUNT)
-async def remove(context: PageContext, request: Request) -> Answer:
+async def remove(context: PageContext, request: Request) -> PageAnswer:
     form, caller = await request.form(), context.member()
     try:
         await own_sign_in.require_password(context.store, caller, str(form.get("password", "")))

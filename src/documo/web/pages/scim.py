@@ -20,7 +20,7 @@ from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError
 from lockstep.kit.charts import Series, stacked
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, on_the_form
 
 pages = DocumoPages()
 HERE = "/settings/scim"
@@ -40,18 +40,18 @@ FORMER: Mapping[str, str] = {
 
 
 @pages.get(HERE, needs=MemberPermission.SCIM)
-async def show_scim(context: PageContext, _: Request) -> Answer:
+async def show_scim(context: PageContext, _: Request) -> PageAnswer:
     return await _page(context)
 
 
 @pages.post(HERE + "/self-test", needs=MemberPermission.SCIM)
-async def self_test(context: PageContext, _: Request) -> Answer:
+async def self_test(context: PageContext, _: Request) -> PageAnswer:
     tested = await run_self_test(context.store, context.member().tenant_id, base_url=context.scim_url)
     return await _page(context, tested)
 
 
 @pages.post(HERE + "/users", needs=MemberPermission.SCIM, confirmed=CONFIRMED)
-async def save_rules(context: PageContext, request: Request) -> Answer:
+async def save_rules(context: PageContext, request: Request) -> PageAnswer:
     """Save the rules for users of the directory: the default role, and the effect of DELETE."""
     account, form = await context.account(), await request.form()
     entered = {key: str(form.get(key, "")) for key in ("default_role", "deprovision_action")}
@@ -104,7 +104,7 @@ async def _page(
 
 
 @pages.post(HERE + "/enabled", needs=MemberPermission.SCIM)
-async def switch(context: PageContext, request: Request) -> Answer:
+async def switch(context: PageContext, request: Request) -> PageAnswer:
     account = await context.account()
     is_on = (await request.form()).get("enabled") == "on"
     await change_settings(context.store, account, {"scim_enabled": is_on})

@@ -18,7 +18,7 @@ from documo.web.context import DocumoPages, PageContext
 from documo.web.live import TOPIC
 from lockstep.errors import LockstepError, not_found
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, Crumb, PageView, address, on_the_form
+from lockstep.kit.pages import Crumb, PageAnswer, PageView, address, on_the_form
 from lockstep.kit.templating import pretty_json
 from lockstep.scim.normalize import describe_tolerance
 
@@ -39,7 +39,7 @@ PAUSED = "paused"
 
 
 @pages.get(HERE, needs=MemberPermission.SCIM)
-async def list_requests(context: PageContext, request: Request) -> Answer:
+async def list_requests(context: PageContext, request: Request) -> PageAnswer:
     account, query = await context.account(), request.query_params
     keys = [(key.id, key.name) for key in await api_keys.list_keys(context.store, account.id)]
     given = _given(query, keys)
@@ -87,12 +87,12 @@ async def list_requests(context: PageContext, request: Request) -> Answer:
 
 
 @pages.get(HERE + "/{id}", needs=MemberPermission.SCIM)
-async def show_request(context: PageContext, request: Request) -> Answer:
+async def show_request(context: PageContext, request: Request) -> PageAnswer:
     return await _request(context, request.path_params["id"])
 
 
 @pages.post(HERE + "/{id}/replay", needs=MemberPermission.SCIM)
-async def replay(context: PageContext, request: Request) -> Answer:
+async def replay(context: PageContext, request: Request) -> PageAnswer:
     return await _request(context, request.path_params["id"], is_replayed=True)
 
 

@@ -26,7 +26,7 @@ from documo.web.context import DocumoPages, PageContext
 from documo.web.pages.sso import leave_for
 from lockstep.errors import LockstepError, conflict, invalid, not_found
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, Crumb, PageView, Redirect, on_the_form
+from lockstep.kit.pages import Crumb, PageAnswer, PageView, Redirect, on_the_form
 from lockstep.saml.faults import SamlFault
 from lockstep.saml.showing import readable
 
@@ -39,12 +39,12 @@ FLAGS = ("requests_signed", "requests_by_post", "allows_unsolicited", "allows_sh
 
 
 @pages.get(HERE, needs=MemberPermission.SINGLE_SIGN_ON)
-async def security(context: PageContext, _: Request) -> Answer:
+async def security(context: PageContext, _: Request) -> PageAnswer:
     return await _overview(context, await context.account())
 
 
 @pages.get(SETUP, needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
-async def setup_page(context: PageContext, _: Request) -> Answer:
+async def setup_page(context: PageContext, _: Request) -> PageAnswer:
     account = await context.account()
     provider = await providers.find_provider(context.store, account.id)
     return await _setup(
@@ -57,7 +57,7 @@ async def setup_page(context: PageContext, _: Request) -> Answer:
 
 
 @pages.post(SETUP, needs=MemberPermission.SINGLE_SIGN_ON)
-async def save_setup(context: PageContext, request: Request) -> Answer:
+async def save_setup(context: PageContext, request: Request) -> PageAnswer:
     account, form = await context.account(), await request.form()
     opened, entered = await _opened(context, form), _entered(form)
     try:
@@ -71,7 +71,7 @@ async def save_setup(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(SETUP + "/metadata", needs=MemberPermission.SINGLE_SIGN_ON)
-async def read_metadata(context: PageContext, request: Request) -> Answer:
+async def read_metadata(context: PageContext, request: Request) -> PageAnswer:
     """Fill the form from metadata, without saving."""
     account, form = await context.account(), await request.form()
     opened = await _opened(context, form)
@@ -89,7 +89,7 @@ async def read_metadata(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(SETUP + "/remove", needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
-async def remove(context: PageContext, request: Request) -> Answer:
+async def remove(context: PageContext, request: Request) -> PageAnswer:
     account, form = await context.account(), await request.form()
     try:
         if str(form.get("confirmation", "")).strip() != account.name:
@@ -101,7 +101,7 @@ async def remove(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(HERE + "/test", needs=MemberPermission.SINGLE_SIGN_ON)
-async def test(context: PageContext, request: Request) -> Response | PageView | Answer:
+async def test(context: PageContext, request: Request) -> Response | PageView | PageAnswer:
     account = await context.account()
     try:
         place = await place_of(context.store, account.id, request.headers.get("host", ""))
@@ -112,7 +112,7 @@ async def test(context: PageContext, request: Request) -> Response | PageView | 
 
 
 @pages.post(HERE + "/enforce", needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
-async def enforce(context: PageContext, request: Request) -> Answer:
+async def enforce(context: PageContext, request: Request) -> PageAnswer:
     account, form = await context.account(), await request.form()
     try:
         if form.get("enforced"):
@@ -127,7 +127,7 @@ async def enforce(context: PageContext, request: Request) -> Answer:
 
 
 @pages.get(HERE + "/sign-ins/{id}", needs=MemberPermission.SINGLE_SIGN_ON)
-async def show_attempt(context: PageContext, request: Request) -> Answer:
+async def show_attempt(context: PageContext, request: Request) -> PageAnswer:
     account = await context.account()
     async with context.store.tenant(account.id) as connection:
         found = await attempts_table.attempt(connection, account.id, request.path_params["id"])

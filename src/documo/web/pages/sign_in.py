@@ -21,20 +21,20 @@ from lockstep.kit import looks
 from lockstep.kit.cookies import address_of, device_of
 from lockstep.kit.opened_links import INSTEAD_OF, TEMPLATE, is_answered, question
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect
+from lockstep.kit.pages import PageAnswer, PageView, Redirect
 from lockstep.kit.returning import safe_next
 
 pages = DocumoPages()
 
 
 @pages.get(SIGN_IN, is_public=True)
-async def sign_in_page(context: PageContext, request: Request) -> Answer:
+async def sign_in_page(context: PageContext, request: Request) -> PageAnswer:
     back = safe_next(request.query_params.get("next", "/"))
     return Redirect(back) if context.caller is not None else _form(next_=back)
 
 
 @pages.post(SIGN_IN, is_public=True)
-async def sign_in(context: PageContext, request: Request) -> Answer:
+async def sign_in(context: PageContext, request: Request) -> PageAnswer:
     form = await request.form()
     email, back = str(form.get("email", "")), safe_next(str(form.get("next", "/")))
     account, code = str(form.get("account", "")), str(form.get("code", ""))
@@ -58,7 +58,7 @@ async def sign_in(context: PageContext, request: Request) -> Answer:
 
 async def _sign_in_by_domain(
     context: PageContext, request: Request, email: str, *, account: str, back: str, way: str, wants_code: bool
-) -> Answer:
+) -> PageAnswer:
     """Send the browser to the provider of the email's domain or, if there is none, show the form again. Only the domain decides, so that
     nobody can find out who has an account.
     """
@@ -77,7 +77,7 @@ async def _sign_in_by_domain(
 
 
 @pages.post("/sign-out", needs=MemberPermission.OWN_ACCOUNT)
-async def sign_out(context: PageContext, request: Request) -> Answer:
+async def sign_out(context: PageContext, request: Request) -> PageAnswer:
     provider = await leave(context.store, session_secret(request), api_url=context.api_url)
     if not provider:
         return signed_out(request)
@@ -94,7 +94,7 @@ async def sign_out(context: PageContext, request: Request) -> Answer:
 
 
 @pages.get("/links/{secret}", is_public=True)
-async def link_page(context: PageContext, request: Request) -> Answer:
+async def link_page(context: PageContext, request: Request) -> PageAnswer:
     """Show the form for setting a password. If this browser is signed in as somebody else, ask first, because the link replaces that
     session.
     """
@@ -104,7 +104,7 @@ async def link_page(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post("/links/{secret}", is_public=True)
-async def accept_link(context: PageContext, request: Request) -> Answer:
+async def accept_link(context: PageContext, request: Request) -> PageAnswer:
     form, secret = await request.form(), request.path_params["secret"]
     owner, given = await password_links.owner_of_link(context.store, secret), str(form.get(INSTEAD_OF, ""))
     if asked := _question(context, request, owner, given):

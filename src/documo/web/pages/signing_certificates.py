@@ -16,14 +16,14 @@ from documo.permissions import MemberPermission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, conflict, not_found
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, Crumb, PageView, Redirect, on_the_form
+from lockstep.kit.pages import Crumb, PageAnswer, PageView, Redirect, on_the_form
 
 pages = DocumoPages()
 HERE = "/settings/security/certificates"
 
 
 @pages.get(HERE, needs=MemberPermission.SINGLE_SIGN_ON)
-async def list_certificates(context: PageContext, _: Request) -> Answer:
+async def list_certificates(context: PageContext, _: Request) -> PageAnswer:
     return await _list(context)
 
 
@@ -43,7 +43,7 @@ async def download_certificate(context: PageContext, request: Request) -> Respon
 
 
 @pages.post(HERE, needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
-async def new_certificate(context: PageContext, _: Request) -> Answer:
+async def new_certificate(context: PageContext, _: Request) -> PageAnswer:
     try:
         await own_keys.prepare_key(context.store, context.member().tenant_id)
     except LockstepError as refused:
@@ -52,7 +52,7 @@ async def new_certificate(context: PageContext, _: Request) -> Answer:
 
 
 @pages.post(HERE + "/activate", needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
-async def make_active(context: PageContext, request: Request) -> Answer:
+async def make_active(context: PageContext, request: Request) -> PageAnswer:
     form = await request.form()
     try:
         await own_keys.activate_key(context.store, context.member().tenant_id, str(form.get("thumbprint", "")))
@@ -62,7 +62,7 @@ async def make_active(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post(HERE + "/remove", needs=MemberPermission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
-async def remove_certificate(context: PageContext, request: Request) -> Answer:
+async def remove_certificate(context: PageContext, request: Request) -> PageAnswer:
     account, form = await context.account(), await request.form()
     try:
         if str(form.get("confirmation", "")).strip() != account.name:

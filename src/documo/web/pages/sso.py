@@ -24,7 +24,7 @@ from documo.web.sessions import SIGN_IN, session_secret, signed_in
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.kit.cookies import address_of, cookie_in, device_of, drop_cookie, keep_cookie
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect
+from lockstep.kit.pages import PageAnswer, PageView, Redirect
 from lockstep.kit.returning import safe_next
 
 pages = DocumoPages()
@@ -37,13 +37,13 @@ _NUMBER = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
 @pages.get(SIGN_ON_PATH, is_public=True)
-async def sign_on_page(context: PageContext, request: Request) -> Answer:
+async def sign_on_page(context: PageContext, request: Request) -> PageAnswer:
     back = safe_next(request.query_params.get("next", "/"))
     return Redirect(back) if context.caller is not None else _form(next_=back)
 
 
 @pages.post(SIGN_ON_PATH, is_public=True)
-async def sign_on(context: PageContext, request: Request) -> Answer:
+async def sign_on(context: PageContext, request: Request) -> PageAnswer:
     form = await request.form()
     email, back = str(form.get("email", ""))[:320], safe_next(str(form.get("next", "/")))
     try:
@@ -82,7 +82,7 @@ def no_provider(email: str) -> LockstepError:
 
 
 @pages.get("/sso/finish/{ticket}", is_public=True)
-async def finish(context: PageContext, request: Request) -> Answer:
+async def finish(context: PageContext, request: Request) -> PageAnswer:
     """Finish a sign-in. If the provider began it and the member has not used this browser before, ask the person first: a link could
     have delivered another person's response.
     """
@@ -101,11 +101,11 @@ async def finish(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post("/sso/finish/{ticket}", is_public=True)
-async def confirm(context: PageContext, request: Request) -> Answer:
+async def confirm(context: PageContext, request: Request) -> PageAnswer:
     return await _collected(context, request)
 
 
-async def _collected(context: PageContext, request: Request) -> Answer:
+async def _collected(context: PageContext, request: Request) -> PageAnswer:
     secret, _, back = cookie_in(request, BROWSER_COOKIE).partition(".")
     try:
         collected = await collect(
@@ -136,7 +136,7 @@ def _page_in(kept: str) -> str:
 
 
 @pages.get("/sso/failed", is_public=True)
-async def failed(_: PageContext, request: Request) -> Answer:
+async def failed(_: PageContext, request: Request) -> PageAnswer:
     given = request.query_params.get("number", "")
     number = given if _NUMBER.match(given) else ""
     if request.query_params.get("start") == "here":
@@ -149,7 +149,7 @@ async def failed(_: PageContext, request: Request) -> Answer:
 
 
 @pages.get(METADATA_PATH, is_public=True)
-async def service_metadata(context: PageContext, request: Request) -> Answer:
+async def service_metadata(context: PageContext, request: Request) -> PageAnswer:
     xml = await metadata_at(context.store, request.query_params.get("account", ""), api_url=context.api_url)
     return Response(
         xml,
@@ -159,7 +159,7 @@ async def service_metadata(context: PageContext, request: Request) -> Answer:
 
 
 @pages.get(LOGOUT_PATH, is_public=True)
-async def logout(context: PageContext, request: Request) -> Answer:
+async def logout(context: PageContext, request: Request) -> PageAnswer:
     """Handle the provider's request to end sessions, or its response to our request."""
     query = request.scope["query_string"].decode("latin-1")
     if "SAMLResponse" in request.query_params:

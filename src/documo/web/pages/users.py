@@ -19,7 +19,7 @@ from documo.web.context import DocumoPages, PageContext
 from lockstep.credentials.passwords import check_password
 from lockstep.errors import LockstepError, conflict
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, Chip, Crumb, PageView, Redirect, address, on_the_form
+from lockstep.kit.pages import Chip, Crumb, PageAnswer, PageView, Redirect, address, on_the_form
 from lockstep.wording import counted
 
 pages = DocumoPages()
@@ -29,7 +29,7 @@ SOURCES = {"": "Any source", "local": "Local", "scim": "SCIM"}
 
 
 @pages.get("/users", needs=MemberPermission.USERS)
-async def list_users(context: PageContext, request: Request) -> Answer:
+async def list_users(context: PageContext, request: Request) -> PageAnswer:
     account, query = await context.account(), request.query_params
     roles = await _roles(context, account)
     shown = query.get("show", "") if query.get("show", "") in SHOWN else ""
@@ -63,12 +63,12 @@ async def list_users(context: PageContext, request: Request) -> Answer:
 
 
 @pages.get("/users/new", needs=MemberPermission.USERS)
-async def new_user(context: PageContext, _: Request) -> Answer:
+async def new_user(context: PageContext, _: Request) -> PageAnswer:
     return await _new_form(context, await context.account(), {})
 
 
 @pages.post("/users/new", needs=MemberPermission.USERS)
-async def create_user(context: PageContext, request: Request) -> Answer:
+async def create_user(context: PageContext, request: Request) -> PageAnswer:
     account = await context.account()
     entered = await _entered(request)
     details, password = _details(entered), entered.pop("password", "")
@@ -97,12 +97,12 @@ async def create_user(context: PageContext, request: Request) -> Answer:
 
 
 @pages.get("/users/{id}", needs=MemberPermission.USERS)
-async def show_user(context: PageContext, request: Request) -> Answer:
+async def show_user(context: PageContext, request: Request) -> PageAnswer:
     return await _user(context, await context.account(), request.path_params["id"])
 
 
 @pages.post("/users/{id}/details", needs=MemberPermission.USERS)
-async def change_details(context: PageContext, request: Request) -> Answer:
+async def change_details(context: PageContext, request: Request) -> PageAnswer:
     account, who, entered = await context.account(), request.path_params["id"], _details(await _entered(request))
     before, _ = await member_records.details_of(context.store, account, who)
     if entered.user_name != before.user_name:  # who signs in with SSO is found by this name
@@ -112,7 +112,7 @@ async def change_details(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post("/users/{id}/role", needs=MemberPermission.USERS, confirmed=CONFIRMED)
-async def set_role(context: PageContext, request: Request) -> Answer:
+async def set_role(context: PageContext, request: Request) -> PageAnswer:
     account, who = await context.account(), request.path_params["id"]
     role = str((await request.form()).get("role", ""))
     change = members.set_role(context.store, account, who, role)
@@ -120,14 +120,14 @@ async def set_role(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post("/users/{id}/deactivate", needs=MemberPermission.USERS)
-async def deactivate(context: PageContext, request: Request) -> Answer:
+async def deactivate(context: PageContext, request: Request) -> PageAnswer:
     account, who = await context.account(), request.path_params["id"]
     change = members.disable(context.store, account, who)
     return await _changed(context, account, who, change, notice="The user was deactivated and signed out everywhere")
 
 
 @pages.post("/users/{id}/activate", needs=MemberPermission.USERS)
-async def activate(context: PageContext, request: Request) -> Answer:
+async def activate(context: PageContext, request: Request) -> PageAnswer:
     account, who = await context.account(), request.path_params["id"]
     _require_confirmed_for(context, await members.effective_role(context.store, account, who))
     change = members.enable(context.store, account, who)
@@ -135,7 +135,7 @@ async def activate(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post("/users/{id}/delete", needs=MemberPermission.USERS)
-async def delete(context: PageContext, request: Request) -> Answer:
+async def delete(context: PageContext, request: Request) -> PageAnswer:
     account, who, form = await context.account(), request.path_params["id"], await request.form()
     try:
         member = await members.show(context.store, account, who)
@@ -149,7 +149,7 @@ async def delete(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post("/users/{id}/undelete", needs=MemberPermission.USERS)
-async def undelete(context: PageContext, request: Request) -> Answer:
+async def undelete(context: PageContext, request: Request) -> PageAnswer:
     account, who = await context.account(), request.path_params["id"]
     days = account.undelete_days
     _require_confirmed_for(context, await members.effective_role(context.store, account, who, deleted_within=days))
@@ -158,20 +158,20 @@ async def undelete(context: PageContext, request: Request) -> Answer:
 
 
 @pages.post("/users/{id}/link", needs=MemberPermission.USERS, confirmed=CONFIRMED)
-async def make_link(context: PageContext, request: Request) -> Answer:
+async def make_link(context: PageContext, request: Request) -> PageAnswer:
     account, who = await context.account(), request.path_params["id"]
     return _link_page(context, who, await _new_link(context, account, who))
 
 
 @pages.post("/users/{id}/second-factor/reset", needs=MemberPermission.USERS, confirmed=CONFIRMED)
-async def reset_second_factor(context: PageContext, request: Request) -> Answer:
+async def reset_second_factor(context: PageContext, request: Request) -> PageAnswer:
     account, who = await context.account(), request.path_params["id"]
     change = second_factor.reset_second_factor(context.store, account, who)
     return await _changed(context, account, who, change, notice="The second factor was removed")
 
 
 @pages.post("/users/{id}/sessions/end", needs=MemberPermission.USERS)
-async def end_sessions(context: PageContext, request: Request) -> Answer:
+async def end_sessions(context: PageContext, request: Request) -> PageAnswer:
     account, who = await context.account(), request.path_params["id"]
     only = str((await request.form()).get("session", ""))
     ended = await own_sign_in.end_sessions(context.store, account, who, only=only or None)
@@ -196,7 +196,7 @@ def _details(entered: dict[str, str]) -> MemberDetails:
 async def _changed(
     context: PageContext, account: TenantAccount, who: str, change: Awaitable[object], *, notice: str,
     entered: MemberDetails | None = None,
-) -> Answer:  # fmt: skip
+) -> PageAnswer:  # fmt: skip
     """Make the change and return to the user's page. If the change was refused, the page shows the reason."""
     try:
         await change

@@ -70,13 +70,13 @@ class ResponseToApplication:
     fields: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
-Outcome = OpenidSignInFirst | ResponseToApplication | NotAssigned
+OpenIdSignInResult = OpenidSignInFirst | ResponseToApplication | NotAssigned
 
 
 @open_to_all
 async def authorize(
     context: Context, pairs: Pairs, caller: PersonCaller | None, *, visitor: Visitor, origin: str, browser: str = ""
-) -> Outcome:
+) -> OpenIdSignInResult:
     """Answer the request with these parameters for *caller*, the person who is signed in. *browser* is the secret that the browser has from
     an earlier request.
 
@@ -90,7 +90,7 @@ async def authorize(
 @open_to_all
 async def resume(
     context: Context, sealed: str, caller: PersonCaller | None, *, visitor: Visitor, origin: str, browser: str
-) -> Outcome:
+) -> OpenIdSignInResult:
     """Continue a request after the person has signed in. Raises LockstepError if the request is too old or was not sealed by Lockstep, or
     if the browser does not have the secret *browser*.
     """
@@ -116,7 +116,7 @@ async def resume(
 async def _answer(
     context: Context, pairs: Pairs, asked_at: datetime, caller: PersonCaller | None, *, visitor: Visitor, origin: str,
     browser: str,
-) -> Outcome:  # fmt: skip
+) -> OpenIdSignInResult:  # fmt: skip
     app: OpenIdApplication | None = None
     try:
         given = single(pairs)

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from lockstep.actions.access import CHECKED
+from lockstep.actions.configuration_application import Resolve
 from lockstep.actions.person_sign_in.ldap_setup import LdapChange
 from lockstep.actions.remote.exposed import EXPOSED, RemoteAction
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
@@ -82,7 +83,6 @@ _OPTIONS = Annotated[
     PlainSerializer(lambda options: {"guard": asdict(options.guard), "most_named": options.most_named}),
 ]
 _DOCUMENT = Annotated[ConfigDocument, AfterValidator(_read_again)]
-Resolve = Callable[[str], Secret | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from lockstep.actions.single_sign_on.address import Endpoints, endpoints_of, sto
 from lockstep.actions.single_sign_on.keys import ensure_key, readable_certificates
 from lockstep.actions.single_sign_on.openid_keys import ensure_openid_keys
 from lockstep.configuration.document.mapping_json import with_changes
-from lockstep.configuration.document.strict_json import Part
+from lockstep.configuration.document.strict_json import Json, Part
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings, sign_on_from_json, sign_on_to_json
 from lockstep.configuration.source_names import is_known, unknown_in_expression, unknown_source_name
@@ -41,7 +41,6 @@ from lockstep.storage.signing_certificates import CertificateRow
 
 OFFERED_MODES = (SignOnMode.DISABLED, SignOnMode.SAML, SignOnMode.OIDC)
 PLACE = "singleSignOn"
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from lockstep.actions.rows.configuration import (
 )
 from lockstep.actions.settings_view import SettingsView
 from lockstep.api.changes import Consenting, Effects, changed
-from lockstep.api.conditions import Condition, Unchanged, tagged
+from lockstep.api.conditions import IfMatch, Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import KINDS, AppName, Body, KindName, Name, Text
 from lockstep.configuration.rules import Scope
@@ -34,8 +34,8 @@ from lockstep.engine.rules.target_attributes import AttributeType
 from lockstep.errors import invalid
 
 router = router_of("Configuration")
-Kind = Annotated[KindName, Query(description="Mappings of people or of groups")]
-Filters = Annotated[list[dict[str, Any]], Field(max_length=100)]
+OfKind = Annotated[KindName, Query(description="Mappings of people or of groups")]
+FilterList = Annotated[list[dict[str, Any]], Field(max_length=100)]
 TargetPath = Annotated[str, Query(description="The target attribute", max_length=400, examples=["userName"])]
 
 
@@ -67,7 +67,7 @@ class NewAttribute(Body):
 class NewScope(Body):
     """The new scope. Omitted fields keep their values. If the list of filters is empty, everybody in *scope* passes."""
 
-    scoping_filters: Filters | None = Field(
+    scoping_filters: FilterList | None = Field(
         None,
         examples=[[{"title": "Sales only", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]],
     )  # fmt: skip
@@ -77,7 +77,7 @@ class NewScope(Body):
 class ScopeTrial(Body):
     """Filters and a scope to try. For omitted fields, the stored values are used."""
 
-    scoping_filters: Filters | None = None
+    scoping_filters: FilterList | None = None
     scope: Scope | None = None
 
 
@@ -104,14 +104,14 @@ class SettingsChange(Body):
 
 
 @router.get("/applications/{app}/mappings")
-async def read_mappings(context: Asked, request: Request, app: AppName, kind: Kind = "user") -> list[dict[str, Any]]:
+async def read_mappings(context: Asked, request: Request, app: AppName, kind: OfKind = "user") -> list[dict[str, Any]]:
     """Return the mappings of one kind of object in their order, in the form of an application's configuration file."""
     return tagged(request, await _attributes(context, app, kind))
 
 
 @router.patch("/applications/{app}/mappings")
 async def set_mapping(
-    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, body: MappingChange, kind: Kind = "user"
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, body: MappingChange, kind: OfKind = "user"
 ) -> Effects[list[dict[str, Any]]]:  # fmt: skip
     """Add or change the mapping of one target attribute. The result is the whole list."""
     return await changed(context, consent, _mapping_work(unchanged, app, target, changes_of(body), kind))
@@ -119,7 +119,7 @@ async def set_mapping(
 
 @router.delete("/applications/{app}/mappings")
 async def remove_mapping(
-    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, kind: Kind = "user"
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, kind: OfKind = "user"
 ) -> Effects[list[dict[str, Any]]]:
     """Remove the mapping of one target attribute. Values in the application are kept."""
     return await changed(context, consent, _mapping_work(unchanged, app, target, None, kind))
@@ -135,7 +135,7 @@ def changes_of(body: MappingChange) -> dict[str, Any]:
     return given
 
 
-def _mapping_work(unchanged: Condition, app: str, target: str, changes: dict[str, Any] | None, kind: KindName) -> Any:
+def _mapping_work(unchanged: IfMatch, app: str, target: str, changes: dict[str, Any] | None, kind: KindName) -> Any:
     async def work(inner: Context) -> list[dict[str, Any]]:
         await settings.set_mapping(inner, app, target, changes, kind=KINDS[kind])
         return await _attributes(inner, app, kind)
@@ -161,7 +161,7 @@ async def evaluate_mappings(
 
 @router.get("/applications/{app}/attributes")
 async def list_attributes(
-    context: Asked, request: Request, app: AppName, kind: Kind = "user", discover: bool = False
+    context: Asked, request: Request, app: AppName, kind: OfKind = "user", discover: bool = False
 ) -> list[dict[str, Any]]:
     """Return the attribute list of the application. With *discover*, return the list that the application publishes at `/Schemas`."""
     if discover:
@@ -170,7 +170,9 @@ async def list_attributes(
 
 
 @router.post("/applications/{app}/attributes")
-async def add_attribute(context: Asked, app: AppName, body: NewAttribute, kind: Kind = "user") -> list[dict[str, Any]]:
+async def add_attribute(
+    context: Asked, app: AppName, body: NewAttribute, kind: OfKind = "user"
+) -> list[dict[str, Any]]:
     """Add an attribute to the list, or change its type. The result is the whole list."""
     await mappings_attributes.add_attribute(
         context, app, body.name, KINDS[kind], type_=body.type, multi_valued=body.multi_valued
@@ -180,7 +182,11 @@ async def add_attribute(context: Asked, app: AppName, body: NewAttribute, kind: 
 
 @router.delete("/applications/{app}/attributes")
 async def remove_attribute(
-    context: Asked, unchanged: Unchanged, app: AppName, name: Annotated[str, Query(max_length=400)], kind: Kind = "user"
+    context: Asked,
+    unchanged: Unchanged,
+    app: AppName,
+    name: Annotated[str, Query(max_length=400)],
+    kind: OfKind = "user",
 ) -> list[dict[str, Any]]:
     """Remove an attribute from the list. Mappings that write the attribute are kept. The result is the whole list."""
 
@@ -195,13 +201,13 @@ async def remove_attribute(
 
 
 @router.get("/applications/{app}/scope")
-async def show_scope(context: Asked, request: Request, app: AppName, kind: Kind = "user") -> ScopeJson:
+async def show_scope(context: Asked, request: Request, app: AppName, kind: OfKind = "user") -> ScopeJson:
     return tagged(request, await _scope(context, app, kind))
 
 
 @router.put("/applications/{app}/scope")
 async def set_scope(
-    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: NewScope, kind: Kind = "user"
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: NewScope, kind: OfKind = "user"
 ) -> Effects[ScopeJson]:
     """Replace the scoping filters, the scope, or both. Requires If-Match."""
 
@@ -227,7 +233,7 @@ async def count_scope(context: Asked, app: AppName, body: ScopeTrial) -> ScopeCo
 
 
 @router.post("/applications/{app}/scope/test")
-async def test_scope(context: Asked, app: AppName, body: Trial, kind: Kind = "user") -> ScopeDecisionJson:
+async def test_scope(context: Asked, app: AppName, body: Trial, kind: OfKind = "user") -> ScopeDecisionJson:
     """Test whether one person or group is in scope, clause by clause. Nothing is stored."""
     name, decision = await mappings.decide_for(
         context, app, body.name, kind=KINDS[kind], filters=body.scoping_filters, scope=body.scope

@@ -47,7 +47,7 @@ _PEOPLE = (
     Selects("deleted", "eq", "is_deleted", flag),
 )
 _GROUPS = (Selects("displayName", "co", "search"), Selects("deleted", "eq", "is_deleted", flag))
-Rule = Annotated[list[dict[str, Any]], Field(max_length=100)]
+RuleQuery = Annotated[list[dict[str, Any]], Field(max_length=100)]
 EXAMPLE_RULE = [{"title": "Sales", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]
 
 
@@ -88,7 +88,7 @@ class NewGroup(Body):
 
     display_name: Name = Field(examples=["all-sales"])
     description: Text = ""
-    membership_rule: Rule | None = None
+    membership_rule: RuleQuery | None = None
 
 
 class MembersBody(Body):
@@ -100,13 +100,13 @@ class MembersBody(Body):
 
 
 class NewRule(Body):
-    membership_rule: Rule | None = Field(examples=[EXAMPLE_RULE])
+    membership_rule: RuleQuery | None = Field(examples=[EXAMPLE_RULE])
 
 
 class RuleTrial(Body):
     """A rule to try. If *membershipRule* is omitted, the group's own rule is tried."""
 
-    membership_rule: Rule | None = Field(None, examples=[EXAMPLE_RULE])
+    membership_rule: RuleQuery | None = Field(None, examples=[EXAMPLE_RULE])
 
 
 @router.get("/people")

@@ -14,7 +14,7 @@ from lockstep.actions.rows.directory import (
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, selected
 from lockstep.api.paging import Asking, Page, page_until
-from lockstep.api.routes.directory import EXAMPLE_RULE, Rule
+from lockstep.api.routes.directory import EXAMPLE_RULE, RuleQuery
 from lockstep.api.shapes import Body
 
 router = router_of("Directory")
@@ -22,7 +22,7 @@ _MEMBERS = (Selects("name", "co", "search"),)
 
 
 class NewRuleTrial(Body):
-    membership_rule: Rule = Field(examples=[EXAMPLE_RULE])
+    membership_rule: RuleQuery = Field(examples=[EXAMPLE_RULE])
 
 
 @router.get("/groups/{group}/members")

@@ -26,13 +26,13 @@ from lockstep.actions.rows.object_mappings import (
 from lockstep.api.changes import Consenting, Effects, changed
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
-from lockstep.api.routes.configuration import Filters, Kind, MappingChange, TargetPath, changes_of
+from lockstep.api.routes.configuration import FilterList, MappingChange, OfKind, TargetPath, changes_of
 from lockstep.api.routes.configuration_files import Files, documents_in
 from lockstep.api.shapes import KINDS, AppName, Body, KindName, Name
 
 router = router_of("Configuration")
 MappedKindName = Annotated[KindName, Path(description="Mappings of people or of groups")]
-Action = Literal["create", "update", "delete"]
+MappingAction = Literal["create", "update", "delete"]
 
 
 class ObjectMappingChange(Body):
@@ -40,7 +40,7 @@ class ObjectMappingChange(Body):
 
     name: Name | None = None
     is_enabled: bool | None = Field(None, examples=[True])
-    actions: Annotated[list[Action], Field(max_length=3)] | None = None
+    actions: Annotated[list[MappingAction], Field(max_length=3)] | None = None
 
 
 class MappingTrial(MappingChange):
@@ -50,7 +50,7 @@ class MappingTrial(MappingChange):
 
 
 class FiltersTrial(Body):
-    scoping_filters: Filters = Field(
+    scoping_filters: FilterList = Field(
         examples=[[{"title": "Sales only", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]]
     )  # fmt: skip
 
@@ -107,7 +107,7 @@ async def restore_default_mapping(
 @router.post("/applications/{app}/mappings/move")
 async def move_mapping(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, to: TargetPath,
-    body: MappingChange, kind: Kind = "user",
+    body: MappingChange, kind: OfKind = "user",
 ) -> Effects[ObjectMappingJson]:  # fmt: skip
     """Let the mapping of the attribute *target* write the attribute *to* instead, with the changes in the body. Values that the application
     already has in *target* are kept.
@@ -124,7 +124,7 @@ async def move_mapping(
 
 @router.post("/applications/{app}/mappings/try")
 async def try_mapping(
-    context: Asked, app: AppName, target: TargetPath, body: MappingTrial, kind: Kind = "user"
+    context: Asked, app: AppName, target: TargetPath, body: MappingTrial, kind: OfKind = "user"
 ) -> list[TriedValueJson]:
     """Show which value a mapping would give each of these people or groups. Nothing is stored."""
     changes = changes_of(body)
@@ -134,7 +134,7 @@ async def try_mapping(
 
 @router.post("/applications/{app}/mappings/preview")
 async def preview_mapping(
-    context: Asked, app: AppName, target: TargetPath, body: MappingChange, kind: Kind = "user"
+    context: Asked, app: AppName, target: TargetPath, body: MappingChange, kind: OfKind = "user"
 ) -> ChangePreviewJson:
     """Show the people and groups whose accounts would be created, updated or disabled by a change of a mapping, with the new values for the
     first of them. Nothing is stored, and the application is not contacted.
@@ -162,7 +162,7 @@ async def preview_configuration(context: Asked, app: AppName, body: Files) -> Ch
 
 
 @router.post("/applications/{app}/scope/findings")
-async def lint_filters(context: Asked, app: AppName, body: FiltersTrial, kind: Kind = "user") -> list[FindingJson]:
+async def lint_filters(context: Asked, app: AppName, body: FiltersTrial, kind: OfKind = "user") -> list[FindingJson]:
     """List mistakes and probable mistakes in scoping filters that are not saved."""
     return [finding_json(one) for one in await mappings.lint_filters(context, app, KINDS[kind], body.scoping_filters)]
 

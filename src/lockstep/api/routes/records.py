@@ -35,7 +35,7 @@ from lockstep.api.shapes import Body, Text
 from lockstep.errors import not_found
 
 router = router_of()
-Days = Annotated[int, Field(ge=0, le=3_650)]
+RetentionDays = Annotated[int, Field(ge=0, le=3_650)]
 _LOG = (
     Selects("application", "eq", "app"),
     Selects("user", "eq", "person"),
@@ -98,10 +98,10 @@ class ExpiringJson(TypedDict):
 class RetentionChange(Body):
     """Maps kinds of records to the number of days for which they are kept; 0 keeps them forever. Omitted kinds keep their values."""
 
-    provisioning_log: Days | None = Field(None, examples=[90])
-    sign_in_log: Days | None = None
-    cycles: Days | None = None
-    directory_changes: Days | None = None
+    provisioning_log: RetentionDays | None = Field(None, examples=[90])
+    sign_in_log: RetentionDays | None = None
+    cycles: RetentionDays | None = None
+    directory_changes: RetentionDays | None = None
 
 
 @router.get("/logs", tags=["Logs"])

@@ -28,7 +28,7 @@ Only = Annotated[
         max_length=400,
     ),
 ]
-Span = Annotated[
+SpanQuery = Annotated[
     ChartSpan, Query(description="The last hour in steps of a minute, or the last 24 hours in steps of 30 minutes")
 ]
 
@@ -67,7 +67,9 @@ async def show_activity(context: Asked) -> ActivityJson:
 
 
 @router.get("/applications/{app}/activity", tags=["Provisioning"])
-async def show_activity_of_application(context: Asked, app: AppName, span: Span = ChartSpan.HOUR) -> AppActivityJson:
+async def show_activity_of_application(
+    context: Asked, app: AppName, span: SpanQuery = ChartSpan.HOUR
+) -> AppActivityJson:
     """Show the figures of the charts. For each time step: operations, failures, the queue and response times. For the last 7 days: how long
     people waited for access, or kept it for too long. Also the durations of cycles, and the changes of the last 14 days.
     """

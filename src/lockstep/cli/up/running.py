@@ -16,10 +16,11 @@ from lockstep.cli.admin_centre import serving_admin_centre
 from lockstep.cli.monitoring import RequestTimes
 from lockstep.cli.stopping import either
 from lockstep.cli.up.documo_process import DocumoProcess, start_documo
+from lockstep.postgres.embedded import Say
 from lockstep.process.garbage_collection import settle_garbage
 from lockstep.serving.health import free_port
 from lockstep.settings import Settings
-from lockstep.wiring import OWN_APPLICATION, House, Say, Services, noted_application, open_house
+from lockstep.wiring import OWN_APPLICATION, House, Services, noted_application, open_house
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from lockstep.engine.rules.durations import parse_duration
 from lockstep.errors import Kind, LockstepError
 from lockstep.wording import nearest
 
+Json = dict[str, Any]
+
 Word = TypeVar("Word", bound=StrEnum)
 Item = TypeVar("Item")
 

@@ -11,7 +11,7 @@ from typing import Any
 from lockstep.engine.expressions import ExpressionError, compile_expression, print_expression
 from lockstep.engine.expressions.catalogue import CATALOGUE
 from lockstep.engine.expressions.tree import AttributeNode, CallNode, EmptySlot, TextNode, walk
-from lockstep.engine.expressions.tree import Expression as Tree
+from lockstep.engine.expressions.tree import ExpressionNode as Tree
 from lockstep.engine.rules.conditions import AllOf, Clause, Condition, ScopingFilter
 from lockstep.engine.rules.mappings import Apply, AttributeMapping, Constant, Direct, Expression, Flow, NoSource
 from lockstep.engine.rules.operators import text_of

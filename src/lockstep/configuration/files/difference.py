@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lockstep.configuration.document.strict_json import Json
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
 from lockstep.configuration.files.sections import assignment_key, role_key
 
-Json = dict[str, Any]
 Inner = Callable[["DocumentComparison", str, Json, Json], Json]
 # The server does not know the values behind these references. They are compared where the values are known, or not at all.
 NOT_COMPARED = frozenset({"template", "secretTokenRef", "passwordRef"})

@@ -26,21 +26,21 @@ from lockstep.engine.rules.operators import OPERATORS
 from lockstep.engine.rules.policies import OnLeaving, OnLost
 from lockstep.engine.rules.target_attributes import AttributeType
 
-Schema = dict[str, Any]
+JsonSchema = dict[str, Any]
 
-TEXT: Schema = {"type": "string"}
-BOOLEAN: Schema = {"type": "boolean"}
-ANYTHING: Schema = {"type": "object"}
-VALUE: Schema = {"type": ["string", "integer", "boolean", "null", "array"]}
-DURATION: Schema = {"type": "string", "pattern": "^P.+$", "description": "ISO 8601: P30D, PT40M"}
-SECRET: Schema = {
+TEXT: JsonSchema = {"type": "string"}
+BOOLEAN: JsonSchema = {"type": "boolean"}
+ANYTHING: JsonSchema = {"type": "object"}
+VALUE: JsonSchema = {"type": ["string", "integer", "boolean", "null", "array"]}
+DURATION: JsonSchema = {"type": "string", "pattern": "^P.+$", "description": "ISO 8601: P30D, PT40M"}
+SECRET: JsonSchema = {
     "type": "string",
     "pattern": f"^{REFERENCE.pattern}$",
     "description": "Reference to the secret: env:NAME or file:/path. Never the secret itself.",
 }
 
 
-def json_schema() -> Schema:
+def json_schema() -> JsonSchema:
     """Return the JSON Schema of one document."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -56,7 +56,7 @@ def json_schema() -> Schema:
     }
 
 
-def _document(kind: DocumentKind) -> Schema:
+def _document(kind: DocumentKind) -> JsonSchema:
     labels = {} if kind is DocumentKind.GROUP else {"labels": {"type": "object", "additionalProperties": TEXT}}
     metadata = _object({"name": TEXT, **labels}, "name")
     specs = {
@@ -69,7 +69,7 @@ def _document(kind: DocumentKind) -> Schema:
     return _object(keys | {"spec": specs[kind]()}, "apiVersion", "kind", "metadata", "spec")
 
 
-def _tenant() -> Schema:
+def _tenant() -> JsonSchema:
     notifications = {
         "email": _list(TEXT),
         "webhook": {"not": {}, "description": "Its address can be a secret: lockstep webhook set"},
@@ -83,7 +83,7 @@ def _tenant() -> Schema:
     return _object({"notifications": _object(notifications)} | keys)
 
 
-def _source() -> Schema:
+def _source() -> JsonSchema:
     files = _list(_object({"path": TEXT, "kind": {"enum": list(FILE_KINDS)}, "group": TEXT}, "path"))
     connection = {
         "files": files,
@@ -107,14 +107,14 @@ def _source() -> Schema:
     return _object(keys, "type")
 
 
-def _group() -> Schema:
+def _group() -> JsonSchema:
     filters = _list({"$ref": "#/$defs/filter"}) | {
         "description": "Who is a member: filters are combined with OR, clauses inside a filter with AND."
     }
     return _object({"description": TEXT, "scopingFilters": filters})
 
 
-def _application() -> Schema:
+def _application() -> JsonSchema:
     credentials = {
         "authentication": {"enum": list(AUTHENTICATIONS)},
         "tenantUrl": TEXT,
@@ -143,7 +143,7 @@ def _application() -> Schema:
     return _object(keys, "template")
 
 
-def _single_sign_on() -> Schema:
+def _single_sign_on() -> JsonSchema:
     value = {"source": TEXT, "constant": VALUE, "expression": TEXT | {"maxLength": 10_000}}
     certificate = TEXT | {"description": "PEM, without a private key"}
     claims = _list(_object({"name": TEXT, **value}, "name"))
@@ -166,7 +166,7 @@ def _single_sign_on() -> Schema:
     return _object(keys)
 
 
-def _provisioning() -> Schema:
+def _provisioning() -> JsonSchema:
     keys = {
         "mode": {"enum": list(MODES)},
         "status": {"enum": ["on", "off", True, False]},
@@ -201,7 +201,7 @@ def _provisioning() -> Schema:
     return _object(keys)
 
 
-def _deletions() -> Schema:
+def _deletions() -> JsonSchema:
     leaving = _words(OnLeaving)
     keys = {
         "threshold": _or_off(1),
@@ -218,7 +218,7 @@ def _deletions() -> Schema:
     return _object(keys)
 
 
-def _mapping() -> Schema:
+def _mapping() -> JsonSchema:
     described = {
         "name": TEXT,
         "type": _words(AttributeType),
@@ -242,7 +242,7 @@ def _mapping() -> Schema:
     return _object(keys, "name")
 
 
-def _attribute() -> Schema:
+def _attribute() -> JsonSchema:
     keys = {
         "target": TEXT,
         "source": TEXT,
@@ -261,7 +261,7 @@ def _attribute() -> Schema:
     return _object(keys, "target")
 
 
-def _condition() -> Schema:
+def _condition() -> JsonSchema:
     clause = {
         "attribute": TEXT,
         "operator": {"enum": list(OPERATORS)},
@@ -274,27 +274,27 @@ def _condition() -> Schema:
     return {"anyOf": [_object(clause, "attribute", "operator"), *groups, inner, *others]}
 
 
-def _conditions() -> Schema:
+def _conditions() -> JsonSchema:
     return _list({"$ref": "#/$defs/condition"})
 
 
-def _object(keys: dict[str, Any], *required: str) -> Schema:
-    found: Schema = {"type": "object", "additionalProperties": False, "properties": keys}
+def _object(keys: dict[str, Any], *required: str) -> JsonSchema:
+    found: JsonSchema = {"type": "object", "additionalProperties": False, "properties": keys}
     return found | ({"required": list(required)} if required else {})
 
 
-def _list(items: Schema) -> Schema:
+def _list(items: JsonSchema) -> JsonSchema:
     return {"type": "array", "items": items}
 
 
-def _words(words: Iterable[StrEnum]) -> Schema:
+def _words(words: Iterable[StrEnum]) -> JsonSchema:
     return {"enum": [word.value for word in words]}
 
 
-def _number(least: int, most: int = 2**31) -> Schema:
+def _number(least: int, most: int = 2**31) -> JsonSchema:
     return {"type": "integer", "minimum": least, "maximum": most}
 
 
-def _or_off(least: int, most: int = 2**31) -> Schema:
+def _or_off(least: int, most: int = 2**31) -> JsonSchema:
     """Return the JSON Schema of a setting that is a number, or null if the limit is switched off."""
     return _number(least, most) | {"type": ["integer", "null"]}

@@ -21,7 +21,7 @@ MAX_VALUES = 200_000
 MAX_DEPTH = 40
 MAX_EXPANDED = 32_000_000  # characters of all values, and of the paths that name them in errors
 
-Position = tuple[int, int]  # line and column, both from 1
+LineAndColumn = tuple[int, int]  # line and column, both from 1
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,99})")
 _FLOAT = re.compile(r"[-+]?[0-9]{1,99}\.[0-9]{1,99}([eE][-+]?[0-9]{1,3})?")
@@ -40,9 +40,9 @@ class YamlDocument:
 
     file: str
     value: Any
-    positions: Mapping[str, Position] = field(repr=False)
+    positions: Mapping[str, LineAndColumn] = field(repr=False)
 
-    def position(self, place: str) -> Position:
+    def position(self, place: str) -> LineAndColumn:
         """Return the position of *place*, or of the deepest existing part of its path."""
         while place not in self.positions and place:
             shorter = _STEP.sub("", place)
@@ -68,7 +68,7 @@ def read_yaml(text: str, file: str) -> tuple[YamlDocument, ...]:
     return tuple(document for node in nodes if (document := _Builder(file).document(node)) is not None)
 
 
-def wrong(file: str, position: Position, detail: str, *, why: str = "", next_step: str = "") -> LockstepError:
+def wrong(file: str, position: LineAndColumn, detail: str, *, why: str = "", next_step: str = "") -> LockstepError:
     """Build an error in a configuration file: `contoso.yaml:12:5: what is wrong`."""
     where = f"{file}:{position[0]}:{position[1]}"
     return invalid(f"{where}: {detail}", why=why, next_step=next_step, code="InvalidConfiguration")
@@ -94,7 +94,7 @@ def _syntax(file: str, error: yaml.MarkedYAMLError) -> LockstepError:
     return wrong(file, position, f"this is not valid YAML: {problem[:300]}", next_step=hint)
 
 
-def _start(node: Any) -> Position:
+def _start(node: Any) -> LineAndColumn:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 
@@ -103,7 +103,7 @@ class _Builder:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.positions: dict[str, Position] = {}
+        self.positions: dict[str, LineAndColumn] = {}
         self.values = 0
         self.characters = 0
 

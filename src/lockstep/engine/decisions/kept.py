@@ -24,7 +24,7 @@ from lockstep.engine.rules.operators import is_empty
 
 ENOUGH = 2  # consecutive responses
 
-Answers = Mapping[str, Mapping[str, Any]]  # an `_entry` by target path
+AnswersByPath = Mapping[str, Mapping[str, Any]]  # an `_entry` by target path
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def rule_of(mapping: AttributeMapping) -> str:
 
 
 def reasons_to_write(
-    changes: Sequence[Change], answers: Answers, unkept: Collection[str], mapping: ObjectMapping
+    changes: Sequence[Change], answers: AnswersByPath, unkept: Collection[str], mapping: ObjectMapping
 ) -> ValueDifference:
     """Return the changes to write. Nothing is written if every difference is settled or unkept (see `ValueDifference`).
 
@@ -97,7 +97,7 @@ def reasons_to_write(
 
 
 def after_write(
-    known: Answers,
+    known: AnswersByPath,
     judged: Iterable[JudgedValue],
     unseen: Iterable[Change],
     changes: Iterable[Change],
@@ -126,7 +126,7 @@ def after_write(
 
 
 def after_read(
-    known: Answers, account: Account, mapping: ObjectMapping
+    known: AnswersByPath, account: Account, mapping: ObjectMapping
 ) -> tuple[dict[str, Any], tuple[JudgedValue, ...]]:
     """Compare the entries of *known* with *account*, which was just read. Returns the entries that still apply, and judgements of the
     values that earlier responses did not show.

@@ -18,7 +18,7 @@ from lockstep.engine.rules.operators import is_empty, text_of
 
 REJECTED = "Rejected"
 DELETE, SWITCH_OFF = "delete", "switch off"
-Effects = frozenset[tuple[GuardCode, str]]  # pairs of a guard and an effect that it limits
+GuardedEffects = frozenset[tuple[GuardCode, str]]  # pairs of a guard and an effect that it limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Rejection:
     """The newest rejection of one object that is still in force. *effects* are those of the rejected write."""
 
     action: str
-    effects: Effects
+    effects: GuardedEffects
     by: str
     at: datetime
 
 
-def guarded_effects(plan: Plan) -> Effects:
+def guarded_effects(plan: Plan) -> GuardedEffects:
     """Return the effects of *plan* that are limited by guards. For a held plan, these are the effects of the write that is held.
 
     Two writes with equal effects count as the same write.
@@ -54,7 +54,7 @@ def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
     return hold_regardless(plan, f"the {rejection.action} of this account was rejected before")
 
 
-def hold_unapproved(plan: Plan, approved: Effects) -> Plan:
+def hold_unapproved(plan: Plan, approved: GuardedEffects) -> Plan:
     """Return *plan* if all its effects were *approved*; otherwise hold it. An approved deletion also covers a disable.
 
     The mapping, the person or the account may change between the approval and the write. An approval does not cover such changes.

@@ -10,20 +10,20 @@ from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.explain import ExplainedExpression, explain
 from lockstep.engine.expressions.parser import parse
 from lockstep.engine.expressions.printer import print_expression
-from lockstep.engine.expressions.values import DROP, SKIP_OBJECT, Diversion, Record, Value
+from lockstep.engine.expressions.values import DROP, SKIP_OBJECT, AttributeRecord, Diversion, ExpressionValue
 
 __all__ = [
     "DROP",
     "SKIP_OBJECT",
+    "AttributeRecord",
     "CompiledExpression",
     "Diversion",
     "EvaluationContext",
     "ExplainedExpression",
     "ExpressionError",
     "ExpressionFinding",
-    "Record",
+    "ExpressionValue",
     "Severity",
-    "Value",
     "check",
     "compile_expression",
     "explain",

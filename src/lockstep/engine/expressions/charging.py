@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lockstep.engine.expressions.catalogue import Function, ValueKind
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
-from lockstep.engine.expressions.values import Record, Value
+from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue
 from lockstep.engine.expressions.work import CHARACTERS_PER_UNIT, FREE, FREE_UNITS, UNITS_PER_VALUE, size_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _SEVERAL = (tuple, list)
 
 
 def in_context(implementation: Callable[..., Any], label: str, read: Sequence[Evaluate], cost: int) -> Evaluate:
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         value = implementation(context, label, *[argument(record, context) for argument in read])
         if cost:
             context.work.charge(cost * size_of(value))
@@ -34,7 +34,7 @@ def in_context(implementation: Callable[..., Any], label: str, read: Sequence[Ev
 def charged_one(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
     argument, free = read[0], min(FREE, FREE_UNITS // cost)
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         value = argument(record, context)
         if value is not None:
             size = len(value) if value.__class__ is str else size_of(value)
@@ -51,7 +51,7 @@ def charged_roles(implementation: Callable[..., Any], read: Sequence[Evaluate], 
     """
     argument, free = read[0], FREE_UNITS // cost
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         value = argument(record, context)
         if value.__class__ in _SEVERAL and len(value) > free:
             context.work.charge(cost * len(value))
@@ -63,7 +63,7 @@ def charged_roles(implementation: Callable[..., Any], read: Sequence[Evaluate], 
 def charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
     free = min(FREE, FREE_UNITS // cost)
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         arguments = [argument(record, context) for argument in read]
         size = 0
         for value in arguments:
@@ -85,7 +85,7 @@ def makes_long_results(function: Function) -> bool:
 def located(evaluate: Evaluate, form: Form) -> Evaluate:
     """Wrap *evaluate* so that an ExpressionTrouble becomes an ExpressionError with its position in the expression."""
 
-    def with_position(record: Record, context: EvaluationContext) -> Value:
+    def with_position(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         try:
             return evaluate(record, context)
         except ExpressionTrouble as trouble:
@@ -97,7 +97,7 @@ def located(evaluate: Evaluate, form: Form) -> Evaluate:
 def made(evaluate: Evaluate, form: Form) -> Evaluate:
     """Like `located`, but also charge for the result."""
 
-    def with_position(record: Record, context: EvaluationContext) -> Value:
+    def with_position(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         try:
             value = evaluate(record, context)
             if value.__class__ is str:

@@ -23,7 +23,7 @@ from lockstep.engine.expressions.tree import (
     AttributeNode,
     CallNode,
     ComparisonNode,
-    Expression,
+    ExpressionNode,
     TextNode,
     children,
     walk,
@@ -79,13 +79,13 @@ def _finding(error: ExpressionError, severity: Severity = Severity.ERROR) -> Exp
     return ExpressionFinding(severity, error.position, error.message, error.expected)
 
 
-def _impossible(tree: Expression, text: str) -> Iterator[ExpressionError]:
+def _impossible(tree: ExpressionNode, text: str) -> Iterator[ExpressionError]:
     for node in walk(tree):
         if isinstance(node, CallNode):
             yield from problems(node, text, is_root=node is tree)
 
 
-def _compiled(tree: Expression, text: str) -> list[ExpressionFinding]:
+def _compiled(tree: ExpressionNode, text: str) -> list[ExpressionFinding]:
     try:
         compile_tree(tree, text)
     except ExpressionError as error:
@@ -98,7 +98,7 @@ def _compiled(tree: Expression, text: str) -> list[ExpressionFinding]:
     ]
 
 
-def _never_succeeding(tree: Expression, text: str) -> Iterator[ExpressionError]:
+def _never_succeeding(tree: ExpressionNode, text: str) -> Iterator[ExpressionError]:
     """Find calls that always fail because of their constant arguments. The compiler does not find these calls, because it never evaluates a
     call that reads the time or random bytes.
     """
@@ -124,7 +124,7 @@ def _looks_at_constants_only(node: CallNode) -> bool:
     )
 
 
-def _traps(tree: Expression, *, syncs_all: bool) -> Iterator[ExpressionFinding]:
+def _traps(tree: ExpressionNode, *, syncs_all: bool) -> Iterator[ExpressionFinding]:
     for node in walk(tree):
         if not isinstance(node, CallNode):
             continue

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lockstep.engine.expressions.catalogue import ValueKind
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.converting import converted
-from lockstep.engine.expressions.values import Record, Value, parse_integer
+from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue, parse_integer
 
 if TYPE_CHECKING:
     from lockstep.engine.expressions.compiler import CompiledClosure, Evaluate
@@ -37,7 +37,7 @@ def compile_comparison(sign: str, left: CompiledClosure, right: CompiledClosure)
         if _number(fixed) is None:
             return lambda record, context: compare(read_left(record, context) or "", fixed)
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         first, second = read_left(record, context) or "", read_right(record, context) or ""
         number = _number(first)
         other = _number(second) if number is not None else None

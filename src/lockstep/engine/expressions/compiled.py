@@ -20,13 +20,13 @@ from lockstep.engine.expressions.tree import (
     AttributeNode,
     CallNode,
     EmptySlot,
-    Expression,
+    ExpressionNode,
     KeywordNode,
     attribute_names,
     function_names,
     walk,
 )
-from lockstep.engine.expressions.values import Diverted, Record, Value
+from lockstep.engine.expressions.values import AttributeRecord, Diverted, ExpressionValue
 from lockstep.engine.expressions.work import MAX_WORK
 
 assert _functions.__all__  # noqa: S101  # importing the families fills the catalogue
@@ -38,13 +38,13 @@ class CompiledExpression:
     """A compiled expression. *attributes* are all attributes that can change its value. Finding them needs no evaluation."""
 
     text: str
-    tree: Expression
+    tree: ExpressionNode
     attributes: frozenset[str]
     functions: frozenset[str]
     size: int  # number of parts; each is evaluated at most once, so this bounds the steps of an evaluation
     raw: Evaluate
 
-    def evaluate(self, record: Record, context: EvaluationContext) -> Value:
+    def evaluate(self, record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         """Return the value, DROP or SKIP_OBJECT. Raises ExpressionError."""
         context.work.left = MAX_WORK
         try:
@@ -70,7 +70,7 @@ class CompiledExpression:
         """Whether the value must not appear in any log."""
         return "Redact" in self.functions
 
-    def unique_candidates(self, record: Record, context: EvaluationContext) -> tuple[str, ...]:
+    def unique_candidates(self, record: AttributeRecord, context: EvaluationContext) -> tuple[str, ...]:
         """Return the candidates of SelectUniqueValue in order. The result is empty if the expression is not a call of SelectUniqueValue.
 
         The caller asks the target which candidates are taken, then evaluates the expression with the answer.
@@ -101,7 +101,7 @@ def _compiled(text: str) -> CompiledExpression:
     return compile_tree(parse(text), text)
 
 
-def compile_tree(tree: Expression, text: str) -> CompiledExpression:
+def compile_tree(tree: ExpressionNode, text: str) -> CompiledExpression:
     """Compile *tree*. Errors quote *text*, and positions refer to it."""
     if isinstance(tree, KeywordNode):
         raise bare_word(tree, text)
@@ -117,7 +117,7 @@ def compile_tree(tree: Expression, text: str) -> CompiledExpression:
     )
 
 
-def _check_patterns(tree: Expression, text: str) -> None:
+def _check_patterns(tree: ExpressionNode, text: str) -> None:
     """Raise ExpressionError if there are too many patterns. Each pattern has a bounded cost, but patterns are the most expensive part of an
     expression.
     """

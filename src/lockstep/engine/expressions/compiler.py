@@ -31,16 +31,16 @@ from lockstep.engine.expressions.tree import (
     CallNode,
     ComparisonNode,
     EmptySlot,
-    Expression,
+    ExpressionNode,
     KeywordNode,
     NumberNode,
     TextNode,
 )
-from lockstep.engine.expressions.values import FALSE, TRUE, Diverted, Record, Value
+from lockstep.engine.expressions.values import FALSE, TRUE, AttributeRecord, Diverted, ExpressionValue
 from lockstep.engine.moment import Moment
 
-Evaluate: TypeAlias = Callable[[Record, EvaluationContext], Value]
-Observe: TypeAlias = Callable[[Expression, Evaluate], Evaluate]
+Evaluate: TypeAlias = Callable[[AttributeRecord, EvaluationContext], ExpressionValue]
+Observe: TypeAlias = Callable[[ExpressionNode, Evaluate], Evaluate]
 
 
 # The index of the first argument that a function may leave unevaluated. Errors in arguments from there on may never occur.
@@ -57,9 +57,9 @@ class CompiledClosure:
 
     evaluate: Evaluate
     kind: ValueKind
-    node: Expression
+    node: ExpressionNode
     is_constant: bool = False
-    value: Value = None
+    value: ExpressionValue = None
     is_empty: bool = False  # an empty slot
     is_observed: bool = False
 
@@ -140,13 +140,13 @@ class Compiler:
     folding_context: EvaluationContext = field(default_factory=lambda: EvaluationContext(_NO_MOMENT))
     is_in_branch: bool = False  # the part being compiled may never be evaluated
 
-    def compile(self, node: Expression, *, is_root: bool = False) -> CompiledClosure:
+    def compile(self, node: ExpressionNode, *, is_root: bool = False) -> CompiledClosure:
         compiled = self._compile(node, is_root=is_root)
         if self.observe is None:
             return compiled
         return replace(compiled, evaluate=self.observe(node, compiled.evaluate), is_observed=True)
 
-    def _compile(self, node: Expression, *, is_root: bool) -> CompiledClosure:
+    def _compile(self, node: ExpressionNode, *, is_root: bool) -> CompiledClosure:
         match node:
             case AttributeNode(name):
                 return CompiledClosure(read_attribute(name), ValueKind.ANY, node)
@@ -189,7 +189,7 @@ class Compiler:
         constant_arguments = all(argument.is_constant for argument in arguments)
         return self._folded(compiled, function) if constant_arguments else compiled
 
-    def _branch(self, function: Function, index: int, argument: Expression) -> CompiledClosure:
+    def _branch(self, function: Function, index: int, argument: ExpressionNode) -> CompiledClosure:
         outside, self.is_in_branch = (
             self.is_in_branch,
             self.is_in_branch or index >= _BRANCHES.get(function.name, index + 1),
@@ -214,7 +214,7 @@ class Compiler:
         return constant(value, compiled.kind, compiled.node)
 
 
-def constant(value: Value, kind: ValueKind, node: Expression) -> CompiledClosure:
+def constant(value: ExpressionValue, kind: ValueKind, node: ExpressionNode) -> CompiledClosure:
     return CompiledClosure(lambda record, context: value, kind, node, is_constant=True, value=value)
 
 
@@ -222,12 +222,12 @@ def read_attribute(name: str) -> Evaluate:
     return lambda record, context: record.get(name)
 
 
-def _nothing(record: Record, context: EvaluationContext) -> Value:
+def _nothing(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
     return None
 
 
 def _failing(error: ExpressionError) -> Evaluate:
-    def fail(record: Record, context: EvaluationContext) -> Value:
+    def fail(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         raise error.with_traceback(None)
 
     return fail
@@ -239,7 +239,7 @@ def _keyword(word: str, node: KeywordNode) -> CompiledClosure:
         # Truth values may be written as bare words. All other words were already checked against the parameter's list.
         return constant(word, ValueKind.BOOLEAN if word in (TRUE, FALSE) else ValueKind.WORD, node)
 
-    def divert(record: Record, context: EvaluationContext) -> Value:
+    def divert(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         raise Diverted(flow)
 
     return CompiledClosure(divert, ValueKind.ANY, node)
@@ -286,7 +286,7 @@ def _argument(form: Form, index: int) -> Evaluate:
 def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
     """Wrap *evaluate* so that an ExpressionTrouble raised in it names the argument *index*."""
 
-    def numbered(record: Record, context: EvaluationContext) -> Value:
+    def numbered(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         try:
             return evaluate(record, context)
         except ExpressionTrouble as trouble:

@@ -13,8 +13,8 @@ from lockstep.engine.expressions.catalogue import ValueKind
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.dates import to_date
 from lockstep.engine.expressions.values import (
-    Record,
-    Value,
+    AttributeRecord,
+    ExpressionValue,
     needed_integer,
     to_condition,
     to_integer,
@@ -25,7 +25,7 @@ from lockstep.engine.expressions.values import (
 if TYPE_CHECKING:
     from lockstep.engine.expressions.compiler import CompiledClosure, Evaluate
 
-_CONVERSIONS: dict[ValueKind, Callable[[Value, str], Value]] = {
+_CONVERSIONS: dict[ValueKind, Callable[[ExpressionValue, str], ExpressionValue]] = {
     ValueKind.TEXT: to_text,
     ValueKind.WORD: to_text,
     ValueKind.INTEGER: to_integer,
@@ -57,23 +57,25 @@ def _reading_text(argument: CompiledClosure, name: str) -> Evaluate:
     attribute = argument.attribute
     evaluate = argument.evaluate
 
-    def read(record: Record, context: EvaluationContext) -> Value:
+    def read(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         value = record.get(attribute)  # type: ignore[arg-type]
         return value if value is None or value.__class__ is str else to_text(value, name)
 
-    def convert(record: Record, context: EvaluationContext) -> Value:
+    def convert(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         value = evaluate(record, context)
         return value if value is None or value.__class__ is str else to_text(value, name)
 
     return read if attribute is not None else convert
 
 
-def _converting(argument: CompiledClosure, convert: Callable[[Value, str], Value], name: str) -> Evaluate:
+def _converting(
+    argument: CompiledClosure, convert: Callable[[ExpressionValue, str], ExpressionValue], name: str
+) -> Evaluate:
     evaluate = argument.evaluate
     if convert is not to_values:
         return lambda record, context: convert(evaluate(record, context), name)
 
-    def read_values(record: Record, context: EvaluationContext) -> Value:
+    def read_values(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         value = evaluate(record, context)
         context.work.charge_result(value)
         return to_values(value, name)

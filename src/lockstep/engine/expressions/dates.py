@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from lockstep.engine.expressions.errors import ExpressionTrouble
-from lockstep.engine.expressions.values import Value, to_text
+from lockstep.engine.expressions.values import ExpressionValue, to_text
 
 # Safe with `re`: no two parts of these patterns can match the same characters, so matching is linear.
 _ISO = re.compile(
@@ -41,7 +41,7 @@ def parse_date(text: str) -> datetime | None:
     return None
 
 
-def to_date(value: Value, argument: str = "") -> datetime | None:
+def to_date(value: ExpressionValue, argument: str = "") -> datetime | None:
     """Convert *value* to an aware UTC time; null gives None."""
     text = to_text(value, argument)
     if text is None:

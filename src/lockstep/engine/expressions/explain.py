@@ -14,8 +14,8 @@ from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.linking import FLOWS
 from lockstep.engine.expressions.printer import print_expression
-from lockstep.engine.expressions.tree import EmptySlot, Expression, KeywordNode, NumberNode, TextNode, children
-from lockstep.engine.expressions.values import Diverted, Record, Value
+from lockstep.engine.expressions.tree import EmptySlot, ExpressionNode, KeywordNode, NumberNode, TextNode, children
+from lockstep.engine.expressions.values import AttributeRecord, Diverted, ExpressionValue
 from lockstep.engine.expressions.work import MAX_WORK
 
 
@@ -25,13 +25,13 @@ class ExplainedExpression:
 
     text: str
     position: int
-    value: Value
+    value: ExpressionValue
     is_reached: bool
     error: str = ""
     parts: tuple[ExplainedExpression, ...] = ()
 
 
-def explain(text: str, record: Record, context: EvaluationContext) -> ExplainedExpression:
+def explain(text: str, record: AttributeRecord, context: EvaluationContext) -> ExplainedExpression:
     """Evaluate *text* and explain every part. Raises ExpressionError only if it does not compile.
 
     A failed evaluation is explained too: *error* is set on the part that failed and on all parts that enclose it.
@@ -47,13 +47,13 @@ def explain(text: str, record: Record, context: EvaluationContext) -> ExplainedE
 
 class _Observed:
     def __init__(self) -> None:
-        self.values: dict[int, Value] = {}
+        self.values: dict[int, ExpressionValue] = {}
         self.errors: dict[int, str] = {}
 
-    def observe(self, node: Expression, evaluate: Evaluate) -> Evaluate:
+    def observe(self, node: ExpressionNode, evaluate: Evaluate) -> Evaluate:
         key = id(node)
 
-        def seen(record: Record, context: EvaluationContext) -> Value:
+        def seen(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
             try:
                 value = evaluate(record, context)
             except ExpressionError as error:
@@ -67,7 +67,7 @@ class _Observed:
 
         return seen
 
-    def explained(self, node: Expression) -> ExplainedExpression:
+    def explained(self, node: ExpressionNode) -> ExplainedExpression:
         key = id(node)
         parts = tuple(self.explained(child) for child in children(node) if not isinstance(child, EmptySlot))
         match node:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lockstep.engine.expressions.catalogue import CATALOGUE, Function, Parameter, ValueKind
 from lockstep.engine.expressions.errors import ExpressionError, shown
-from lockstep.engine.expressions.tree import CallNode, ComparisonNode, EmptySlot, Expression, KeywordNode, TextNode
+from lockstep.engine.expressions.tree import CallNode, ComparisonNode, EmptySlot, ExpressionNode, KeywordNode, TextNode
 from lockstep.engine.expressions.values import FALSE, TRUE, Diversion
 from lockstep.wording import nearest
 
@@ -72,7 +72,7 @@ def _arity(function: Function, count: int) -> str:
     return ""
 
 
-def _argument(function: Function, parameter: Parameter, node: Expression) -> tuple[str, str] | None:
+def _argument(function: Function, parameter: Parameter, node: ExpressionNode) -> tuple[str, str] | None:
     match node:
         case EmptySlot():
             if not (parameter.optional or parameter.repeats or parameter.kind is ValueKind.ANY):

@@ -16,7 +16,7 @@ from lockstep.engine.expressions.tree import (
     CallNode,
     ComparisonNode,
     EmptySlot,
-    Expression,
+    ExpressionNode,
     KeywordNode,
     NumberNode,
     Operand,
@@ -51,17 +51,17 @@ class ExpressionToken:
     end: int
 
 
-def parse(text: str) -> Expression:
+def parse(text: str) -> ExpressionNode:
     """Parse *text*. Raises ExpressionError with the position of the first error."""
     return _parse_cached(text) if len(text) <= CACHED_TEXT else read_tree(text)
 
 
 @lru_cache(maxsize=1024)
-def _parse_cached(text: str) -> Expression:
+def _parse_cached(text: str) -> ExpressionNode:
     return read_tree(text)
 
 
-def read_tree(text: str) -> Expression:
+def read_tree(text: str) -> ExpressionNode:
     """Like `parse`, without the cache."""
     if len(text) > MAX_CHARACTERS:
         message = f"an expression can have at most {MAX_CHARACTERS:,} characters; this one has {len(text):,}"
@@ -122,7 +122,7 @@ class _Parser:
     def token(self) -> ExpressionToken:
         return self.tokens[self.at]
 
-    def whole(self) -> Expression:
+    def whole(self) -> ExpressionNode:
         if self.token.kind == "end":
             raise self.wrong("the expression is empty", "a function such as Join(...)")
         tree = self.operand()
@@ -181,11 +181,11 @@ class _Parser:
         self.depth -= 1
         return CallNode(name.value, tuple(arguments), name.position)
 
-    def arguments(self, name: ExpressionToken) -> list[Expression]:
+    def arguments(self, name: ExpressionToken) -> list[ExpressionNode]:
         if self.token.value == ")" and self.token.kind == "mark":
             self.at += 1
             return []
-        found: list[Expression] = []
+        found: list[ExpressionNode] = []
         while True:
             found.append(self.argument())
             token = self.token
@@ -197,7 +197,7 @@ class _Parser:
             if token.value == ")":
                 return found
 
-    def argument(self) -> Expression:
+    def argument(self) -> ExpressionNode:
         token = self.token
         if token.kind == "mark" and token.value in ",)":
             return EmptySlot(token.position)

@@ -7,14 +7,14 @@ from lockstep.engine.expressions.tree import (
     CallNode,
     ComparisonNode,
     EmptySlot,
-    Expression,
+    ExpressionNode,
     KeywordNode,
     NumberNode,
     TextNode,
 )
 
 
-def print_expression(node: Expression) -> str:
+def print_expression(node: ExpressionNode) -> str:
     """Print *node* as an administrator would write it."""
     match node:
         case AttributeNode(name):

@@ -62,15 +62,15 @@ class CallNode:
     """`Name(argument, ...)`."""
 
     name: str
-    arguments: tuple[Expression, ...]
+    arguments: tuple[ExpressionNode, ...]
     position: int = field(default=1, compare=False)
 
 
 Operand: TypeAlias = AttributeNode | TextNode | NumberNode | KeywordNode | CallNode
-Expression: TypeAlias = AttributeNode | TextNode | NumberNode | KeywordNode | EmptySlot | ComparisonNode | CallNode
+ExpressionNode: TypeAlias = AttributeNode | TextNode | NumberNode | KeywordNode | EmptySlot | ComparisonNode | CallNode
 
 
-def children(node: Expression) -> tuple[Expression, ...]:
+def children(node: ExpressionNode) -> tuple[ExpressionNode, ...]:
     match node:
         case CallNode():
             return node.arguments
@@ -80,16 +80,16 @@ def children(node: Expression) -> tuple[Expression, ...]:
             return ()
 
 
-def walk(node: Expression) -> Iterator[Expression]:
+def walk(node: ExpressionNode) -> Iterator[ExpressionNode]:
     """Yield *node* and everything below it, from left to right."""
     yield node
     for child in children(node):
         yield from walk(child)
 
 
-def attribute_names(node: Expression) -> frozenset[str]:
+def attribute_names(node: ExpressionNode) -> frozenset[str]:
     return frozenset(part.name for part in walk(node) if isinstance(part, AttributeNode))
 
 
-def function_names(node: Expression) -> frozenset[str]:
+def function_names(node: ExpressionNode) -> frozenset[str]:
     return frozenset(part.name for part in walk(node) if isinstance(part, CallNode))

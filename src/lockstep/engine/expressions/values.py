@@ -12,8 +12,10 @@ from typing import Any, Final, TypeAlias
 
 from lockstep.engine.expressions.errors import ExpressionTrouble
 
-Value: TypeAlias = Any  # see the module docstring; functions receive converted arguments, so they need not check
-Record: TypeAlias = Mapping[str, Value]
+ExpressionValue: TypeAlias = (
+    Any  # see the module docstring; functions receive converted arguments, so they need not check
+)
+AttributeRecord: TypeAlias = Mapping[str, ExpressionValue]
 
 MAX_TEXT = 65_536
 MAX_VALUES = 10_000
@@ -45,7 +47,7 @@ def truth(answer: bool) -> str:
     return TRUE if answer else FALSE
 
 
-def to_text(value: Value, argument: str = "") -> str | None:
+def to_text(value: ExpressionValue, argument: str = "") -> str | None:
     """Convert *value* to one text; null and an empty list give None, and a reference gives its id. Raises ExpressionTrouble for several
     values and for other structured values.
     """
@@ -79,7 +81,7 @@ def _bounded(value: int) -> int:
     return value
 
 
-def to_integer(value: Value, argument: str = "") -> int | None:
+def to_integer(value: ExpressionValue, argument: str = "") -> int | None:
     """Convert a number or its text to a whole number; null gives None. Raises ExpressionTrouble for anything else."""
     if value is None:
         return None
@@ -95,7 +97,7 @@ def to_integer(value: Value, argument: str = "") -> int | None:
     return number
 
 
-def needed_integer(value: Value, argument: str = "") -> int:
+def needed_integer(value: ExpressionValue, argument: str = "") -> int:
     number = to_integer(value, argument)
     if number is None:
         message = f"needs a whole number{_for(argument)}, but it is empty"
@@ -118,7 +120,7 @@ def parse_integer(text: str) -> int | None:
     return number if -LARGEST - 1 <= number <= LARGEST else None
 
 
-def to_values(value: Value, argument: str = "") -> tuple[str, ...]:
+def to_values(value: ExpressionValue, argument: str = "") -> tuple[str, ...]:
     """Convert *value* to a tuple of texts; null gives an empty tuple. Empty texts are kept; nulls in a list are removed."""
     if value is None:
         return ()
@@ -133,7 +135,7 @@ def to_values(value: Value, argument: str = "") -> tuple[str, ...]:
     return () if text is None else (text,)
 
 
-def to_condition(value: Value, argument: str = "") -> bool:
+def to_condition(value: ExpressionValue, argument: str = "") -> bool:
     """Return True for "true" in any letter case and for numbers other than 0, False for everything else and for null."""
     if value is None:
         return False
@@ -146,7 +148,7 @@ def to_condition(value: Value, argument: str = "") -> bool:
     return number != 0 if number is not None else text.strip().lower() == "true"
 
 
-def is_nothing(value: Value) -> bool:
+def is_nothing(value: ExpressionValue) -> bool:
     return value is None or value in ("", (), [])
 
 

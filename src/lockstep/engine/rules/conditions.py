@@ -15,7 +15,7 @@ from lockstep.engine.expressions import CompiledExpression, EvaluationContext, E
 from lockstep.engine.expressions.dates import parse_date
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Value, Values
-from lockstep.engine.rules.operators import OPERATORS, Operator, Test, is_empty, moment_of, text_of
+from lockstep.engine.rules.operators import OPERATORS, OperandTest, Operator, is_empty, moment_of, text_of
 
 MEMBER_OF = "memberOf"
 
@@ -38,7 +38,7 @@ class Clause:
     operator: Operator
     value: str
     quantifier: str
-    test: Test = field(compare=False, repr=False)
+    test: OperandTest = field(compare=False, repr=False)
 
     @property
     def label(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from lockstep.engine.expressions import CompiledExpression
-from lockstep.engine.expressions.tree import CallNode, ComparisonNode, Expression, children
+from lockstep.engine.expressions.tree import CallNode, ComparisonNode, ExpressionNode, children
 from lockstep.engine.records import Value, Values
 
 RANDOM = frozenset({"Guid", "RandomString", "SelectUniqueValue"})
@@ -53,7 +53,7 @@ def _stamps(compiled: CompiledExpression) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _shows_now(text: str, node: Expression) -> bool:
+def _shows_now(text: str, node: ExpressionNode) -> bool:
     if isinstance(node, ComparisonNode):
         return False
     if isinstance(node, CallNode):

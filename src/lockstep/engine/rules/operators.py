@@ -17,7 +17,7 @@ from lockstep.engine.expressions.full_match import compile_full_match
 from lockstep.engine.records import Value
 from lockstep.engine.rules.durations import parse_duration
 
-Test: TypeAlias = Callable[[Value, datetime], bool]
+OperandTest: TypeAlias = Callable[[Value, datetime], bool]
 
 TEXT, INTEGER, BOOLEAN, DATE, REFERENCE = "String", "Integer", "Boolean", "DateTime", "Reference"
 
@@ -36,7 +36,7 @@ class Operator:
     arity: str  # Unary | Binary
     types: tuple[str, ...]
     meaning: str
-    compile: Callable[[str], Test]
+    compile: Callable[[str], OperandTest]
     must: str
     remedy: str
     negative: bool = False  # all values must pass; otherwise one is enough
@@ -68,19 +68,19 @@ def is_empty(value: Value) -> bool:
     return value is None or value in ("", (), [])
 
 
-def _equals(operand: str) -> Test:
+def _equals(operand: str) -> OperandTest:
     folded = operand.lower()
     return lambda value, now: (
         value == operand or (text_of(value).lower() == folded if isinstance(value, bool) else text_of(value) == operand)
     )
 
 
-def _truth(wanted: str) -> Callable[[str], Test]:
+def _truth(wanted: str) -> Callable[[str], OperandTest]:
     return lambda operand: lambda value, now: text_of(value).strip().lower() == wanted
 
 
-def _pattern(*, wanted: bool) -> Callable[[str], Test]:
-    def compile_test(operand: str) -> Test:
+def _pattern(*, wanted: bool) -> Callable[[str], OperandTest]:
+    def compile_test(operand: str) -> OperandTest:
         try:
             pattern = compile_full_match(operand)
         except ExpressionTrouble as trouble:
@@ -98,8 +98,8 @@ def _pattern(*, wanted: bool) -> Callable[[str], Test]:
     return compile_test
 
 
-def _order(compare: Callable[[int, int], bool]) -> Callable[[str], Test]:
-    def compile_order(operand: str) -> Test:
+def _order(compare: Callable[[int, int], bool]) -> Callable[[str], OperandTest]:
+    def compile_order(operand: str) -> OperandTest:
         limit = whole_number(operand)
         if limit is None:
             raise BadOperand(f'needs a whole number, got "{operand}"')
@@ -142,8 +142,8 @@ def _shifted(now: datetime, offset: timedelta) -> datetime:
         )
 
 
-def _date(compare: Callable[[datetime, datetime], bool]) -> Callable[[str], Test]:
-    def compile_date(operand: str) -> Test:
+def _date(compare: Callable[[datetime, datetime], bool]) -> Callable[[str], OperandTest]:
+    def compile_date(operand: str) -> OperandTest:
         limit = moment_of(operand)
 
         def test(value: Value, now: datetime) -> bool:
@@ -155,16 +155,16 @@ def _date(compare: Callable[[datetime, datetime], bool]) -> Callable[[str], Test
     return compile_date
 
 
-def _not(compile_positive: Callable[[str], Test]) -> Callable[[str], Test]:
-    def compile_negative(operand: str) -> Test:
+def _not(compile_positive: Callable[[str], OperandTest]) -> Callable[[str], OperandTest]:
+    def compile_negative(operand: str) -> OperandTest:
         test = compile_positive(operand)
         return lambda value, now: not test(value, now)
 
     return compile_negative
 
 
-def _bits(*, wanted: bool) -> Callable[[str], Test]:
-    def compile_bits(operand: str) -> Test:
+def _bits(*, wanted: bool) -> Callable[[str], OperandTest]:
+    def compile_bits(operand: str) -> OperandTest:
         mask = whole_number(operand)
         if mask is None:
             raise BadOperand(f'needs a whole number, got "{operand}"')
@@ -178,7 +178,7 @@ def _bits(*, wanted: bool) -> Callable[[str], Test]:
     return compile_bits
 
 
-def _always(answer: bool) -> Callable[[str], Test]:
+def _always(answer: bool) -> Callable[[str], OperandTest]:
     return lambda operand: lambda value, now: answer
 
 

@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lockstep.actions.openid_sign_in import answering, leaving
-from lockstep.actions.openid_sign_in.answering import OpenidSignInFirst, Outcome, ResponseToApplication
+from lockstep.actions.openid_sign_in.answering import OpenidSignInFirst, OpenIdSignInResult, ResponseToApplication
 from lockstep.actions.saml_sign_in import leaving as way_out
 from lockstep.kit.cookies import origin_of
-from lockstep.kit.pages import Answer, PageView, Redirect, address
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, address
 from lockstep.openid.discovery import AUTHORIZE, CONTINUE, LOGOUT
 from lockstep.portal.cookies import (
     OPENID_BROWSER,
@@ -28,7 +28,7 @@ pages = PortalPages()
 
 
 @pages.get(AUTHORIZE, is_public=True)
-async def authorize(context: PortalContext, request: Request) -> Answer:
+async def authorize(context: PortalContext, request: Request) -> PageAnswer:
     found = await answering.authorize(
         context.actions, request.query_params.multi_items(), context.caller, visitor=visitor_of(request),
         origin=origin_of(request), browser=browser_secret(request, OPENID_BROWSER),
@@ -37,7 +37,7 @@ async def authorize(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.get(CONTINUE, is_public=True)
-async def go_on(context: PortalContext, request: Request) -> Answer:
+async def go_on(context: PortalContext, request: Request) -> PageAnswer:
     """Continue after the person has signed in. The address contains the encrypted request.
 
     The response is a page that leads to the application, not a redirect: after a form, browsers follow a redirect only to addresses that
@@ -53,7 +53,7 @@ async def go_on(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.get(LOGOUT, is_public=True)
-async def take_logout(context: PortalContext, request: Request) -> Answer:
+async def take_logout(context: PortalContext, request: Request) -> PageAnswer:
     """Sign out at once if the application has proved that its request concerns this session. Otherwise ask the person first. Then return
     to the application.
     """
@@ -69,7 +69,7 @@ async def take_logout(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.post(LOGOUT, is_public=True)
-async def confirm_logout(context: PortalContext, request: Request) -> Answer:
+async def confirm_logout(context: PortalContext, request: Request) -> PageAnswer:
     """Sign out after the person has agreed on our page. The application's request is in the address; it is read and checked again."""
     return await _signed_out(context, request, f"{LOGOUT}?{request.url.query}")
 
@@ -86,7 +86,7 @@ async def _signed_out(context: PortalContext, request: Request, then: str) -> Re
     return response
 
 
-def _shown(request: Request, found: Outcome) -> Answer:
+def _shown(request: Request, found: OpenIdSignInResult) -> PageAnswer:
     match found:
         case OpenidSignInFirst(sealed, browser, again, hint):
             back = f"{CONTINUE}?request={sealed}"

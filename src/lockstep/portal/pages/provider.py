@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse
 
 from lockstep.actions.person_sign_in.upstream import come_back, leave_for_provider
 from lockstep.kit.cookies import cookie_in, origin_of
-from lockstep.kit.pages import Answer
+from lockstep.kit.pages import PageAnswer
 from lockstep.portal.cookies import (
     ATTEMPT_COOKIE,
     CALLBACK,
@@ -24,7 +24,7 @@ pages = PortalPages()
 
 
 @pages.get(PROVIDER, is_public=True)
-async def leave(context: PortalContext, request: Request) -> Answer:
+async def leave(context: PortalContext, request: Request) -> PageAnswer:
     query = request.query_params
     departure = await leave_for_provider(
         context.actions,
@@ -38,7 +38,7 @@ async def leave(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.get(CALLBACK, is_public=True)
-async def arrive(context: PortalContext, request: Request) -> Answer:
+async def arrive(context: PortalContext, request: Request) -> PageAnswer:
     """Finish a sign-in after the provider has redirected the browser here. The cookie of the attempt proves that this browser started
     it.
     """

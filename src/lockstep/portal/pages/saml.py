@@ -28,7 +28,7 @@ from lockstep.actions.saml_sign_in.noting import did_not_work
 from lockstep.errors import LockstepError
 from lockstep.kit.bodies import limited_receive
 from lockstep.kit.cookies import origin_of
-from lockstep.kit.pages import Answer, PageView, Redirect
+from lockstep.kit.pages import PageAnswer, PageView, Redirect
 from lockstep.kit.tracing import request_id_of
 from lockstep.portal.cookies import (
     SAML_BROWSER,
@@ -91,7 +91,7 @@ def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awai
 
 
 @pages.get(FAILED, is_public=True)
-async def show_failed(_: PortalContext, request: Request) -> Answer:
+async def show_failed(_: PortalContext, request: Request) -> PageAnswer:
     """Show the page after a refused form. The page shows the request number, under which the log has the details."""
     number = request.query_params.get("number", "")
     request.state.request_id = request_id_of({"x-request-id": number})
@@ -99,7 +99,7 @@ async def show_failed(_: PortalContext, request: Request) -> Answer:
 
 
 @pages.get("/saml2/{app}/continue", is_public=True)
-async def answer(context: PortalContext, request: Request) -> Answer:
+async def answer(context: PortalContext, request: Request) -> PageAnswer:
     app, sealed = request.path_params["app"], request.query_params.get("request", "")
     found = await answer_request(
         context.actions,
@@ -117,7 +117,7 @@ async def answer(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.get("/myapps/launch/{app}")
-async def open_application(context: PortalContext, request: Request) -> Answer:
+async def open_application(context: PortalContext, request: Request) -> PageAnswer:
     """Open an application from My Apps, whatever its single sign-on method."""
     asked = (context.actions, request.path_params["app"], session_secret(request))
     visitor, origin = visitor_of(request), origin_of(request)
@@ -126,13 +126,13 @@ async def open_application(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.get("/saml2/{app}/metadata", is_public=True)
-async def show_metadata(context: PortalContext, request: Request) -> Answer:
+async def show_metadata(context: PortalContext, request: Request) -> PageAnswer:
     document = await metadata_of(context.actions, request.path_params["app"], origin=origin_of(request))
     return Response(document, media_type=_XML)
 
 
 @pages.get("/saml2/{app}/logout", is_public=True)
-async def take_logout(context: PortalContext, request: Request) -> Answer:
+async def take_logout(context: PortalContext, request: Request) -> PageAnswer:
     """Handle a logout message from the application.
 
     If the message is a request, answer it. If it is the response to our own request, continue with the next application.

@@ -13,7 +13,7 @@ from lockstep.actions.person_sign_in.sessions import BY_PASSWORD
 from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect, address, on_the_form
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, address, on_the_form
 from lockstep.portal.cookies import HOME, session_secret, set_session, visitor_of
 from lockstep.portal.page import PortalContext, PortalPages
 from lockstep.portal.pages.sign_in import next_of
@@ -24,12 +24,12 @@ PASSKEYS = f"{FACTOR}/passkeys"
 
 
 @pages.get(FACTOR)
-async def show_factor(context: PortalContext, request: Request) -> Answer:
+async def show_factor(context: PortalContext, request: Request) -> PageAnswer:
     return await _page(context, request, back=next_of(request.query_params.get("next", "")))
 
 
 @pages.post(FACTOR)
-async def begin_factor(context: PortalContext, request: Request) -> Answer:
+async def begin_factor(context: PortalContext, request: Request) -> PageAnswer:
     """Show the QR code after the person has entered the password again. The second factor takes effect when a first code has been
     entered.
     """
@@ -48,7 +48,7 @@ async def begin_factor(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.post(f"{FACTOR}/confirm")
-async def confirm_factor(context: PortalContext, request: Request) -> Answer:
+async def confirm_factor(context: PortalContext, request: Request) -> PageAnswer:
     form = await request.form()
     back = next_of(str(form.get("next", "")))
     try:
@@ -63,7 +63,7 @@ async def confirm_factor(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.post(PASSKEYS)
-async def begin_passkey(context: PortalContext, request: Request) -> Answer:
+async def begin_passkey(context: PortalContext, request: Request) -> PageAnswer:
     """Show the page on which the browser creates a passkey, after the person has entered the password again."""
     form = await request.form()
     back = next_of(str(form.get("next", "")))
@@ -82,7 +82,7 @@ async def begin_passkey(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.post(f"{PASSKEYS}/add")
-async def add_passkey(context: PortalContext, request: Request) -> Answer:
+async def add_passkey(context: PortalContext, request: Request) -> PageAnswer:
     form = await request.form()
     back = next_of(str(form.get("next", "")))
     given = PasskeyAnswer(origin_of(request), str(form.get("seal", "")), str(form.get("passkey", "")))
@@ -98,7 +98,7 @@ async def add_passkey(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.post(f"{PASSKEYS}/rename")
-async def rename_passkey(context: PortalContext, request: Request) -> Answer:
+async def rename_passkey(context: PortalContext, request: Request) -> PageAnswer:
     form = await request.form()
     try:
         await person_passkeys.rename_own_passkey(
@@ -110,13 +110,13 @@ async def rename_passkey(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.get(PASSKEYS)
-async def show_passkey(context: PortalContext, request: Request) -> Answer:
+async def show_passkey(context: PortalContext, request: Request) -> PageAnswer:
     """Show the page on which one passkey is renamed or removed."""
     return await _passkey_page(context, request, request.query_params.get("passkey", ""))
 
 
 @pages.post(f"{PASSKEYS}/remove")
-async def remove_passkey(context: PortalContext, request: Request) -> Answer:
+async def remove_passkey(context: PortalContext, request: Request) -> PageAnswer:
     form = await request.form()
     passkey = str(form.get("passkey", ""))
     try:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from lockstep.actions.person_sign_in import own_sessions
 from lockstep.errors import LockstepError
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, on_the_form
 from lockstep.portal.cookies import session_secret
 from lockstep.portal.page import PortalContext, PortalPages
 from lockstep.portal.pages.sign_in import sign_out
@@ -17,12 +17,12 @@ HERE = "/myapps/sessions"
 
 
 @pages.get(HERE)
-async def show_sessions(context: PortalContext, request: Request) -> Answer:
+async def show_sessions(context: PortalContext, request: Request) -> PageAnswer:
     return await _page(context, request)
 
 
 @pages.post(HERE + "/end")
-async def end_session(context: PortalContext, request: Request) -> Answer:
+async def end_session(context: PortalContext, request: Request) -> PageAnswer:
     session = str((await request.form()).get("session", ""))
     try:
         await own_sessions.end_own_session(context.actions, session_secret(request), session)
@@ -32,7 +32,7 @@ async def end_session(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.post(HERE + "/end-all")
-async def sign_out_everywhere(context: PortalContext, request: Request) -> Answer:
+async def sign_out_everywhere(context: PortalContext, request: Request) -> PageAnswer:
     """End the other sessions. Then sign out here as usual, which includes signing out of the applications of this session."""
     await own_sessions.end_other_sessions(context.actions, session_secret(request))
     return await sign_out(context, request)

@@ -14,7 +14,7 @@ from lockstep.errors import LockstepError
 from lockstep.kit.cookies import cookie_in, origin_of
 from lockstep.kit.opened_links import INSTEAD_OF, TEMPLATE, is_answered, question
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect, address, on_the_form
+from lockstep.kit.pages import PageAnswer, PageView, Redirect, address, on_the_form
 from lockstep.kit.returning import safe_next
 from lockstep.openid.discovery import CONTINUE
 from lockstep.portal.cookies import (
@@ -35,7 +35,7 @@ pages = PortalPages()
 
 
 @pages.get(SIGN_IN, is_public=True)
-async def show_sign_in(context: PortalContext, request: Request) -> Answer:
+async def show_sign_in(context: PortalContext, request: Request) -> PageAnswer:
     back = next_of(request.query_params.get("next", ""))
     is_again = request.query_params.get("again") == "yes"
     if context.caller is not None and not is_again:
@@ -44,7 +44,7 @@ async def show_sign_in(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.post(SIGN_IN, is_public=True)
-async def sign_in(context: PortalContext, request: Request) -> Answer:
+async def sign_in(context: PortalContext, request: Request) -> PageAnswer:
     form = await request.form()
     name, back = str(form.get("name", "")), next_of(str(form.get("next", "")))
     try:
@@ -75,7 +75,7 @@ async def sign_out(context: PortalContext, request: Request) -> Response:
 
 
 @pages.get(SIGNED_OUT, is_public=True)
-async def show_signed_out(context: PortalContext, request: Request) -> Answer:
+async def show_signed_out(context: PortalContext, request: Request) -> PageAnswer:
     """Send the browser to the next application to sign out of. The browser returns here from each application.
 
     After the last application, say that the person is signed out. The response is a page, not a redirect: after a form, browsers follow a
@@ -90,7 +90,7 @@ async def show_signed_out(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.get("/myapps/link/{secret}", is_public=True)
-async def show_link(context: PortalContext, request: Request) -> Answer:
+async def show_link(context: PortalContext, request: Request) -> PageAnswer:
     """Show the form for setting a password. If this browser is signed in as somebody else, ask first: the link replaces that session."""
     owner = await passwords.owner_of_link(context.actions, request.path_params["secret"])
     given = request.query_params.get(INSTEAD_OF, "")
@@ -98,7 +98,7 @@ async def show_link(context: PortalContext, request: Request) -> Answer:
 
 
 @pages.post("/myapps/link/{secret}", is_public=True)
-async def accept_link(context: PortalContext, request: Request) -> Answer:
+async def accept_link(context: PortalContext, request: Request) -> PageAnswer:
     form, secret = await request.form(), request.path_params["secret"]
     owner, given = await passwords.owner_of_link(context.actions, secret), str(form.get(INSTEAD_OF, ""))
     if asked := _question(context, request, owner, given):

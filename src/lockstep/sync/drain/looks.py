@@ -34,7 +34,7 @@ class Unreadable:
     answer: Answer
 
 
-Found: TypeAlias = PlanResult | Outcome | Unreadable
+LookResult: TypeAlias = PlanResult | Outcome | Unreadable
 
 
 async def look(
@@ -44,7 +44,7 @@ async def look(
     reader: TargetReader,
     *,
     initiated_by: str,
-) -> Found:
+) -> LookResult:
     """Return a plan to carry out, or an outcome to record."""
     try:
         if isinstance(work, Settle):

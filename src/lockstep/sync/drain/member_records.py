@@ -13,7 +13,7 @@ from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import JournalEntry
 from lockstep.storage.log_record import LogRecord
 from lockstep.storage.resume import Resume
-from lockstep.storage.target_members import MemberChange, UnsureMember
+from lockstep.storage.target_members import MemberWrite, UnsureMember
 from lockstep.sync.outcome.log_records import record_of_members
 from lockstep.sync.outcome.outcomes import Failure
 from lockstep.sync.planning.planner import PlanResult
@@ -38,7 +38,7 @@ class MembersResult:
     unkept: Failure | None = None
     not_kept: int = 0
     unverified: int = 0
-    refused: dict[str, tuple[MemberChange, Answer]] = field(default_factory=dict)  # change and answer, by member
+    refused: dict[str, tuple[MemberWrite, Answer]] = field(default_factory=dict)  # change and answer, by member
     counted_refusals: frozenset[str] = frozenset()  # members whose refusal this cycle has counted already
 
     @property
@@ -67,7 +67,7 @@ def refusing(resume: Resume, refused: tuple[str, ...], *, cycle: int | None) -> 
     return replace(resume, is_about_references=True, refused_members=refused, refused_in=cycle if refused else None)
 
 
-def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequence[MemberChange]) -> JournalEntry:
+def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequence[MemberWrite]) -> JournalEntry:
     """Build the journal entry of one chunk. It is written before the chunk is sent."""
     return JournalEntry(
         id=operation_id,
@@ -86,7 +86,7 @@ def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequ
     )
 
 
-def unsure_members(group: str, part: Sequence[MemberChange]) -> list[UnsureMember]:
+def unsure_members(group: str, part: Sequence[MemberWrite]) -> list[UnsureMember]:
     """Return the members of *part* as unsure: the application may or may not have them."""
     return [UnsureMember(group, one.member_id, one.target_id) for one in part]
 
@@ -95,7 +95,7 @@ def chunk_record(
     claim: Claim,
     planned: PlanResult,
     operation_id: str,
-    part: Sequence[MemberChange],
+    part: Sequence[MemberWrite],
     answer: Answer,
     *,
     initiated_by: str,
@@ -128,12 +128,12 @@ def unverified_record(claim: Claim, planned: PlanResult, changes: int, *, initia
     return record_of_members(claim, planned.plan, step, change_id=new_id(), initiated_by=initiated_by)
 
 
-def _change(one: MemberChange) -> Change:
+def _change(one: MemberWrite) -> Change:
     old, new = (None, one.target_id) if one.is_added else (one.target_id, None)
     return Change("members", old, new)
 
 
-def refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
+def refusal(refused: Sequence[tuple[MemberWrite, Answer]]) -> Failure:
     """Build the failure that names the refused members and contains the application's response for the first one."""
     change, answer = refused[0]
     names = ", ".join(f"{one.display or one.member_id} ({one.target_id})" for one, _ in refused[:5])
@@ -151,6 +151,6 @@ def may_be_about_members(answer: Answer) -> bool:
     return is_refusal and last is not None and last.status in ABOUT_MEMBERS
 
 
-def is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
+def is_step_of_search(part: Sequence[MemberWrite], answer: Answer) -> bool:
     """Whether *part* is a refused batch that will be split. Such a refusal is not logged; the refusal of the single member is."""
     return len(part) > 1 and may_be_about_members(answer)

@@ -21,7 +21,7 @@ from lockstep.storage.journal import SettledOperation
 from lockstep.storage.locks import lock_references
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.resume import Stage
-from lockstep.storage.target_members import MemberChange, UnsureMember
+from lockstep.storage.target_members import MemberWrite, UnsureMember
 from lockstep.sync.drain.answers import GONE_TEXT, failed_look
 from lockstep.sync.drain.member_check import Unseen, is_sampled, read_back, shows_otherwise
 from lockstep.sync.drain.member_records import (
@@ -182,14 +182,14 @@ class MemberSync:
         counted = "" if self.claim.members_due else outcome.counted
         return replace(outcome, counted=counted, postponed=replace(outcome.postponed, resume=resume))
 
-    async def _send_page(self, page: Sequence[MemberChange]) -> bool:
+    async def _send_page(self, page: Sequence[MemberWrite]) -> bool:
         """Send the differences. Members that were refused last time are sent last, so that they do not delay the others."""
         doubtful = frozenset(self.claim.resume.refused_members)
         return await self._send_all([one for one in page if one.member_id not in doubtful]) and await self._send_all(
             [one for one in page if one.member_id in doubtful]
         )
 
-    async def _send_all(self, changes: Sequence[MemberChange]) -> bool:
+    async def _send_all(self, changes: Sequence[MemberWrite]) -> bool:
         start = 0
         while start < len(changes):
             part = changes[start : start + self.chunk]
@@ -212,7 +212,7 @@ class MemberSync:
                 return False
         return True
 
-    async def _narrow_down(self, part: Sequence[MemberChange], answer: Answer) -> bool:
+    async def _narrow_down(self, part: Sequence[MemberWrite], answer: Answer) -> bool:
         """Split the refused *part* into halves until only the members that caused the refusal are left. Returns False if the run must
         stop.
         """
@@ -251,7 +251,7 @@ class MemberSync:
         self.result.is_group_gone = found is None
         return found is not None
 
-    async def _send_chunk(self, part: Sequence[MemberChange]) -> Answer | None:
+    async def _send_chunk(self, part: Sequence[MemberWrite]) -> Answer | None:
         """Journal, send and record one chunk. Returns None if another worker has taken the group over."""
         operation_id = new_id()
         # Wait before writing the journal entry, because a journalled operation must be sent without delay.

@@ -31,7 +31,7 @@ from lockstep.sync.drain.leases import Leases
 from lockstep.sync.drain.looks import Unreadable, look
 from lockstep.sync.drain.sharing import Sharing
 from lockstep.sync.drain.transactions import TAKEN, journal_batch, record_batch
-from lockstep.sync.drain.work import Ahead, Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
+from lockstep.sync.drain.work import Ahead, Batches, ClaimWork, Look, Members, Settle, WorkQueue, Write, asks
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning.planner import PlanResult
@@ -144,7 +144,7 @@ class Pipeline:
             else:
                 await self._sync_members(work)
 
-    async def _may_send(self, work: Work) -> bool:
+    async def _may_send(self, work: ClaimWork) -> bool:
         """Whether the request may be sent now. Waits if the pause is short; otherwise releases the object."""
         if 0 < self.seconds_to_wait <= SHORT_WAIT_SECONDS:
             await asyncio.sleep(self.seconds_to_wait)

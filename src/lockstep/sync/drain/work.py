@@ -58,10 +58,10 @@ class Members:
     planned: PlanResult
 
 
-Work: TypeAlias = Look | Settle | Write | Members
+ClaimWork: TypeAlias = Look | Settle | Write | Members
 
 
-def asks(work: Work) -> RequestKind:
+def asks(work: ClaimWork) -> RequestKind:
     """Return the kind of request that *work* sends to the application."""
     match work:
         case Look() | Settle():
@@ -78,11 +78,11 @@ class WorkQueue:
     """The queue that senders take work from: by lane, then in order of arrival."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.PriorityQueue[tuple[int, int, Work]] = asyncio.PriorityQueue()  # numbers are unique
+        self._queue: asyncio.PriorityQueue[tuple[int, int, ClaimWork]] = asyncio.PriorityQueue()  # numbers are unique
         self._number = 0
         self._waiting: Counter[int] = Counter()  # by lane
 
-    def put(self, work: Work) -> None:
+    def put(self, work: ClaimWork) -> None:
         self._number += 1
         self._waiting[work.claim.lane] += 1
         self._queue.put_nowait((work.claim.lane, self._number, work))
@@ -91,7 +91,7 @@ class WorkQueue:
         """Whether work in an earlier lane than *lane* waits for a sender."""
         return any(waiting < lane for waiting, count in self._waiting.items() if count)
 
-    async def get(self) -> Work:
+    async def get(self) -> ClaimWork:
         _, _, work = await self._queue.get()
         self._waiting[work.claim.lane] -= 1
         return work
@@ -99,11 +99,11 @@ class WorkQueue:
     def __len__(self) -> int:
         return self._queue.qsize()
 
-    def take_next(self, most: int, *, accepts: Callable[[Work], bool]) -> list[Work]:
+    def take_next(self, most: int, *, accepts: Callable[[ClaimWork], bool]) -> list[ClaimWork]:
         """Take up to *most* pieces of work from the front of the queue. Stops at the first one that *accepts* refuses; it stays in the
         queue.
         """
-        taken: list[Work] = []
+        taken: list[ClaimWork] = []
         while len(taken) < most and not self._queue.empty():
             entry = self._queue.get_nowait()
             work = entry[2]

@@ -24,7 +24,7 @@ from lockstep.sync.planning.unique_values import Claims, UniqueChoice, choices_o
 from lockstep.sync.services import Job
 
 Question = tuple[str, str]  # an attribute, and a value as the index stores it
-Answers = Mapping[Question, Sequence[Account]]
+AccountsByQuestion = Mapping[Question, Sequence[Account]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class IndexReader:
     """Answers questions from the stored list: searches that are in *asked*, and reads of *accounts*. Raises NotKnown for all others."""
 
     asked: Collection[Question] = ()
-    answers: Answers = field(default_factory=dict)
+    answers: AccountsByQuestion = field(default_factory=dict)
     accounts: Mapping[str, Account] = field(default_factory=dict)  # linked accounts in the list, by id
     requests: int = 0
 
@@ -155,7 +155,9 @@ async def _made_since(
     return {keys[key] for key in await made_since_cycle(connection, cycle, keys)}
 
 
-def _candidates(job: Job, kind: ObjectKind, answers: Answers, prepared: PreparedObject) -> Iterator[Candidate]:
+def _candidates(
+    job: Job, kind: ObjectKind, answers: AccountsByQuestion, prepared: PreparedObject
+) -> Iterator[Candidate]:
     """Return the listed accounts that answer the questions of one object."""
     for query in prepared.queries:
         for account in answers.get(_question(query), ()):

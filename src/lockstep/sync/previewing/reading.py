@@ -13,7 +13,7 @@ from lockstep.sync.turns import SharedTurns
 LONGEST_WAIT_SECONDS = 60.0
 MOST_WAITS = 10  # one after the other; then the preview fails
 _FIRST_WAIT_SECONDS = 1.0
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class PacedReader:
@@ -53,7 +53,7 @@ class PacedReader:
         asked = busy.answer.wait.total_seconds() if busy.answer.wait is not None else _FIRST_WAIT_SECONDS * 2**time
         await self._clock.sleep(min(asked, LONGEST_WAIT_SECONDS))
 
-    async def _patiently(self, ask: Callable[[], Awaitable[Found]]) -> Found:
+    async def _patiently(self, ask: Callable[[], Awaitable[Result]]) -> Result:
         time = 0
         while True:
             await self._turns.wait()

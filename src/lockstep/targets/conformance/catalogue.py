@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lockstep.targets.conformance.conversation import Conversation
 
-Body = Callable[["Conversation"], Awaitable[None]]
+CheckBody = Callable[["Conversation"], Awaitable[None]]
 
 
 class EmulatedClient(StrEnum):
@@ -48,7 +48,7 @@ class Check:
     id: str
     title: str
     client: EmulatedClient
-    body: Body
+    body: CheckBody
     needs_groups: bool = False
 
 
@@ -59,10 +59,10 @@ ORDER = "DAEFPVUGO"
 
 def check(
     id: str, title: str, client: EmulatedClient = EmulatedClient.ANY, *, needs_groups: bool = False
-) -> Callable[[Body], Body]:
+) -> Callable[[CheckBody], CheckBody]:
     """Register the decorated function as a check. The letter at the beginning of *id* names the family of the check."""
 
-    def register(body: Body) -> Body:
+    def register(body: CheckBody) -> CheckBody:
         CHECKS.append(Check(id, title, client, body, needs_groups))
         return body
 

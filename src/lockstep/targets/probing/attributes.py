@@ -19,7 +19,7 @@ from lockstep.targets.conformance.catalogue import ConformanceFinding
 from lockstep.targets.conformance.conversation import Conversation
 from lockstep.targets.scim_requests import read_tenant_url
 
-Json = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 _TYPES = {
     "boolean": AttributeType.BOOLEAN,
     "integer": AttributeType.INTEGER,
@@ -71,7 +71,7 @@ def attributes_of(
     return tuple(found)
 
 
-def _of_schema(schema: Json, prefix: str) -> Iterator[TargetAttribute]:
+def _of_schema(schema: JsonObject, prefix: str) -> Iterator[TargetAttribute]:
     for attribute in _listed(schema, "attributes"):
         name = str(attribute.get("name", ""))
         if not name or name in _NOT_MAPPED or attribute.get("mutability") == "readOnly":
@@ -92,7 +92,7 @@ def _of_schema(schema: Json, prefix: str) -> Iterator[TargetAttribute]:
         )
 
 
-def _attribute(path: str, said: Json) -> TargetAttribute:
+def _attribute(path: str, said: JsonObject) -> TargetAttribute:
     return TargetAttribute(
         path,
         _TYPES.get(str(said.get("type")), AttributeType.STRING),
@@ -102,6 +102,6 @@ def _attribute(path: str, said: Json) -> TargetAttribute:
     )
 
 
-def _listed(part: Json, key: str) -> list[dict[str, Any]]:
+def _listed(part: JsonObject, key: str) -> list[dict[str, Any]]:
     found = part.get(key)
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -29,21 +29,21 @@ from lockstep.web.callers import (
     session_secret,
     set_session,
 )
-from lockstep.web.page import Answer, Pages, Redirect, View, on_the_form
+from lockstep.web.page import PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 SIGNED_OUT = "/signed-out"
 
 
 @pages.get(SIGN_IN, is_public=True)
-async def show_sign_in(context: Context, request: Request) -> Answer:
+async def show_sign_in(context: Context, request: Request) -> PageAnswer:
     if request.state.caller is not None:
         return Redirect(safe_next(request.query_params.get("next", "/")))
     return await _sign_in_page(context, request.query_params.get("next", "/"))
 
 
 @pages.post(SIGN_IN, is_public=True)
-async def sign_in(context: Context, request: Request) -> Answer:
+async def sign_in(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     email, next_page = str(form.get("email", "")), str(form.get("next", "/"))
     try:
@@ -74,7 +74,7 @@ async def sign_out(context: Context, request: Request) -> Response:
 
 
 @pages.get(SIGNED_OUT, is_public=True)
-async def show_signed_out(context: Context, request: Request) -> Answer:
+async def show_signed_out(context: Context, request: Request) -> PageAnswer:
     """Show the page after signing out, for administrators who may still be signed in at the single sign-on provider."""
     if request.state.caller is not None:
         return Redirect("/")
@@ -86,17 +86,17 @@ async def show_signed_out(context: Context, request: Request) -> Answer:
 
 
 @pages.get(THROUGH_PROVIDER, is_public=True)
-async def leave_for_provider(context: Context, request: Request) -> Answer:
+async def leave_for_provider(context: Context, request: Request) -> PageAnswer:
     return await _leave(context, request)
 
 
 @pages.get(f"{STEP_UP}/sso")
-async def confirm_through_provider(context: Context, request: Request) -> Answer:
+async def confirm_through_provider(context: Context, request: Request) -> PageAnswer:
     return await _leave(context, request, session=session_secret(request))
 
 
 @pages.get(identity_providers.CALLBACK, is_public=True)
-async def come_back(context: Context, request: Request) -> Answer:
+async def come_back(context: Context, request: Request) -> PageAnswer:
     """Finish a sign-in after the provider has redirected the browser here. The cookie of the attempt proves that the sign-in began in this
     browser.
     """
@@ -123,7 +123,7 @@ async def show_step_up(context: Context, request: Request) -> View:
 
 
 @pages.post(STEP_UP)
-async def step_up(context: Context, request: Request) -> Answer:
+async def step_up(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     next_page = str(form.get("next", "/"))
     try:
@@ -143,7 +143,7 @@ async def show_invitation(context: Context, request: Request) -> View:
 
 
 @pages.post("/invitations/{secret}", is_public=True)
-async def accept_invitation(context: Context, request: Request) -> Answer:
+async def accept_invitation(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     secret, name, email = request.path_params["secret"], str(form.get("name", "")), str(form.get("email", ""))
     given = str(form.get(INSTEAD_OF, ""))
@@ -163,7 +163,7 @@ async def accept_invitation(context: Context, request: Request) -> Answer:
     return response
 
 
-async def _leave(context: Context, request: Request, *, session: str = "") -> Answer:
+async def _leave(context: Context, request: Request, *, session: str = "") -> PageAnswer:
     try:
         departure = await federated.begin(
             context,

@@ -14,7 +14,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import MEANINGS, ROLE_NAMES, TABLE, Permission, Role
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.callers import caller_in
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/admins"
@@ -60,7 +60,7 @@ async def list_administrators(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE)
-async def invite(context: Context, request: Request) -> Answer:
+async def invite(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     email = str(form.get("email", "")).strip()
     try:
@@ -84,7 +84,7 @@ async def show_administrator(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/{{email}}/reset-password")
-async def reset_password(context: Context, request: Request) -> Answer:
+async def reset_password(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     email = request.path_params["email"]
     link = await actions.reset_password(context, email, second_factor=form.get("second_factor") == "on")
@@ -92,7 +92,7 @@ async def reset_password(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/{{email}}/{{change}}")
-async def change_administrator(context: Context, request: Request) -> Answer:
+async def change_administrator(context: Context, request: Request) -> PageAnswer:
     email, change = request.path_params["email"], _CHANGES.get(request.path_params["change"])
     if change is None:
         raise LockstepError(Kind.NOT_FOUND, "There is no page at this address")

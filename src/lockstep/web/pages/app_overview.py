@@ -15,7 +15,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on import settings
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.activity_chart import activity_chart
-from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import AppPlace, CopyAs, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.status_look import look_of_label
 
 pages = Pages()
@@ -64,7 +64,7 @@ async def show_properties(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/properties")
-async def save_properties(context: Context, request: Request) -> Answer:
+async def save_properties(context: Context, request: Request) -> PageAnswer:
     """Save whether sign-in is enabled and whether it requires an assignment."""
     name, form = request.path_params["app"], await request.form()
     wanted = {key: form.get(key) == "yes" for key in ("enabledForSignIn", "assignmentRequired")}
@@ -76,7 +76,7 @@ async def save_properties(context: Context, request: Request) -> Answer:
 
 
 @pages.post("/apps/{app}/properties/delete")
-async def delete(context: Context, request: Request) -> Answer:
+async def delete(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     form = await request.form()
     if str(form.get("confirmation", "")).strip() != name:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from lockstep.actions import applications, roles
 from lockstep.actions.context import Context
 from lockstep.errors import Kind, LockstepError, invalid
-from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import AppPlace, CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 TAB = "App roles"
@@ -65,7 +65,7 @@ async def list_app_roles(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/app-roles/{change}")
-async def change_app_roles(context: Context, request: Request) -> Answer:
+async def change_app_roles(context: Context, request: Request) -> PageAnswer:
     app, change = request.path_params["app"], _CHANGES.get(request.path_params["change"])
     if change is None:
         raise LockstepError(Kind.NOT_FOUND, "There is no page at this address")
@@ -78,7 +78,7 @@ async def change_app_roles(context: Context, request: Request) -> Answer:
 
 
 @pages.get("/apps/{app}/app-roles/manifest")
-async def show_manifest(context: Context, request: Request) -> Answer:
+async def show_manifest(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     text = _text(await roles.export_manifest(context, name))
     if request.query_params.get("download"):
@@ -88,7 +88,7 @@ async def show_manifest(context: Context, request: Request) -> Answer:
 
 
 @pages.post("/apps/{app}/app-roles/manifest")
-async def save_manifest(context: Context, request: Request) -> Answer:
+async def save_manifest(context: Context, request: Request) -> PageAnswer:
     name, form = request.path_params["app"], await request.form()
     text = str(form.get("manifest", ""))
     try:

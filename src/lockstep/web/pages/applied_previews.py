@@ -11,7 +11,7 @@ from lockstep.actions import applied_previews, job_previews, provisioning_pages
 from lockstep.actions.applied_previews import LeftObject
 from lockstep.actions.context import Context
 from lockstep.errors import LockstepError
-from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import AppPlace, CopyAs, Crumb, PageAnswer, Pages, Redirect, View, address, on_the_form
 from lockstep.web.pages.previews import HERE, SIZE, PreviewLine, page_of, preview_number
 
 pages = Pages()
@@ -49,7 +49,7 @@ class LeftLine:
 
 
 @pages.post(HERE + "/{preview}/apply")
-async def apply(context: Context, request: Request) -> Answer:
+async def apply(context: Context, request: Request) -> PageAnswer:
     name, number = request.path_params["app"], preview_number(request)
     try:
         cycle = await applied_previews.apply_preview(context, name, number)

@@ -14,7 +14,7 @@ from lockstep.actions.overview import AppOverview
 from lockstep.actions.permissions import Permission
 from lockstep.errors import LockstepError
 from lockstep.kit.charts import Bar, sparkline
-from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address
+from lockstep.web.page import Chip, CopyAs, PageAnswer, Pages, Redirect, View, address
 from lockstep.web.status_look import StatusLook, look_of
 from lockstep.wording import counted
 
@@ -84,7 +84,7 @@ async def list_applications(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/pause")
-async def pause(context: Context, request: Request) -> Answer:
+async def pause(context: Context, request: Request) -> PageAnswer:
     """Pause the selected applications, one by one. If one cannot be paused, the others are paused all the same, and the notice says which
     one was refused.
     """

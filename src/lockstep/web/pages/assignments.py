@@ -17,7 +17,7 @@ from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.copied import api_list
-from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Fragment, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import AppPlace, CopyAs, Crumb, Fragment, PageAnswer, Pages, Redirect, View, address, on_the_form
 
 pages = Pages()
 TAB = "Users and groups"
@@ -82,7 +82,7 @@ async def choose(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/users-groups/add")
-async def add(context: Context, request: Request) -> Answer:
+async def add(context: Context, request: Request) -> PageAnswer:
     """Assign people and groups. The first click shows the effects, and the second one assigns. Between the two, the page looks up who
     already has an account in the application: automatically with script, and otherwise by another click.
     """
@@ -127,7 +127,7 @@ async def _forecast(context: Context, app: str, wanted: AssignmentInput, *, look
 
 
 @pages.post("/apps/{app}/users-groups/remove")
-async def remove(context: Context, request: Request) -> Answer:
+async def remove(context: Context, request: Request) -> PageAnswer:
     """Remove assignments. The first click shows who would lose an account, the second removes the assignments."""
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()

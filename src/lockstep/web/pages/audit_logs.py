@@ -18,7 +18,7 @@ from lockstep.actions.rows.records import AuditJson, audit_json
 from lockstep.errors import not_found
 from lockstep.web.copied import api_list, command_with
 from lockstep.web.log_form import RANGES, day_after, days_in, number_in, span_flags, time_terms
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, View, address
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, View, address
 from lockstep.wording import spreadsheet_text
 
 pages = Pages()
@@ -92,7 +92,7 @@ async def show_entry(context: Context, request: Request) -> View:
 
 
 @pages.get(HERE + "/download/{file}")
-async def download(context: Context, request: Request) -> Answer:
+async def download(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["file"]
     if name not in ("AuditLogs.csv", "AuditLogs.json"):
         raise not_found(f"There is no download {name}", next_step="Choose one in Audit logs")

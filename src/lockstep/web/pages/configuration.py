@@ -13,7 +13,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.change import Sign
 from lockstep.errors import LockstepError
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.app_overview import place_of
 
 pages = Pages()
@@ -28,7 +28,7 @@ async def show_everything(context: Context, request: Request) -> View:
 
 
 @pages.post(OF_ALL, form_bytes=FORM_BYTES)
-async def change_everything(context: Context, request: Request) -> Answer:
+async def change_everything(context: Context, request: Request) -> PageAnswer:
     return await _change(context, request, "")
 
 
@@ -59,12 +59,12 @@ async def download(context: Context, request: Request) -> Response:
 
 
 @pages.post(OF_APP, form_bytes=FORM_BYTES)
-async def change(context: Context, request: Request) -> Answer:
+async def change(context: Context, request: Request) -> PageAnswer:
     app = (await applications.show_application(context, request.path_params["app"])).application.name
     return await _change(context, request, app)
 
 
-async def _change(context: Context, request: Request, app: str) -> Answer:
+async def _change(context: Context, request: Request, app: str) -> PageAnswer:
     form = await request.form(max_part_size=FORM_BYTES)
     edited = EditedText(
         str(form.get("yaml", "")).replace("\r\n", "\n"), str(form.get("base", "")), app, form.get("prune") == "on"

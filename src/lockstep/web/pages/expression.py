@@ -20,7 +20,7 @@ from lockstep.errors import LockstepError
 from lockstep.web.command_pages import STEPS
 from lockstep.web.expression_marks import MarkedError, completions, functions, marked
 from lockstep.web.mapping_form import shown
-from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View, on_the_form
+from lockstep.web.page import CopyAs, Fragment, PageAnswer, Pages, View, on_the_form
 from lockstep.web.pages.mappings import TAB, mapping_href, may_write, place_of
 
 pages = Pages()
@@ -63,7 +63,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/provisioning/expression")
-async def evaluate(context: Context, request: Request) -> Answer:
+async def evaluate(context: Context, request: Request) -> PageAnswer:
     """Show the page with the results or, for a request of htmx, only the results."""
     form = dict(await request.form())
     if request.headers.get("hx-request"):

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from lockstep.actions import failures, provisioning
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, address
+from lockstep.web.page import CopyAs, PageAnswer, Pages, Redirect, View, address
 from lockstep.wording import counted
 
 pages = Pages()
@@ -36,7 +36,7 @@ async def list_failures(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/retry")
-async def retry(context: Context, request: Request) -> Answer:
+async def retry(context: Context, request: Request) -> PageAnswer:
     """Retry the objects of an application that failed with one code, or all failed objects."""
     form = await request.form()
     count = await provisioning.retry(context, str(form.get("app", "")), code=str(form.get("code", "")))

@@ -13,7 +13,7 @@ from lockstep.configuration.files.names import APPLICATION_RULE
 from lockstep.configuration.template import Template
 from lockstep.errors import Kind, LockstepError
 from lockstep.kit.page_errors import STATUSES
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.provisioning_form import METHODS
 
 pages = Pages()
@@ -91,7 +91,7 @@ async def show_entry(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/new/{template}")
-async def create(context: Context, request: Request) -> Answer:
+async def create(context: Context, request: Request) -> PageAnswer:
     card = GalleryCard(context.gallery.template(request.path_params["template"]))
     form = await request.form()
     display_name, name = str(form.get("displayName", "")).strip(), str(form.get("name", "")).strip()

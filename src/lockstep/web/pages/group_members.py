@@ -15,7 +15,7 @@ from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.actions.group_pages import GroupPage, change_mixed_members, page_of_group
 from lockstep.errors import LockstepError, invalid
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.groups import HERE, href_of, parents_of, review
 from lockstep.wording import counted
 
@@ -48,16 +48,16 @@ async def choose(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/{{group}}/members/add")
-async def add(context: Context, request: Request) -> Answer:
+async def add(context: Context, request: Request) -> PageAnswer:
     return await _change(context, request, is_adding=True)
 
 
 @pages.post(f"{HERE}/{{group}}/members/remove")
-async def remove(context: Context, request: Request) -> Answer:
+async def remove(context: Context, request: Request) -> PageAnswer:
     return await _change(context, request, is_adding=False)
 
 
-async def _change(context: Context, request: Request, *, is_adding: bool) -> Answer:
+async def _change(context: Context, request: Request, *, is_adding: bool) -> PageAnswer:
     """Change the members. The first click shows the effects on accounts, the second makes the change."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()

@@ -18,7 +18,7 @@ from lockstep.actions.group_rules import RuleEffect
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.operators import OPERATORS
 from lockstep.errors import LockstepError
-from lockstep.web.page import Answer, CopyAs, Crumb, Fragment, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, Fragment, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.groups import HERE, href_of, parents_of, review
 from lockstep.web.scope_form import OPERATOR_NAMES, FilterRows, documents, rows_of, rows_posted, stepped
 from lockstep.wording import counted
@@ -60,7 +60,7 @@ async def show_new(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/new")
-async def create(context: Context, request: Request) -> Answer:
+async def create(context: Context, request: Request) -> PageAnswer:
     """Create the group. Buttons that add or remove a row, and the button Count, only show the form again."""
     form = await request.form()
     name, description = str(form.get("name", "")).strip(), str(form.get("description", "")).strip()
@@ -99,7 +99,7 @@ async def try_rule(context: Context, request: Request) -> Fragment:
 
 
 @pages.post(f"{HERE}/{{group}}/rule")
-async def save_rule(context: Context, request: Request) -> Answer:
+async def save_rule(context: Context, request: Request) -> PageAnswer:
     """Save the rule. The first click shows who joins and leaves and the effects on accounts, the second saves."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()

@@ -18,7 +18,7 @@ from lockstep.errors import LockstepError, invalid
 from lockstep.web import foreseen
 from lockstep.web.copied import api_list, command_with
 from lockstep.web.foreseen import ForeseenLines
-from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import Chip, CopyAs, Crumb, PageAnswer, Pages, Redirect, View, address, on_the_form
 from lockstep.web.timeline import timeline_of
 
 pages = Pages()
@@ -124,7 +124,7 @@ async def show_consequences(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/{{group}}/delete")
-async def delete(context: Context, request: Request) -> Answer:
+async def delete(context: Context, request: Request) -> PageAnswer:
     """Delete the group, if the caller has typed the present number of its members."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
@@ -142,7 +142,7 @@ async def delete(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/{{group}}/restore")
-async def restore(context: Context, request: Request) -> Answer:
+async def restore(context: Context, request: Request) -> PageAnswer:
     """Restore the group. The first click shows the effects on accounts, the second restores."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()

@@ -14,7 +14,7 @@ from lockstep.actions.held import HeldGroup
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.copied import api_list, command_with
-from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import Chip, CopyAs, PageAnswer, Pages, Redirect, View, address, on_the_form
 from lockstep.web.pages.app_overview import place_of
 from lockstep.wording import counted
 
@@ -29,7 +29,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post(_HERE)
-async def decide(context: Context, request: Request) -> Answer:
+async def decide(context: Context, request: Request) -> PageAnswer:
     """Approve or reject one change, the selected ones, or all that match the filter. To decide about all, their number must be typed."""
     form = await request.form()
     name = request.path_params["app"]

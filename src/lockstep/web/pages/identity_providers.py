@@ -17,7 +17,7 @@ from lockstep.errors import LockstepError, invalid
 from lockstep.kit.cookies import origin_of
 from lockstep.oidc.provider import Metadata
 from lockstep.vault import Secret
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/sso"
@@ -39,7 +39,7 @@ async def show_identity_provider(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE)
-async def save_identity_provider(context: Context, request: Request) -> Answer:
+async def save_identity_provider(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     change = _change(form)
     try:
@@ -58,7 +58,7 @@ async def test_provider(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/remove")
-async def remove_identity_provider(context: Context, request: Request) -> Answer:
+async def remove_identity_provider(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     if str(form.get("confirmation", "")).strip() != "remove":
         wrong = invalid("The confirmation is missing. Nothing was removed", next_step="Type remove to confirm")

@@ -15,7 +15,7 @@ from lockstep.actions.uploads import UploadView
 from lockstep.errors import LockstepError
 from lockstep.web import import_form
 from lockstep.web.command_pages import STEPS
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.run_words import changes_in, totals
 from lockstep.wording import counted
 
@@ -41,7 +41,7 @@ async def show_form(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE, form_bytes=uploads.LARGEST + 1024 * 1024)
-async def upload(context: Context, request: Request) -> Answer:
+async def upload(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     name, file = str(form.get("source", "")).strip(), form.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
@@ -66,7 +66,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE + "/{upload}")
-async def decide(context: Context, request: Request) -> Answer:
+async def decide(context: Context, request: Request) -> PageAnswer:
     """Carry out the form's step: "try" makes a dry run with the reading options in the form, "import" imports the file, "rekey" changes
     the source's key, "discard" deletes the file.
     """

@@ -13,7 +13,7 @@ from lockstep.actions.links import LinkRow, Orphan
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.copied import api_list, command_with
-from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import Chip, CopyAs, Crumb, PageAnswer, Pages, Redirect, View, address, on_the_form
 from lockstep.web.pages.app_overview import place_of
 from lockstep.web.status_look import StatusLook
 from lockstep.wording import counted
@@ -77,7 +77,7 @@ async def show_orphans(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{_HERE}/choose")
-async def choose(context: Context, request: Request) -> Answer:
+async def choose(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     name = request.path_params["app"]
     user, account = str(form.get("user", "")).strip(), str(form.get("account", "")).strip()
@@ -91,7 +91,7 @@ async def choose(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{_HERE}/forget")
-async def forget(context: Context, request: Request) -> Answer:
+async def forget(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     row = await links.forget_link(context, name, str((await request.form()).get("user", "")))
     notice = f"The link of {row.display} was removed. The account {row.target_id} stays"
@@ -99,7 +99,7 @@ async def forget(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{_HERE}/settle")
-async def settle(context: Context, request: Request) -> Answer:
+async def settle(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     done = await links.settle_orphans(context, name)
     notice = (

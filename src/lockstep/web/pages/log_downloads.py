@@ -16,15 +16,15 @@ from lockstep.actions.context import Context
 from lockstep.actions.logs import LogFilter
 from lockstep.errors import not_found
 from lockstep.web.log_form import LogQuery
-from lockstep.web.page import Answer, Pages
+from lockstep.web.page import PageAnswer, Pages
 from lockstep.wording import spreadsheet_text
 
 pages = Pages()
-Record = Mapping[str, Any]
+LogJson = Mapping[str, Any]
 
 
 @pages.get("/logs/provisioning/download/{file}")
-async def download(context: Context, request: Request) -> Answer:
+async def download(context: Context, request: Request) -> PageAnswer:
     name, query = request.path_params["file"], LogQuery.of(request.query_params)
     if name != "ProvisioningLogs.json" and name not in _FILES:
         raise not_found(f"There is no download {name}", next_step="Choose one in Provisioning logs")
@@ -48,7 +48,7 @@ async def _json(context: Context, wanted: LogFilter, app: str) -> AsyncIterator[
 
 
 async def _csv(
-    context: Context, wanted: LogFilter, app: str, header: list[str], lines: Callable[[Record], Iterable[list[Any]]]
+    context: Context, wanted: LogFilter, app: str, header: list[str], lines: Callable[[LogJson], Iterable[list[Any]]]
 ) -> AsyncIterator[bytes]:
     yield _rows([header])
     async for page in logs.pages_of_log(context, wanted, app=app):
@@ -61,7 +61,7 @@ def _rows(rows: Iterable[list[Any]]) -> bytes:
     return file.getvalue().encode()
 
 
-def _change_line(record: Record) -> list[list[Any]]:
+def _change_line(record: LogJson) -> list[list[Any]]:
     error = record["provisioningStatusInfo"]["errorInformation"] or {}
     source, target = record["sourceIdentity"], record["targetIdentity"]
     return [
@@ -73,21 +73,21 @@ def _change_line(record: Record) -> list[list[Any]]:
     ]  # fmt: skip
 
 
-def _step_lines(record: Record) -> list[list[Any]]:
+def _step_lines(record: LogJson) -> list[list[Any]]:
     return [
         [record["id"], step["name"], step["provisioningStepType"], step["status"], step["description"]]
         for step in record["provisioningSteps"]
     ]
 
 
-def _property_lines(record: Record) -> list[list[Any]]:
+def _property_lines(record: LogJson) -> list[list[Any]]:
     return [
         [record["id"], one["displayName"], one.get("oldValue"), one.get("newValue")]
         for one in record["modifiedProperties"]
     ]
 
 
-_FILES: Mapping[str, tuple[list[str], Callable[[Record], Iterable[list[Any]]]]] = {
+_FILES: Mapping[str, tuple[list[str], Callable[[LogJson], Iterable[list[Any]]]]] = {
     "ProvisioningLogs.csv": (
         ["id", "activityDateTime", "changeId", "cycleId", "jobId", "provisioningAction", "status", "errorCode", "reason",
          "sourceId", "sourceDisplayName", "sourceIdentityType", "targetId", "targetDisplayName", "sourceSystem", "targetSystem",

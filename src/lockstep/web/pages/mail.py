@@ -17,7 +17,7 @@ from lockstep.errors import LockstepError, invalid
 from lockstep.mail.delivery import MailSecurity
 from lockstep.ports import Probe
 from lockstep.vault import Secret
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, address, on_the_form
 from lockstep.web.status_look import StatusLook
 
 pages = Pages()
@@ -45,7 +45,7 @@ async def show_mail(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE)
-async def save_mail(context: Context, request: Request) -> Answer:
+async def save_mail(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     password = str(form.get("password", ""))
     try:
@@ -68,7 +68,7 @@ async def test_mail(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/remove")
-async def remove_mail(context: Context, request: Request) -> Answer:
+async def remove_mail(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     if str(form.get("confirmation", "")).strip() != "remove":
         wrong = invalid("The confirmation is missing. Nothing was removed", next_step="Type remove to confirm")
@@ -100,7 +100,7 @@ async def list_mail(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{OUTBOX}/retry")
-async def retry_mail(context: Context, request: Request) -> Answer:
+async def retry_mail(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     row = await outgoing_mail.retry_mail(context, str(form.get("message", "")))
     return Redirect(OUTBOX, notice=f"{row.subject} is sent again")

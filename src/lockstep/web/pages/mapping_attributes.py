@@ -14,7 +14,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.target_attributes import AttributeType
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.mapping_form import kind_of
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.mappings import (
     SUBTAB,
     TAB,
@@ -34,7 +34,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/attributes")
-async def change(context: Context, request: Request) -> Answer:
+async def change(context: Context, request: Request) -> PageAnswer:
     """Add, remove or discover attributes. This does not change the values written to the application, which depend only on mappings."""
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     form = await request.form()

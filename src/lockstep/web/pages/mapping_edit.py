@@ -18,7 +18,7 @@ from lockstep.errors import LockstepError, not_found
 from lockstep.web.command_pages import STEPS
 from lockstep.web.expression_marks import Completion, MarkedError, completions, error_of
 from lockstep.web.mapping_form import TYPES, AttributeForm, kind_of, shown, source_text
-from lockstep.web.page import Answer, Fragment, Pages, View, on_the_form
+from lockstep.web.page import Fragment, PageAnswer, Pages, View, on_the_form
 from lockstep.web.pages.mappings import ChangeSummary, mapping_page, reviewed
 
 pages = Pages()
@@ -65,7 +65,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/edit")
-async def save(context: Context, request: Request) -> Answer:
+async def save(context: Context, request: Request) -> PageAnswer:
     """Save the mapping. The button OK shows the effects of the change on a second page; the button Save on that page saves the mapping.
 
     With step=fill, only the form is shown. With step=try, the form is shown with the results of a test.

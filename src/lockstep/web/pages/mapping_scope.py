@@ -18,7 +18,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.operators import OPERATORS, BadOperand
 from lockstep.errors import LockstepError
 from lockstep.web.mapping_form import kind_of
-from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View, on_the_form
+from lockstep.web.page import CopyAs, Fragment, PageAnswer, Pages, View, on_the_form
 from lockstep.web.pages.mappings import (
     SUBTAB,
     TAB,
@@ -75,7 +75,7 @@ async def try_it(context: Context, request: Request) -> Fragment:
 
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/scope")
-async def save(context: Context, request: Request) -> Answer:
+async def save(context: Context, request: Request) -> PageAnswer:
     """Handle the form. Buttons that add or remove a row show the form again. With step=try, the form is shown again with the number of
     people in scope. All other steps first show the review, and save after it is confirmed.
     """

@@ -21,7 +21,7 @@ from lockstep.configuration.findings import Finding
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.mapping_form import kind_of, live_value, source_text
-from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import AppPlace, CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 TAB, SUBTAB = "Provisioning", "Mappings"
@@ -30,7 +30,7 @@ NOT_HIDDEN = ("csrf", "step")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MappingLine:
     """One row of the table."""
 
     target: str
@@ -71,7 +71,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}")
-async def save(context: Context, request: Request) -> Answer:
+async def save(context: Context, request: Request) -> PageAnswer:
     """Save Name, Enabled and Target Object Actions."""
     form = await request.form()
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
@@ -94,7 +94,7 @@ async def save(context: Context, request: Request) -> Answer:
 
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/remove")
-async def remove(context: Context, request: Request) -> Answer:
+async def remove(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     app, kind, target = request.path_params["app"], kind_of(request.path_params["object"]), str(form.get("target", ""))
 
@@ -114,7 +114,7 @@ async def remove(context: Context, request: Request) -> Answer:
 
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/restore")
-async def restore(context: Context, request: Request) -> Answer:
+async def restore(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
 
@@ -151,7 +151,7 @@ async def reviewed(
     form: FormData,
     work: Callable[[Context], Awaitable[object]],
     what: ChangeSummary,
-) -> Answer:
+) -> PageAnswer:
     """Show a page with the effects of *work* on people. With step=preview, the page also shows the new values. With step=save, which the
     page sends when the change is confirmed, do *work* instead. Raises the errors of *work*.
     """
@@ -259,9 +259,9 @@ def noun(kind: ObjectKind) -> str:
     return "person" if kind is ObjectKind.USER else "group"
 
 
-def _row(view: MappingView, row: Mapping[str, Any], sample: Any) -> Row:
+def _row(view: MappingView, row: Mapping[str, Any], sample: Any) -> MappingLine:
     apply = str(row.get("apply", "always"))
-    return Row(
+    return MappingLine(
         target=row["target"],
         source=source_text(row),
         is_expression="expression" in row,

@@ -14,7 +14,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.rows.plans import PlanJson, plan_json
 from lockstep.actions.rows.provisioning import PushJson, push_json
 from lockstep.errors import Kind, LockstepError
-from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, View, on_the_form
+from lockstep.web.page import AppPlace, CopyAs, PageAnswer, Pages, View, on_the_form
 from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
@@ -70,7 +70,7 @@ async def choose(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/provisioning/on-demand")
-async def provision(context: Context, request: Request) -> Answer:
+async def provision(context: Context, request: Request) -> PageAnswer:
     """Provision the chosen objects. The first click is a dry run, the second one sends."""
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()

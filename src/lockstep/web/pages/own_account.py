@@ -14,7 +14,7 @@ from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
 from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import caller_in, session_secret, set_session
-from lockstep.web.page import Answer, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/sessions"
@@ -26,14 +26,14 @@ async def show_sessions(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/end")
-async def end_session(context: Context, request: Request) -> Answer:
+async def end_session(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     await sessions.end_session(context, session_secret(request), str(form.get("session", "")))
     return Redirect(HERE, notice="The session was ended")
 
 
 @pages.post(f"{HERE}/password")
-async def change_password(context: Context, request: Request) -> Answer:
+async def change_password(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     try:
         signed_in = await own_password.change_password(
@@ -47,7 +47,7 @@ async def change_password(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/second-factor")
-async def begin(context: Context, request: Request) -> Answer:
+async def begin(context: Context, request: Request) -> PageAnswer:
     """Show the QR code. The second factor takes effect when a first code has been entered."""
     try:
         made = await second_factor.begin_second_factor(context, session_secret(request))
@@ -60,7 +60,7 @@ async def begin(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/second-factor/confirm")
-async def confirm(context: Context, request: Request) -> Answer:
+async def confirm(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     try:
         codes = await second_factor.confirm_second_factor(context, session_secret(request), str(form.get("code", "")))
@@ -76,13 +76,13 @@ async def confirm(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/second-factor/remove")
-async def remove(context: Context, request: Request) -> Answer:
+async def remove(context: Context, request: Request) -> PageAnswer:
     await second_factor.remove_second_factor(context, session_secret(request))
     return Redirect(HERE, notice="The second factor was removed. You now sign in with only your password")
 
 
 @pages.post(f"{HERE}/passkeys")
-async def begin_passkey(context: Context, request: Request) -> Answer:
+async def begin_passkey(context: Context, request: Request) -> PageAnswer:
     """Show the page on which the browser creates a passkey."""
     try:
         question = await passkeys.begin_passkey(context, session_secret(request), PasskeyAnswer(origin_of(request)))
@@ -98,7 +98,7 @@ async def begin_passkey(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/passkeys/add")
-async def add_passkey(context: Context, request: Request) -> Answer:
+async def add_passkey(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     given = PasskeyAnswer(origin_of(request), str(form.get("seal", "")), str(form.get("passkey", "")))
     try:
@@ -109,7 +109,7 @@ async def add_passkey(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/passkeys/remove")
-async def remove_passkey(context: Context, request: Request) -> Answer:
+async def remove_passkey(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     await passkeys.remove_passkey(context, session_secret(request), str(form.get("passkey", "")))
     return Redirect(HERE, notice="The passkey was removed")

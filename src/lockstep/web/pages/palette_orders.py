@@ -9,7 +9,7 @@ from lockstep.actions.applications import show_application
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.errors import not_found
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View
+from lockstep.web.page import CopyAs, PageAnswer, Pages, Redirect, View
 from lockstep.web.pages.app_overview import place_of
 from lockstep.web.palette_orders import ORDERS, consequence_of, is_possible
 
@@ -17,7 +17,7 @@ pages = Pages()
 
 
 @pages.get("/apps/{app}/provisioning/order/{order}")
-async def confirm(context: Context, request: Request) -> Answer:
+async def confirm(context: Context, request: Request) -> PageAnswer:
     """Show the consequence. If the order no longer applies, redirect to the overview, which shows the present state."""
     app = await show_application(context, request.path_params["app"])
     order = ORDERS.get(request.path_params["order"])

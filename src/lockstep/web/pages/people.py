@@ -17,7 +17,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.copied import api_list, command_with
-from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address
+from lockstep.web.page import Chip, CopyAs, Crumb, PageAnswer, Pages, Redirect, View, address
 from lockstep.web.timeline import timeline_of
 
 pages = Pages()
@@ -124,7 +124,7 @@ async def show_person(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/{{person}}/{{change}}")
-async def change_person(context: Context, request: Request) -> Answer:
+async def change_person(context: Context, request: Request) -> PageAnswer:
     """Change the person. The first click shows the effects on accounts, the second makes the change."""
     found = _CHANGES.get(request.path_params["change"])
     if found is None:

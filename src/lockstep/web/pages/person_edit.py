@@ -14,7 +14,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.people import PersonRow, PersonView
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.errors import LockstepError, conflict
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.people import HERE, person_of
 
 pages = Pages()
@@ -35,7 +35,7 @@ async def show_form(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/{{person}}/edit")
-async def save(context: Context, request: Request) -> Answer:
+async def save(context: Context, request: Request) -> PageAnswer:
     """Save the person. The first click shows the effects on accounts, the second saves."""
     view = await _editable(context, request)
     form, stored = await request.form(), _stored(view)

@@ -15,7 +15,7 @@ from lockstep.actions.sign_in_logs import SignInFilter, list_sign_ins
 from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
 from lockstep.vault import Secret
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.people import person_of
 from lockstep.web.sign_in_form import METHODS, SignInLine
 from lockstep.wording import counted
@@ -54,7 +54,7 @@ async def show_sign_in(context: Context, request: Request) -> View:
 
 
 @pages.post("/users/{person}/sign-in/link")
-async def new_link(context: Context, request: Request) -> Answer:
+async def new_link(context: Context, request: Request) -> PageAnswer:
     """Show a new link. No other page ever shows it."""
     link = await passwords.new_sign_in_link(context, request.path_params["person"])
     here = f"/users/{request.path_params['person']}"
@@ -69,14 +69,14 @@ async def new_link(context: Context, request: Request) -> Answer:
 
 
 @pages.post("/users/{person}/sign-in/revoke")
-async def revoke(context: Context, request: Request) -> Answer:
+async def revoke(context: Context, request: Request) -> PageAnswer:
     person, form = request.path_params["person"], await request.form()
     ended = await sessions.end_person_sessions(context, person, str(form.get("session", "")))
     return Redirect(f"/users/{person}/sign-in", notice=f"{counted(ended, 'session')} ended")
 
 
 @pages.post("/users/{person}/sign-in/remove-factor")
-async def remove_factor(context: Context, request: Request) -> Answer:
+async def remove_factor(context: Context, request: Request) -> PageAnswer:
     person = request.path_params["person"]
     await person_totp.remove_person_factor(context, person)
     return Redirect(f"/users/{person}/sign-in", notice="The second factor was removed, and all sessions ended")
@@ -88,7 +88,7 @@ async def show_setting(context: Context, request: Request) -> View:
 
 
 @pages.post(SETTING)
-async def change_setting(context: Context, request: Request) -> Answer:
+async def change_setting(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     wanted = SignInSetting(
         "password" in form,
@@ -112,7 +112,7 @@ async def change_setting(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{SETTING}/ldap")
-async def set_ldap(context: Context, request: Request) -> Answer:
+async def set_ldap(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     typed = {name: str(form.get(name, "")).strip() for name in _LDAP_FIELDS}
     password, starts_tls = str(form.get("ldap_password", "")), "starts_tls" in form
@@ -126,7 +126,7 @@ async def set_ldap(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{SETTING}/ldap/remove")
-async def remove_ldap(context: Context, request: Request) -> Answer:
+async def remove_ldap(context: Context, request: Request) -> PageAnswer:
     await ldap_setup.remove_ldap(context)
     return Redirect(SETTING, notice="The LDAP directory and its password were removed")
 

@@ -27,7 +27,7 @@ from lockstep.actions.rows.previews import (
 )
 from lockstep.errors import LockstepError, not_found
 from lockstep.web.command_pages import STEPS
-from lockstep.web.page import Answer, AppPlace, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import AppPlace, Chip, CopyAs, PageAnswer, Pages, Redirect, View, address, on_the_form
 from lockstep.wording import spreadsheet_text
 
 pages = Pages()
@@ -63,7 +63,7 @@ async def show_newest(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE)
-async def begin(context: Context, request: Request) -> Answer:
+async def begin(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     try:
         row = await job_previews.begin_preview(context, name)
@@ -78,7 +78,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE + "/{preview}/stop")
-async def stop(context: Context, request: Request) -> Answer:
+async def stop(context: Context, request: Request) -> PageAnswer:
     name, number = request.path_params["app"], preview_number(request)
     try:
         await job_previews.stop_preview(context, name, number)
@@ -88,14 +88,14 @@ async def stop(context: Context, request: Request) -> Answer:
 
 
 @pages.post(HERE + "/{preview}/discard")
-async def discard(context: Context, request: Request) -> Answer:
+async def discard(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     row = await job_previews.discard_preview(context, name, preview_number(request))
     return Redirect(f"/apps/{name}/provisioning/preview", notice=f"Preview {row.id} was discarded. Nothing was written")
 
 
 @pages.get(HERE + "/{preview}/download/{file}")
-async def download(context: Context, request: Request) -> Answer:
+async def download(context: Context, request: Request) -> PageAnswer:
     name, file = request.path_params["app"], request.path_params["file"]
     row = await job_previews.show_preview(context, name, preview_number(request))
     wanted = _filter(request)

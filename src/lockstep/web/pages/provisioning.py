@@ -16,7 +16,7 @@ from lockstep.actions.throughput import show_throughput
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.copied import command_with
 from lockstep.web.cycle_words import CycleRow
-from lockstep.web.page import Answer, AppPlace, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import AppPlace, Chip, CopyAs, PageAnswer, Pages, Redirect, View, address, on_the_form
 from lockstep.web.provisioning_charts import SPANS, provisioning_charts
 from lockstep.web.status_look import look_of
 from lockstep.wording import counted
@@ -104,26 +104,26 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/provisioning/start")
-async def start(context: Context, request: Request) -> Answer:
+async def start(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     return await _control(context, name, lambda: provisioning.start(context, name), "Provisioning is on")
 
 
 @pages.post("/apps/{app}/provisioning/pause")
-async def pause(context: Context, request: Request) -> Answer:
+async def pause(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     done = "Provisioning is paused. Requests in progress finish; accounts stay as they are"
     return await _control(context, name, lambda: provisioning.pause(context, name), done)
 
 
 @pages.post("/apps/{app}/provisioning/run")
-async def run(context: Context, request: Request) -> Answer:
+async def run(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     return await _control(context, name, lambda: provisioning.run(context, name), "A cycle has started")
 
 
 @pages.post("/apps/{app}/provisioning/retry")
-async def retry(context: Context, request: Request) -> Answer:
+async def retry(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     code = str((await request.form()).get("code", ""))
     count = await provisioning.retry(context, name, code=code)
@@ -138,7 +138,7 @@ async def choose_restart(context: Context, request: Request) -> View:
 
 
 @pages.post("/apps/{app}/provisioning/restart")
-async def restart(context: Context, request: Request) -> Answer:
+async def restart(context: Context, request: Request) -> PageAnswer:
     """Restart provisioning. If this removes links or approves held writes, the number of accounts must be typed."""
     name = request.path_params["app"]
     form = await request.form()
@@ -168,7 +168,7 @@ def confirmation_for(scopes: frozenset[ResetScope], *, links: int, held: int) ->
     return sum(numbers) if numbers else None
 
 
-async def _control(context: Context, name: str, work: Callable[[], Awaitable[object]], done: str) -> Answer:
+async def _control(context: Context, name: str, work: Callable[[], Awaitable[object]], done: str) -> PageAnswer:
     try:
         await work()
     except LockstepError as refused:

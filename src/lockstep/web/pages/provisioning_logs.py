@@ -18,7 +18,7 @@ from lockstep.engine.plans import StepType
 from lockstep.web.activity_chart import activity_chart
 from lockstep.web.exchange_differences import ComparedExchange, compared_exchanges
 from lockstep.web.log_form import ACTION_SETS, ACTIONS, RANGES, STATUSES, LogQuery, number_in
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, address
 from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
@@ -160,7 +160,7 @@ async def show_change(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE + "/{change}/retry")
-async def retry(context: Context, request: Request) -> Answer:
+async def retry(context: Context, request: Request) -> PageAnswer:
     rows = await logs.show_log(context, request.path_params["change"])
     line = (await _lines(context, rows))[-1]
     if not line.can_retry:

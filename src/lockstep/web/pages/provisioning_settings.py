@@ -23,7 +23,7 @@ from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Probe
 from lockstep.web.command_pages import STEPS
-from lockstep.web.page import Answer, AppPlace, CopyAs, Fragment, Pages, Redirect, View, on_the_form
+from lockstep.web.page import AppPlace, CopyAs, Fragment, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.provisioning import TAB, setup_steps
 from lockstep.web.provisioning_form import METHODS, SettingsForm
 
@@ -100,7 +100,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE)
-async def save(context: Context, request: Request) -> Answer:
+async def save(context: Context, request: Request) -> PageAnswer:
     """Test the connection, or save the settings. New credentials are tested before they are saved, except with step=save-anyway and while
     there is no token to test them with. A change that disables or deletes accounts is saved only if the administrator has typed the number
     of these accounts.

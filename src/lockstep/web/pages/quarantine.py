@@ -12,7 +12,7 @@ from lockstep.actions import provisioning, provisioning_pages
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.engine.decisions.quarantine import QuarantineReason, effect_in_words
-from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
+from lockstep.web.page import AppPlace, CopyAs, PageAnswer, Pages, Redirect, View
 from lockstep.web.status_look import look_of
 
 pages = Pages()
@@ -60,7 +60,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{_HERE}/clear")
-async def clear(context: Context, request: Request) -> Answer:
+async def clear(context: Context, request: Request) -> PageAnswer:
     name = request.path_params["app"]
     was = await provisioning.clear_quarantine(context, name)
     return Redirect(

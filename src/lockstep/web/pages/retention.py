@@ -11,7 +11,7 @@ from lockstep.actions import retention
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.errors import LockstepError, invalid
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/retention"
@@ -23,7 +23,7 @@ async def show_retention(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE)
-async def set_retention(context: Context, request: Request) -> Answer:
+async def set_retention(context: Context, request: Request) -> PageAnswer:
     """Save the retention periods. If records would be removed, the first click shows their number, and the second one saves if that number
     was typed.
     """

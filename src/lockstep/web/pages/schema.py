@@ -13,7 +13,7 @@ from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.configuration.findings import Finding
 from lockstep.errors import LockstepError
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.app_overview import place_of
 from lockstep.web.pages.mappings import SUBTAB, TAB, ChangeSummary, may_write
 
@@ -35,7 +35,7 @@ async def download(context: Context, request: Request) -> Response:
 
 
 @pages.post("/apps/{app}/provisioning/schema")
-async def import_schema(context: Context, request: Request) -> Answer:
+async def import_schema(context: Context, request: Request) -> PageAnswer:
     """Import a schema. The first click shows what it would change for people, the second imports it."""
     name = request.path_params["app"]
     form = await request.form()

@@ -16,7 +16,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.search import ApplicationHit, Found, PersonHit
 from lockstep.web.log_form import ACTIONS
-from lockstep.web.page import Answer, Fragment, Pages, Redirect, View, address
+from lockstep.web.page import Fragment, PageAnswer, Pages, Redirect, View, address
 from lockstep.web.palette_orders import orders_in
 from lockstep.web.search_places import pages_of, places_for
 from lockstep.web.status_look import result_look
@@ -52,7 +52,7 @@ class SearchSection:
 
 
 @pages.get(HERE)
-async def show_results(context: Context, request: Request) -> Answer:
+async def show_results(context: Context, request: Request) -> PageAnswer:
     """Show the search page, which works without script. A question with exactly one answer redirects to that answer."""
     text = _typed(request)
     found = await search.find(context, text)

@@ -11,7 +11,7 @@ from lockstep.actions.health import HealthFinding, Level
 from lockstep.actions.organisation import EnvironmentBadge
 from lockstep.actions.permissions import Permission
 from lockstep.errors import LockstepError
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.status_look import StatusLook
 
 pages = Pages()
@@ -41,7 +41,7 @@ async def show_about(context: Context, request: Request) -> View:
 
 
 @pages.post("/settings/environment")
-async def set_environment(context: Context, request: Request) -> Answer:
+async def set_environment(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     badge = EnvironmentBadge(str(form.get("name", "")), str(form.get("colour", "")))
     try:
@@ -52,7 +52,7 @@ async def set_environment(context: Context, request: Request) -> Answer:
 
 
 @pages.post("/settings/organisation")
-async def rename_organisation(context: Context, request: Request) -> Answer:
+async def rename_organisation(context: Context, request: Request) -> PageAnswer:
     name = str((await request.form()).get("organisation", ""))
     try:
         done = await organisation.change_organisation(context, name=name)
@@ -108,7 +108,7 @@ async def list_places(context: Context, request: Request) -> View:
 
 
 @pages.post(OUTBOUND)
-async def add_place(context: Context, request: Request) -> Answer:
+async def add_place(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     entry, reason = str(form.get("entry", "")).strip(), str(form.get("reason", "")).strip()
     try:
@@ -119,7 +119,7 @@ async def add_place(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{OUTBOUND}/remove")
-async def remove_place(context: Context, request: Request) -> Answer:
+async def remove_place(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     gone = await outbound.remove_place(context, str(form.get("entry", "")))
     return Redirect(OUTBOUND, notice=f"{gone} can no longer be reached")

@@ -17,7 +17,7 @@ from lockstep.actions.rows.sign_ins import sign_in_json
 from lockstep.actions.sign_in_logs import SignInFilter
 from lockstep.errors import not_found
 from lockstep.web.log_form import RANGES, number_in
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, View, address
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, View, address
 from lockstep.web.sign_in_form import RESULTS, SignInLine, SignInQuery, reasons
 from lockstep.wording import spreadsheet_text
 
@@ -77,7 +77,7 @@ async def show_sign_in(context: Context, request: Request) -> View:
 
 
 @pages.get(f"{HERE}/download/{{file}}")
-async def download(context: Context, request: Request) -> Answer:
+async def download(context: Context, request: Request) -> PageAnswer:
     name, query = request.path_params["file"], SignInQuery.of(request.query_params)
     if name not in _FILES:
         raise not_found(f"There is no download {name}", next_step="Choose one in Sign-in logs")

@@ -9,7 +9,7 @@ from lockstep.actions.single_sign_on import certificates, settings
 from lockstep.configuration.single_sign_on import SignedPart
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import LockstepError
-from lockstep.web.page import Answer, Pages, Redirect, View, on_the_form
+from lockstep.web.page import PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.single_sign_on import HERE, page_of, read, seen_in
 
 pages = Pages()
@@ -27,7 +27,7 @@ async def show(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{CERTIFICATES}/new")
-async def add(context: Context, request: Request) -> Answer:
+async def add(context: Context, request: Request) -> PageAnswer:
     app = request.path_params["app"]
     try:
         await certificates.add_certificate(context, app)
@@ -40,7 +40,7 @@ async def add(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{CERTIFICATES}/activate")
-async def activate(context: Context, request: Request) -> Answer:
+async def activate(context: Context, request: Request) -> PageAnswer:
     app, thumbprint = request.path_params["app"], str((await request.form()).get("thumbprint", ""))
     try:
         await certificates.activate_certificate(context, app, thumbprint)
@@ -50,7 +50,7 @@ async def activate(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{CERTIFICATES}/remove")
-async def remove(context: Context, request: Request) -> Answer:
+async def remove(context: Context, request: Request) -> PageAnswer:
     """Delete a certificate, after asking for confirmation: its key cannot be restored."""
     form, app = await request.form(), request.path_params["app"]
     thumbprint = str(form.get("thumbprint", ""))
@@ -64,7 +64,7 @@ async def remove(context: Context, request: Request) -> Answer:
 
 
 @pages.post(CERTIFICATES)
-async def save_options(context: Context, request: Request) -> Answer:
+async def save_options(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     app = request.path_params["app"]
     typed = {

@@ -20,7 +20,7 @@ from lockstep.errors import LockstepError
 from lockstep.openid.claims import SCOPE_OF
 from lockstep.web.command_pages import STEPS
 from lockstep.web.mapping_form import shown
-from lockstep.web.page import Answer, Fragment, Pages, Redirect, View, on_the_form
+from lockstep.web.page import Fragment, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.single_sign_on import HERE, page_of, read, seen_in
 from lockstep.web.sign_on_form import KINDS, source_parts, source_text, typed_source
 
@@ -51,7 +51,7 @@ async def edit(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{CLAIMS}/edit")
-async def save(context: Context, request: Request) -> Answer:
+async def save(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     app, was, name = request.path_params["app"], str(form.get("was", "")), str(form.get("name", "")).strip()
     try:
@@ -64,14 +64,14 @@ async def save(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{CLAIMS}/remove")
-async def remove(context: Context, request: Request) -> Answer:
+async def remove(context: Context, request: Request) -> PageAnswer:
     app, name = request.path_params["app"], str((await request.form()).get("name", ""))
     await settings.set_claim(context, app, name, None)
     return Redirect(f"/apps/{app}/sso/claims", notice=f"Removed the claim {name}")
 
 
 @pages.post(f"{CLAIMS}/name-id")
-async def save_name_id(context: Context, request: Request) -> Answer:
+async def save_name_id(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     app, chosen = request.path_params["app"], str(form.get("format", ""))
     is_generated = chosen in (NameIdKind.PERSISTENT, NameIdKind.TRANSIENT)

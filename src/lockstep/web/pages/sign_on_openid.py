@@ -18,7 +18,7 @@ from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.configuration.openid_connect import MOST_ACCESS_MINUTES, MOST_REFRESH_DAYS, OpenIdSettings
 from lockstep.configuration.single_sign_on import SignOnMode, sign_on_to_json
 from lockstep.errors import LockstepError
-from lockstep.web.page import Answer, Pages, Redirect, View, on_the_form
+from lockstep.web.page import PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.single_sign_on import HERE, lines_in, page_of, read, seen_in
 
 pages = Pages()
@@ -46,7 +46,7 @@ async def edit(context: Context, request: Request) -> View:
 
 
 @pages.post(AUTHENTICATION)
-async def save(context: Context, request: Request) -> Answer:
+async def save(context: Context, request: Request) -> PageAnswer:
     form, found = await request.form(), await read(context, request)
     app, enters = found.application.name, form.get("mode") == SignOnMode.OIDC
     changes = _changes(form, found, enters=enters)
@@ -68,7 +68,7 @@ async def show_secrets(context: Context, request: Request) -> View:
 
 
 @pages.post(SECRETS)
-async def add_secret(context: Context, request: Request) -> Answer:
+async def add_secret(context: Context, request: Request) -> PageAnswer:
     """Create a client secret. No other page ever shows the secret."""
     form, app = await request.form(), request.path_params["app"]
     description, days = str(form.get("description", "")), str(form.get("days", ""))
@@ -83,7 +83,7 @@ async def add_secret(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{SECRETS}/remove")
-async def remove_secret(context: Context, request: Request) -> Answer:
+async def remove_secret(context: Context, request: Request) -> PageAnswer:
     """Remove a client secret, after asking for confirmation: programs that use it are refused at once."""
     form, app = await request.form(), request.path_params["app"]
     secret = str(form.get("secret", ""))

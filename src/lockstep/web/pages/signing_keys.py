@@ -8,7 +8,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on import openid_keys
 from lockstep.errors import LockstepError
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/signing-keys"
@@ -20,7 +20,7 @@ async def show_keys(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/roll")
-async def roll(context: Context, request: Request) -> Answer:
+async def roll(context: Context, request: Request) -> PageAnswer:
     """Change the active key. Withdrawing the old one needs confirmation, because applications then refuse tokens that it signed."""
     form = await request.form()
     is_compromised = form.get("compromised") == "yes"

@@ -19,7 +19,7 @@ from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import LockstepError, invalid
 from lockstep.kit.cookies import origin_of
-from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import AppPlace, CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.web.sign_on_form import source_text
 
 pages = Pages()
@@ -67,7 +67,7 @@ async def choose(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/method")
-async def select(context: Context, request: Request) -> Answer:
+async def select(context: Context, request: Request) -> PageAnswer:
     """Select a method. If people sign in with the present method, this needs confirmation. If addresses are missing, the next page asks for
     them.
     """
@@ -95,7 +95,7 @@ async def edit_basic(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/basic")
-async def save_basic(context: Context, request: Request) -> Answer:
+async def save_basic(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     app = request.path_params["app"]
     changes: dict[str, Any] = {
@@ -112,7 +112,7 @@ async def save_basic(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/metadata", form_bytes=_MOST_METADATA + 64 * 1024)
-async def upload(context: Context, request: Request) -> Answer:
+async def upload(context: Context, request: Request) -> PageAnswer:
     """Fill in the settings from the application's metadata, which is an uploaded file or is fetched from an address. The first card then
     shows the saved settings.
     """

@@ -13,7 +13,7 @@ from lockstep.actions.sources import SourceView
 from lockstep.errors import LockstepError, invalid
 from lockstep.web import foreseen
 from lockstep.web.foreseen import ForeseenLines
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 from lockstep.wording import counted
 
 pages = Pages()
@@ -39,7 +39,7 @@ async def show_consequences_of_removal(context: Context, request: Request) -> Vi
 
 
 @pages.post(HERE)
-async def remove_source(context: Context, request: Request) -> Answer:
+async def remove_source(context: Context, request: Request) -> PageAnswer:
     """Remove the source, if the caller has typed the present number of its people and groups."""
     one = await _removable(context, request)
     name, number = one.source.name, _number(one)

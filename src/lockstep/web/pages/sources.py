@@ -10,7 +10,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.sources import SourceView
 from lockstep.errors import LockstepError
 from lockstep.web.command_pages import STEPS
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, address, on_the_form
 from lockstep.web.run_words import changes_in, totals
 from lockstep.web.status_look import StatusLook
 from lockstep.wording import counted
@@ -50,7 +50,7 @@ async def show_run(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE + "/{source}/import")
-async def read_again(context: Context, request: Request) -> Answer:
+async def read_again(context: Context, request: Request) -> PageAnswer:
     """Read the files of the source now."""
     name = request.path_params["source"]
     try:
@@ -62,7 +62,7 @@ async def read_again(context: Context, request: Request) -> Answer:
 
 
 @pages.post(HERE + "/{source}/rename")
-async def rename(context: Context, request: Request) -> Answer:
+async def rename(context: Context, request: Request) -> PageAnswer:
     name, new_name = request.path_params["source"], str((await request.form()).get("name", "")).strip()
     try:
         await source_keys.rename_source(context, name, new_name)
@@ -72,7 +72,7 @@ async def rename(context: Context, request: Request) -> Answer:
 
 
 @pages.post(HERE + "/{source}/rekey")
-async def rekey(context: Context, request: Request) -> Answer:
+async def rekey(context: Context, request: Request) -> PageAnswer:
     name, column = request.path_params["source"], str((await request.form()).get("column", "")).strip()
     try:
         done = await source_keys.rekey_source(context, name, column)
@@ -85,7 +85,7 @@ async def rekey(context: Context, request: Request) -> Answer:
 
 
 @pages.post(HERE + "/{source}/decide")
-async def decide(context: Context, request: Request) -> Answer:
+async def decide(context: Context, request: Request) -> PageAnswer:
     """Confirm or reject pending changes. To confirm, an administrator must type the present number of leavers, so that nobody confirms a
     number that they have not seen.
     """

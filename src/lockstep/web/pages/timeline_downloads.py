@@ -16,27 +16,27 @@ from lockstep.actions.context import Context
 from lockstep.actions.group_pages import page_of_group
 from lockstep.actions.timeline import Event, pages_of_timeline, show_timeline
 from lockstep.errors import not_found
-from lockstep.web.page import Answer, Pages
+from lockstep.web.page import PageAnswer, Pages
+from lockstep.web.pages.log_downloads import LogJson
 from lockstep.web.pages.people import person_of
 from lockstep.web.timeline import TIMELINE_FILES, TimelineQuery, timeline_entry
 from lockstep.wording import spreadsheet_text
 
 pages = Pages()
-Record = Mapping[str, Any]
 _COLUMNS = ("time", "kind", "application", "event", "by", "detail", "page")
 
 
 @pages.get("/users/{person}/timeline/{file}")
-async def download_of_person(context: Context, request: Request) -> Answer:
+async def download_of_person(context: Context, request: Request) -> PageAnswer:
     return await _download(context, request, (await person_of(context, request)).person.id)
 
 
 @pages.get("/groups/{group}/timeline/{file}")
-async def download_of_group(context: Context, request: Request) -> Answer:
+async def download_of_group(context: Context, request: Request) -> PageAnswer:
     return await _download(context, request, (await page_of_group(context, request.path_params["group"])).group.id)
 
 
-async def _download(context: Context, request: Request, object_id: str) -> Answer:
+async def _download(context: Context, request: Request, object_id: str) -> PageAnswer:
     name = request.path_params["file"]
     if name not in TIMELINE_FILES:
         raise not_found(f"There is no download {name}", next_step="Choose one beside the timeline")
@@ -54,14 +54,14 @@ async def _download(context: Context, request: Request, object_id: str) -> Answe
 
 async def _records(
     context: Context, object_id: str, query: TimelineQuery, apps: Mapping[str, str]
-) -> AsyncIterator[list[Record]]:
+) -> AsyncIterator[list[LogJson]]:
     """Yield the events that the page shows with the same filters, in pages."""
     after, before = query.after(context.now()), query.before
     async for page in pages_of_timeline(context, object_id, only=query.only, after=after, before=before):
         yield [_record(one, page.names, apps) for one in page.events]
 
 
-def _record(event: Event, names: Mapping[str, str], apps: Mapping[str, str]) -> Record:
+def _record(event: Event, names: Mapping[str, str], apps: Mapping[str, str]) -> LogJson:
     entry = timeline_entry(event, names, apps)
     return {
         "time": event.at.isoformat().replace("+00:00", "Z"),
@@ -75,7 +75,7 @@ def _record(event: Event, names: Mapping[str, str], apps: Mapping[str, str]) -> 
     }
 
 
-async def _json(records: AsyncIterator[list[Record]]) -> AsyncIterator[bytes]:
+async def _json(records: AsyncIterator[list[LogJson]]) -> AsyncIterator[bytes]:
     lead = b"["
     async for page in records:
         for record in page:
@@ -84,14 +84,14 @@ async def _json(records: AsyncIterator[list[Record]]) -> AsyncIterator[bytes]:
     yield b"[]" if lead == b"[" else b"]"
 
 
-async def _csv(records: AsyncIterator[list[Record]]) -> AsyncIterator[bytes]:
+async def _csv(records: AsyncIterator[list[LogJson]]) -> AsyncIterator[bytes]:
     """Yield CSV with one row for each event. All changes of an event are in one cell, one line for each attribute."""
     yield _rows([[*_COLUMNS, "changes"]])
     async for page in records:
         yield _rows([*(record[name] for name in _COLUMNS), _changes(record)] for record in page)
 
 
-def _changes(record: Record) -> str:
+def _changes(record: LogJson) -> str:
     return "\n".join(f"{one['attribute']}: {one['before'] or ''} -> {one['after'] or ''}" for one in record["changes"])
 
 

@@ -11,7 +11,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import MEANINGS, SCOPES, Permission
 from lockstep.errors import LockstepError
 from lockstep.web.callers import caller_in
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/tokens"
@@ -35,7 +35,7 @@ async def show_new(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE)
-async def create(context: Context, request: Request) -> Answer:
+async def create(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     name, days = str(form.get("name", "")).strip(), str(form.get("days", "90"))
     scopes = [str(one) for one in form.getlist("scope")]
@@ -56,7 +56,7 @@ async def create(context: Context, request: Request) -> Answer:
 
 
 @pages.post(f"{HERE}/{{token}}/revoke")
-async def revoke(context: Context, request: Request) -> Answer:
+async def revoke(context: Context, request: Request) -> PageAnswer:
     gone = await actions.revoke_token(context, request.path_params["token"])
     return Redirect(HERE, notice=f"The token {gone.name} no longer works")
 

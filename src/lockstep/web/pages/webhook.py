@@ -12,7 +12,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.errors import LockstepError, invalid
 from lockstep.ports import Probe
 from lockstep.vault import Secret
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import CopyAs, PageAnswer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/webhook"
@@ -24,7 +24,7 @@ async def show_webhook(context: Context, request: Request) -> View:
 
 
 @pages.post(HERE)
-async def save_webhook(context: Context, request: Request) -> Answer:
+async def save_webhook(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     url, secret = str(form.get("url", "")).strip(), str(form.get("secret", "")).strip()
     is_unsigned = form.get("unsigned") == "on"
@@ -47,7 +47,7 @@ async def test_webhook(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/remove")
-async def remove_webhook(context: Context, request: Request) -> Answer:
+async def remove_webhook(context: Context, request: Request) -> PageAnswer:
     form = await request.form()
     if str(form.get("confirmation", "")).strip() != "remove":
         wrong = invalid("The confirmation is missing. Nothing was removed", next_step="Type remove to confirm")

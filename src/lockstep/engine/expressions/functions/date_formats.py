@@ -12,7 +12,7 @@ from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.dotnet_formats import format_date, parts_of
 from lockstep.engine.expressions.dotnet_parsing import DEFAULT_STYLES, parse_date_exactly, parse_styles
 from lockstep.engine.expressions.errors import ExpressionTrouble
-from lockstep.engine.expressions.values import Record, Value
+from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue
 
 if TYPE_CHECKING:
     from lockstep.engine.expressions.compiler import Evaluate, Form
@@ -53,7 +53,7 @@ def format_date_time(call: Form) -> Evaluate:
     _check_format(call, first_format, "input format")
     _check_format(call, first_format + 1, "output format")
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         source = read_source(record, context)
         if source is None:
             return None

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from lockstep.engine.expressions.catalogue import Example, ValueKind, form, function, integer, several, text, word
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
-from lockstep.engine.expressions.values import MAX_VALUES, Record, Value, check_size, to_text, to_values, within_limit
+from lockstep.engine.expressions.values import (
+    MAX_VALUES,
+    AttributeRecord,
+    ExpressionValue,
+    check_size,
+    to_text,
+    to_values,
+    within_limit,
+)
 from lockstep.engine.expressions.work import FREE
 from lockstep.wording import counted
 
@@ -41,7 +49,7 @@ def join(call: Form) -> Evaluate:
         return _join_many(separator, sources)
     glue = call.constant_text(0)
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         parts: list[str] = []
         for source in sources:
             value = source(record, context)
@@ -63,7 +71,7 @@ def join(call: Form) -> Evaluate:
 def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
     """Join many sources. The length is checked while the values are collected, because thousands of long values could fill the memory."""
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         glue = separator(record, context) or ""
         parts: list[str] = []
         size = -len(glue)
@@ -79,7 +87,9 @@ def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
     return evaluate
 
 
-def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context: EvaluationContext) -> list[str]:
+def _values_of(
+    value: ExpressionValue, source: Evaluate, sources: list[Evaluate], context: EvaluationContext
+) -> list[str]:
     """Return the non-empty values of *source*. Errors name the source."""
     try:
         context.work.charge_result(value)
@@ -188,7 +198,7 @@ def contains(attribute: tuple[str, ...], search: str | None, case: str | None = 
 def trim(call: Form) -> Evaluate:
     read = call.arguments[0].evaluate
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         value = read(record, context)
         context.work.charge_result(value)
         if isinstance(value, (tuple, list)):

@@ -14,9 +14,9 @@ from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.values import (
     DROP,
     TRUE,
+    AttributeRecord,
     Diverted,
-    Record,
-    Value,
+    ExpressionValue,
     is_nothing,
     truth,
 )
@@ -45,7 +45,7 @@ def iif(call: Form) -> Evaluate:
     condition = call.argument(0, ValueKind.CONDITION)
     then, otherwise = call.arguments[1].evaluate, call.arguments[2].evaluate
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         return then(record, context) if condition(record, context) else otherwise(record, context)
 
     return evaluate
@@ -87,7 +87,7 @@ def switch(call: Form) -> Evaluate:
         by_key.setdefault(call.constant_text(index), value)
     find = by_key.get
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         return find(source(record, context) or "", default)(record, context)
 
     return evaluate
@@ -98,7 +98,7 @@ def _switch_on_computed_keys(
 ) -> Evaluate:
     pairs = list(zip(keys, values, strict=True))
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         wanted = source(record, context) or ""
         for key, value in pairs:
             if (key(record, context) or "") == wanted:
@@ -129,7 +129,7 @@ def coalesce(call: Form) -> Evaluate:
     if len(sources) == 1:
         return _coalesce_two(sources[0], last)
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         for source in sources:
             value = source(record, context)
             if not is_nothing(value):
@@ -140,7 +140,7 @@ def coalesce(call: Form) -> Evaluate:
 
 
 def _coalesce_two(first: Evaluate, last: Evaluate) -> Evaluate:
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         value = first(record, context)
         return last(record, context) if is_nothing(value) else value
 
@@ -161,7 +161,7 @@ def _coalesce_two(first: Evaluate, last: Evaluate) -> Evaluate:
         ),
     ],
 )
-def ignore_flow_if_null_or_empty(expression: Value) -> Value:
+def ignore_flow_if_null_or_empty(expression: ExpressionValue) -> ExpressionValue:
     if is_nothing(expression):
         raise Diverted(DROP)
     return expression
@@ -189,10 +189,10 @@ def negation(source: str | None) -> str:
     return truth(source != TRUE)
 
 
-def _question(name: str, meaning: str, examples: list[Example], holds: Callable[[Value], bool]) -> None:
+def _question(name: str, meaning: str, examples: list[Example], holds: Callable[[ExpressionValue], bool]) -> None:
     """Register a function that tests one value."""
 
-    def answer(expression: Value) -> str:
+    def answer(expression: ExpressionValue) -> str:
         return truth(holds(expression))
 
     answer.__module__ = __name__
@@ -239,5 +239,5 @@ _question(
         Example('IIF(IsPresent([accountName]),[accountName],Error("AccountName is required"))', "<error>", {}),
     ],
 )
-def error(message: str | None) -> Value:
+def error(message: str | None) -> ExpressionValue:
     raise ExpressionTrouble(f"says: {message or 'no message'}", expected="a value")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from lockstep.engine.expressions.catalogue import Example, ValueKind, anything, function
-from lockstep.engine.expressions.values import Value
+from lockstep.engine.expressions.values import ExpressionValue
 
 
 @function(
@@ -15,5 +15,5 @@ from lockstep.engine.expressions.values import Value
     meaning="The value itself; logs show [Redact] instead.",
     examples=[Example("Redact([userPrincipalName])", "anna@contoso.com", {"userPrincipalName": "anna@contoso.com"})],
 )
-def redact(value: Value) -> Value:
+def redact(value: ExpressionValue) -> ExpressionValue:
     return value

@@ -12,7 +12,7 @@ from lockstep.engine.expressions.catalogue import Example, ValueKind, form, text
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 from lockstep.engine.expressions.patterns import Pattern, compile_pattern, replace_group, replace_matches
-from lockstep.engine.expressions.values import Record, Value, check_size
+from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue, check_size
 
 if TYPE_CHECKING:
     from lockstep.engine.expressions.compiler import Evaluate, Form
@@ -101,7 +101,7 @@ def _mode(*present: int) -> Callable[[Callable[[Form], Evaluate]], Callable[[For
 def _old_by_new(call: Form) -> Evaluate:
     source, old, new = (call.argument(index, ValueKind.TEXT) for index in (SOURCE, OLD, NEW))
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         text = source(record, context)
         if text is None:
             return None
@@ -114,7 +114,7 @@ def _old_by_new(call: Form) -> Evaluate:
 def _old_in_template_by_source(call: Form) -> Evaluate:
     source, old, template = (call.argument(index, ValueKind.TEXT) for index in (SOURCE, OLD, TEMPLATE))
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         text = source(record, context)
         if text is None:
             return None
@@ -127,7 +127,7 @@ def _old_in_template_by_source(call: Form) -> Evaluate:
 def _matches_by_new(call: Form) -> Evaluate:
     source, pattern, new = call.argument(SOURCE, ValueKind.TEXT), _pattern(call), call.argument(NEW, ValueKind.TEXT)
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         text = source(record, context)
         if text is None:
             return None
@@ -142,7 +142,7 @@ def _group_by_new(call: Form) -> Evaluate:
     group = call.argument(GROUP, ValueKind.TEXT)
     _check_group(call)
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         text = source(record, context)
         if text is None:
             return None
@@ -160,7 +160,7 @@ def _source_or_group_of_other(call: Form) -> Evaluate:
     group = call.argument(GROUP, ValueKind.TEXT)
     _check_group(call)
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         text = source(record, context)
         if text:
             return text

@@ -12,7 +12,7 @@ from typing import Any
 from lockstep.engine.expressions.catalogue import Example, Parameter, ValueKind, function
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
-from lockstep.engine.expressions.values import Value
+from lockstep.engine.expressions.values import ExpressionValue
 from lockstep.engine.records import DEFAULT_ACCESS
 
 ROLE_TYPE = "WindowsAzureActiveDirectoryRole"
@@ -44,7 +44,7 @@ _NOT_WITH_ALL = "Do not use with the scope *Sync all users and groups*: only ass
     remarks=_NOT_WITH_ALL,
     examples=[Example("SingleAppRoleAssignment([appRoleAssignments])", "admin", _PERSON)],
 )
-def single_app_role_assignment(assignments: Value) -> str | None:
+def single_app_role_assignment(assignments: ExpressionValue) -> str | None:
     for role in _roles(assignments):
         return _name(role)
     return None
@@ -59,7 +59,7 @@ def single_app_role_assignment(assignments: Value) -> str | None:
     remarks=_NOT_WITH_ALL,
     examples=[Example("AppRoleAssignmentsComplex([appRoleAssignments])", _BOTH, _PERSON)],
 )
-def app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any], ...] | None:
+def app_role_assignments_complex(assignments: ExpressionValue) -> tuple[Mapping[str, Any], ...] | None:
     return tuple(_complex(role) for role in _roles(assignments)) or None
 
 
@@ -72,7 +72,7 @@ def app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any],
     remarks=_NOT_WITH_ALL,
     examples=[Example("AssertiveAppRoleAssignmentsComplex([appRoleAssignments])", _BOTH, _PERSON)],
 )
-def assertive_app_role_assignments_complex(assignments: Value) -> tuple[Mapping[str, Any], ...]:
+def assertive_app_role_assignments_complex(assignments: ExpressionValue) -> tuple[Mapping[str, Any], ...]:
     # Return an empty list, not null: null would leave the last revoked role in the target.
     return tuple(_complex(role) for role in _roles(assignments))
 
@@ -86,7 +86,7 @@ def assertive_app_role_assignments_complex(assignments: Value) -> tuple[Mapping[
     remarks=_NOT_WITH_ALL,
     examples=[Example("AppRoleAssignments([appRoleAssignments])", ["admin", "Reader"], _PERSON)],
 )
-def app_role_assignments(assignments: Value) -> tuple[str, ...]:
+def app_role_assignments(assignments: ExpressionValue) -> tuple[str, ...]:
     return tuple(name for role in _roles(assignments) if (name := _name(role)) is not None)
 
 
@@ -102,7 +102,7 @@ def default_domain(context: EvaluationContext, label: str) -> str | None:
     return context.default_domain
 
 
-def _roles(assignments: Value) -> Iterator[Mapping[str, Any]]:
+def _roles(assignments: ExpressionValue) -> Iterator[Mapping[str, Any]]:
     """Return the roles in order, without default access. A role that was assigned several times, such as through two groups, occurs
     once.
     """

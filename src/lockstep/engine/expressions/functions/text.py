@@ -11,7 +11,7 @@ from lockstep.engine.expressions.catalogue import Example, ValueKind, anything, 
 from lockstep.engine.expressions.diacritics import without_diacritics
 from lockstep.engine.expressions.errors import ExpressionTrouble
 from lockstep.engine.expressions.letter_case import lower, upper
-from lockstep.engine.expressions.values import Value, to_text, within_limit
+from lockstep.engine.expressions.values import ExpressionValue, to_text, within_limit
 
 _SEPARATOR_CATEGORIES = frozenset(
     ("Zs", "Zl", "Zp", "Cc", "Cf", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So")
@@ -49,7 +49,7 @@ def append(source: str | None, suffix: str | None) -> str | None:
         Example("CStr(12)", "12"),
     ],
 )
-def cstr(value: Value) -> str | None:
+def cstr(value: ExpressionValue) -> str | None:
     return to_text(value, "value")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lockstep.engine.expressions.catalogue import Example, ValueKind, form, text
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
-from lockstep.engine.expressions.values import Record, Value
+from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue
 
 if TYPE_CHECKING:
     from lockstep.engine.expressions.compiler import Evaluate, Form
@@ -42,7 +42,7 @@ _JOHN = {"PreferredFirstName": "John", "PreferredLastName": "Smith"}
 def select_unique_value(call: Form) -> Evaluate:
     rules = [call.argument(index, ValueKind.TEXT) for index in range(len(call.arguments))]
 
-    def evaluate(record: Record, context: EvaluationContext) -> Value:
+    def evaluate(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         tried = 0
         for rule in rules:
             value = rule(record, context)
