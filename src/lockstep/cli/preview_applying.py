@@ -38,8 +38,8 @@ def apply_preview(app: str, number: int, output: Output) -> int:
     output.one(cycle_json(cycle) | {"left": [left_json(one) for one in left]}, text=text)
     if left:
         hint(
-            f"{counted(len(left), 'object')} changed since the preview and {'was' if len(left) == 1 else 'were'} left. "
-            f"The next cycle writes what is left if provisioning is on; if it is off: lockstep start {app}"
+            f"{counted(len(left), 'object')} changed since the preview, so nothing was written for {'it' if len(left) == 1 else 'them'}. "
+            f"The next cycle does that. If provisioning is off, start it: lockstep start {app}"
         )
     return EXIT_CODES[Kind.PARTIAL] if left or cycle.counts.get("failed") else 0
 

@@ -178,7 +178,10 @@ def test_preview_is_applied_without_switching_provisioning_on(connected: Lockste
 
     assert said.code == 3, said
     assert "Preview 1 was applied by cycle 1: 1 created." in said.out
-    assert "1 object changed since the preview and was left" in said.err and "lockstep start documo" in said.err
+    assert (
+        "1 object changed since the preview, so nothing was written for it" in said.err
+        and "lockstep start documo" in said.err
+    )
     assert set(documo.users()) == {upn("anna")}
     assert [(one["planned"]["name"], one["previewed"]["action"]) for one in left] == [(upn("bo"), "create")]
     assert status["runningCycle"] is None

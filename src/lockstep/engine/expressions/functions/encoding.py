@@ -34,7 +34,7 @@ def convert_to_base64(source: str | None) -> str | None:
     word("encoding", "Unicode (default), ASCII or UTF8", tuple(_ENCODINGS), optional=True),
     cost=1,
     returns=ValueKind.TEXT,
-    meaning="The text that the base64 encodes.",
+    meaning="Decodes base64 to the text that it represents.",
     examples=[
         Example('ConvertFromBase64("SABlAGwAbABvACAAdwBvAHIAbABkACEA")', "Hello world!"),
         Example('ConvertFromBase64("SGVsbG8gd29ybGQh", UTF8)', "Hello world!"),
