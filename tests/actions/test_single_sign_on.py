@@ -17,7 +17,7 @@ from lockstep.actions.credentials import set_credentials
 from lockstep.actions.single_sign_on import address, certificates, issuing, metadata, settings, trying
 from lockstep.configuration.document.strict_json import ConfigurationError
 from lockstep.configuration.files.file import read_documents
-from lockstep.configuration.single_sign_on import ROLE_CLAIM, NameIdKind, SignOnMode
+from lockstep.configuration.single_sign_on import ROLE_CLAIM, NameIdKind, SignOnMode, sign_on_to_json
 from lockstep.errors import LockstepError
 from lockstep.saml.certificates import new_signing_key
 from lockstep.saml.metadata import SpMetadata, read_idp_metadata, write_sp_metadata
@@ -174,6 +174,25 @@ async def test_a_persistent_name_id_is_pairwise_and_stays_and_a_transient_one_is
 
     await settings.change_sign_on(context, "documo", {"nameId": {"format": "transient"}})
     assert len({(await issuing.claims_for(context, "documo", anna)).name_id for _ in range(3)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "name_id"),
+    [
+        ({"source": "mail"}, {"format": "unspecified", "source": "mail"}),
+        ({"constant": "x"}, {"format": "unspecified", "constant": "x"}),
+        ({"format": "emailAddress"}, {"format": "emailAddress", "source": "employeeId"}),
+        ({"format": "persistent"}, {"format": "persistent"}),
+    ],
+)
+async def test_change_of_the_name_id_keeps_what_is_not_given(
+    context: Context, change: dict[str, str], name_id: dict[str, str]
+) -> None:
+    await settings.change_sign_on(context, "documo", {"nameId": {"format": "unspecified", "source": "employeeId"}})
+
+    view = await settings.change_sign_on(context, "documo", {"nameId": change})
+
+    assert sign_on_to_json(view.settings)["nameId"] == name_id
 
 
 @pytest.mark.parametrize(

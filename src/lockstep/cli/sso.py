@@ -53,13 +53,13 @@ def show(app: str, output: Output) -> None:
 @click.option("--identifier", "identifiers", multiple=True, metavar="URI", help="Entity ID; repeatable.")
 @click.option("--reply-url", "replyUrls", multiple=True, metavar="URL", help="Reply URL; repeatable.")
 @click.option("--sign-on-url", "signOnUrl", metavar="URL", help="Sign-on URL of the application.")
-@click.option("--relay-state", "relayState", metavar="TEXT", help="Relay State for sign-in that starts at Lockstep.")
+@click.option("--relay-state", "relayState", metavar="TEXT", help="Relay State of sign-ins begun at Lockstep.")
 @click.option("--logout-url", "logoutUrl", metavar="URL", help="Logout URL of the application.")
 @click.option(
     "--name-id-format",
     type=click.Choice([form.value for form in NameIdKind]),
     metavar="FORMAT",
-    help="|".join(form.value for form in NameIdKind),
+    help="Format, such as emailAddress or persistent.",
 )
 @click.option("--name-id", metavar="TEXT", help="Name ID: an attribute or an expression.")
 @click.option(
@@ -69,6 +69,12 @@ def show(app: str, output: Output) -> None:
     help="What to sign: assertion|response|both.",
 )
 @click.option("--encryption-certificate", metavar="FILE", help="Encrypt assertions with this certificate.")
+@click.option(
+    "--verify/--no-verify",
+    "requireSignedRequests",
+    default=None,
+    help="Refuse requests without a signature.",
+)
 @click.option(
     "--assignment-required/--no-assignment-required",
     "assignmentRequired",
@@ -227,5 +233,5 @@ def _changes(given: dict[str, Any]) -> dict[str, Any]:
         changes["encryptionCertificate"] = text_of_file(certificate) if certificate else None
     if form is not None or name_id is not None:
         key = "expression" if name_id and not name_id.isidentifier() else "source"
-        changes["nameId"] = {"format": form or NameIdKind.EMAIL_ADDRESS.value} | ({key: name_id} if name_id else {})
+        changes["nameId"] = ({"format": form} if form else {}) | ({key: name_id} if name_id else {})
     return changes

@@ -29,6 +29,16 @@ def test_operator_sets_single_sign_on_up_and_gives_the_application_what_it_needs
     assert (refused.code, "https://" in refused.err) == (64, True)
 
 
+def test_options_change_nothing_that_is_not_given(connected: Lockstep) -> None:
+    def shown(*options: str) -> str:
+        return str(connected("sso", "set", "documo", "--mode", "saml", *options).out)
+
+    assert "[mail] (emailAddress)" in shown("--name-id", "mail")
+    assert "[mail] (unspecified)" in shown("--name-id-format", "unspecified")
+    assert "[employeeId] (unspecified)" in shown("--name-id", "employeeId")
+    assert "requestCertificates" in connected("sso", "set", "documo", "--verify").err
+
+
 def test_operator_rolls_the_certificate_in_two_steps(connected: Lockstep) -> None:
     connected("sso", "address", AT)
     connected("sso", "set", "documo", "--mode", "saml")

@@ -22,10 +22,16 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on.address import Endpoints, endpoints_of, stored_address
 from lockstep.actions.single_sign_on.keys import ensure_key, readable_certificates
 from lockstep.actions.single_sign_on.openid_keys import ensure_openid_keys
-from lockstep.configuration.document.mapping_json import with_changes
+from lockstep.configuration.document.mapping_json import SOURCES, with_changes
 from lockstep.configuration.document.strict_json import Json, Part
 from lockstep.configuration.findings import Finding
-from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings, sign_on_from_json, sign_on_to_json
+from lockstep.configuration.single_sign_on import (
+    NameIdKind,
+    SignOnMode,
+    SignOnSettings,
+    sign_on_from_json,
+    sign_on_to_json,
+)
 from lockstep.configuration.source_names import is_known, unknown_in_expression, unknown_source_name
 from lockstep.configuration.template import Template
 from lockstep.engine.records import ObjectKind
@@ -232,7 +238,18 @@ def changed_settings(before: SignOnSettings, changes: Mapping[str, Any]) -> Sign
 
 
 def _merged(config: Json, changes: Mapping[str, Any]) -> Json:
-    return {key: value for key, value in {**config, **changes}.items() if value is not None}
+    found = {key: value for key, value in {**config, **changes}.items() if value is not None}
+    if isinstance(changes.get("nameId"), dict) and "nameId" in config:
+        found["nameId"] = _merged_name_id(config["nameId"], changes["nameId"])
+    return found
+
+
+def _merged_name_id(before: Json, changes: Json) -> Json:
+    """Keep the format unless another is given, and the source as well, unless Lockstep generates Name IDs of the format."""
+    found = with_changes(before, changes)
+    if found.get("format") in [kind.value for kind in NameIdKind if kind.is_generated]:
+        return {key: value for key, value in found.items() if key not in SOURCES or key in changes}
+    return found
 
 
 def checked_settings(config: Json, before: SignOnSettings) -> SignOnSettings:
