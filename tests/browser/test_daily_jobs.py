@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.support.browser import documo_sign_in, first_sign_in, visiting
+from tests.support.browser import DOCUMO_EMAIL, documo_sign_in, first_sign_in, visiting
 from tests.support.up_process import BIN, Up, running_up
 
 pytestmark = pytest.mark.full
@@ -168,10 +168,17 @@ class TestAdministrator:
         await job.link("Documo")
         await expect(job.page.get_by_role("button", name="Create")).to_be_visible()
 
-    async def test_replaces_the_secret_token(self, job: Job) -> None:
-        await job.search("secret token", "Documo: Settings")
-        await expect(job.page.get_by_text("Secret Token").first).to_be_visible()
-        await expect(job.page.get_by_text("Replace").first).to_be_visible()
+    async def test_replaces_the_secret_token(self, job: Job, busy: Up) -> None:
+        whose = ("--account", "Contoso", "--member", DOCUMO_EMAIL, "--name", "next")
+        key = json.loads(_run("documo", busy, "keys", "create", *whose, "-o", "json"))["key"]
+
+        await job.search("rotate", "Documo: Secret Token")
+        await job.fill("Secret Token", key)
+        await job.button("Save")
+
+        await expect(job.page.get_by_text(re.compile("^Saved"))).to_be_visible()
+        [used] = [one for one in _json("documo", busy, "keys", "list")["keys"] if one["name"] == "next"]
+        assert used["last_used_at"]
 
 
 class TestAuditor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -25,6 +27,7 @@ REFLOWS = (1920, 1280, 768, 320)
 AXE_WIDTHS = (1280, 320)
 RULES_OF_SIZE = ("target-size", "scrollable-region-focusable")
 RULES_OF_COLOUR = ("color-contrast", "link-in-text-block")
+TRACES = os.environ.get("LOCKSTEP_TEST_TRACES", "")  # the folder to keep a trace of each visit in; "" keeps none
 AT_ONCE = 2  # pages, because one of them often waits for the server
 HEIGHT = 900
 EMAIL, NAME, PASSWORD = "ada@contoso.test", "Ada Byron", "a sentence of five words"
@@ -191,12 +194,22 @@ async def visiting(
 ) -> AsyncIterator[Visitor]:
     """Open a page in a separate browser context. It is signed in if *state* is given."""
     context: BrowserContext = await browser.new_context(storage_state=state, java_script_enabled=has_script)
+    if TRACES:
+        await context.tracing.start(screenshots=True, snapshots=True)
     visitor = Visitor(await context.new_page(), origin)
     visitor.watch()
     try:
         yield visitor
     finally:
+        if TRACES:
+            await context.tracing.stop(path=_trace_file(Path(TRACES)))
         await context.close()
+
+
+def _trace_file(folder: Path) -> Path:
+    """The file for the trace of the present test. A test may visit several times."""
+    test = re.sub(r"[^\w.-]+", "-", os.environ.get("PYTEST_CURRENT_TEST", "visit").partition(" ")[0].rpartition("/")[2])
+    return next(file for number in count(1) if not (file := folder / f"{test}-{number}.zip").exists())
 
 
 async def documo_sign_in(browser: Browser, up: Up) -> Any:
