@@ -284,9 +284,11 @@ async def unheld_checks(
             usual[name] = await case()
     for name, case in cases.items():
         begun = perf_counter()
-        assert (name, await case()) == (name, usual[name])
+        again = await case()
+        assert again == usual[name], f"{name} ended as {usual[name]}\nand then as {again}"
         seconds[name] = perf_counter() - begun
-    assert [name for name, one in usual.items() if one.startswith("crashed")] == []
+    crashed = [f"{name} {one}" for name, one in usual.items() if one.startswith("crashed")]
+    assert crashed == [], crashed
     assert set(implied) <= {(check.place, check.condition) for check in checks}
     free = []
     for check in checks:
