@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 
 import pytest
 from playwright.async_api import Page, expect
 
 from lockstep.engine.rules.operators import OPERATORS
 from tests.support.browser import THEMES, Theme, Visitor
+from tests.support.up_process import BIN, Up
 
 pytestmark = pytest.mark.full
 PROVISIONING = "/apps/documo/provisioning"
@@ -40,7 +43,7 @@ async def sample_person(page: Page) -> str:
     return await page.get_by_label("Preview with").input_value()
 
 
-async def test_the_value_shown_for_a_person_is_the_one_that_the_application_gets(visitor: Visitor) -> None:
+async def test_the_value_shown_for_a_person_is_the_one_that_the_application_gets(visitor: Visitor, up: Up) -> None:
     page = visitor.page
     await visitor.go(MAPPING)
     who = await sample_person(page)
@@ -66,6 +69,10 @@ async def test_the_value_shown_for_a_person_is_the_one_that_the_application_gets
     await visitor.go(f"{MAPPING}?person={who}")
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="name.familyName"))
     await expect(row.get_by_text("same")).to_be_visible()
+    command = [str(BIN / "documo"), "members", "list", "--limit", "1000", "--data", str(up.data), "-o", "json"]
+    members = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["members"]
+    [name] = [one["name"] for one in members if one["user_name"] == who]
+    assert name.endswith(f" {shown}")
 
 
 async def test_an_expression_is_completed_marked_explained_and_used_without_copying(visitor: Visitor) -> None:
