@@ -50,7 +50,7 @@ _CLIENTS = (
 UNKNOWN_CLIENT = "unknown"
 CLIENTS = (*(name for _, name in _CLIENTS), UNKNOWN_CLIENT)  # all answers of `client_guess`
 _SECRETS = (b"password", b"secret", b"dk_live_")
-_ATTRIBUTE = re.compile(r"(urn:[\w:.-]*:)?password\Z", re.I)
+_ATTRIBUTE = re.compile(r"/?(urn:[\w:.-]*[:/])?password\Z", re.I)  # also as a pointer, see `paths_as_pointers`
 _JWT = re.compile(rb"eyJ[\w-]{8,}\.")
 
 

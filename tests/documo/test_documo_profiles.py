@@ -255,6 +255,23 @@ async def test_blank_after_an_op_and_yes_or_no_are_forgiven_and_logged(documo: D
         assert entry["tolerances"] == ["booleans_as_yes_or_no", "capitalised_ops", "padded_ops"]
 
 
+async def test_path_as_a_json_pointer_is_forgiven_and_logged(documo: Documo) -> None:
+    api, strict = await documo.client(), await documo.client("Strict", profile="strict")
+    user, other = await api.user("a@x.org"), await strict.user("a@x.org")
+    operations: list[dict[str, Any]] = [
+        {"op": "replace", "path": "/name/givenName", "value": "Ann"},
+        {"op": "replace", "path": "/active", "value": False},
+    ]
+
+    reply = await api.patch(f"/Users/{user}", *operations)
+    refused = await strict.patch(f"/Users/{other}", *operations)
+
+    assert (reply.status, reply.body["name"]["givenName"], reply.body["active"]) == (200, "Ann", False)
+    assert (refused.status, refused.body["scimType"]) == (400, "invalidPath")
+    (entry,), (strictly,) = await logged_patches(api, 1), await logged_patches(strict, 1)
+    assert (entry["tolerances"], strictly["tolerances"]) == (["paths_as_pointers"], [])
+
+
 async def logged_patches(api: Client, count: int) -> list[dict[str, Any]]:
     """Wait until the request log has *count* PATCH requests; the log is written after the answer."""
     async with asyncio.timeout(5):

@@ -46,6 +46,8 @@ async def test_secrets_never_reach_the_log(api: Client) -> None:
         {"op": "Replace", "Path": "password", "Value": SECRET},
         {"OP": "replace", "PATH": "PassWord", "VALUE": SECRET},
         {"op": "replace", "path": f"{USER}:password", "value": SECRET},
+        {"op": "replace", "path": "/password", "value": SECRET},
+        {"op": "replace", "path": f"/{USER}/password", "value": SECRET},
         {"op": "replace", "pa\u0074h": "password", "value": SECRET},
         {"op": "add", "value": {USER: {"Password": SECRET}}},
         {"op": "add", "value": {"password": [{"value": SECRET}]}},
@@ -65,14 +67,15 @@ async def test_passwords_are_hidden_whatever_the_spelling_of_their_names(
     assert SECRET not in repr(entries) and "***" in repr(entries)
 
 
-async def test_request_that_set_a_password_can_be_replayed(api: Client) -> None:
+@pytest.mark.parametrize("path", ["password", "/password", f"/{USER}/Password"])
+async def test_request_that_set_a_password_can_be_replayed(api: Client, path: str) -> None:
     user = await api.user("a@x.org")
-    await api.patch(f"/Users/{user}", {"op": "Replace", "Path": "password", "Value": SECRET})
+    await api.patch(f"/Users/{user}", {"op": "Replace", "Path": path, "Value": SECRET})
     (entry,) = await logged(api, "PATCH")
 
     async with api.store.tenant(api.account.id) as connection:
         whole = await table.entry(connection, api.account.id, entry["id"])
-    assert whole is not None and "password" in whole["request_body"]
+    assert whole is not None and path in whole["request_body"]
 
     assert (await replay_request(api.store, api.account.id, whole))["status"] == 200
 

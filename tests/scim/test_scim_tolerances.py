@@ -144,9 +144,11 @@ def test_a_right_request_needs_no_tolerance() -> None:
 
 
 @pytest.mark.parametrize("profile", ["strict", "entra", "okta", "onelogin", "jumpcloud", "google"])
-@pytest.mark.parametrize(("op", "value"), [("replace ", False), ("replace", "No")])
-def test_habit_without_a_mark_is_tolerated_by_lenient_alone(profile: str, op: str, value: Any) -> None:
-    case = {"patch": [{"op": op, "path": "active", "value": value}], "before": {"active": True}}
+@pytest.mark.parametrize(
+    ("op", "path", "value"), [("replace ", "active", False), ("replace", "active", "No"), ("replace", "/active", False)]
+)
+def test_habit_without_a_mark_is_tolerated_by_lenient_alone(profile: str, op: str, path: str, value: Any) -> None:
+    case = {"patch": [{"op": op, "path": path, "value": value}], "before": {"active": True}}
 
     assert _outcome(case, "lenient")[0]["active"] is False
     with pytest.raises(ScimError) as refused:
@@ -162,6 +164,47 @@ def test_other_ops_and_other_words_for_a_boolean_are_refused(op: str, value: Any
         _outcome({"patch": [{"op": op, "path": "active", "value": value}], "before": {"active": True}}, "lenient")
 
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "//title",
+        "/title/",
+        "#/title",
+        "/name/given~1Name",
+        "/emails/0",
+        "/emails/-",
+        "/emails/0/value",
+        "/emails/value",
+        f"/{USER_URN}/emails/value",
+        '/emails[type eq "work"]/value',
+    ],
+)
+@pytest.mark.parametrize("op", ["add", "remove", "replace"])
+def test_pointer_that_is_no_attribute_and_pointer_into_a_list_are_refused(op: str, path: str) -> None:
+    emails = [{"type": "work", "value": "a@x.org"}, {"type": "home", "value": "b@x.org"}]
+
+    with pytest.raises(ScimError) as refused:
+        _outcome({"patch": [{"op": op, "path": path, "value": "x"}], "before": {"emails": emails}}, "lenient")
+
+    assert refused.value.scim_type == "invalidPath"
+
+
+def test_pointer_to_a_part_of_a_list_of_an_extension_is_refused_without_its_urn_too() -> None:
+    seats = {"name": "seats", "type": "complex", "multiValued": True, "subAttributes": [{"name": "value"}]}
+    badge = {"id": "urn:example:Badge", "name": "Badge", "attributes": [{"name": "level"}, seats]}
+    definition = default_registry().with_extension("User", badge).resource("User")
+
+    def read(path: str) -> tuple[str, ...]:
+        body = {"schemas": [PATCH_URN], "Operations": [{"op": "replace", "path": path, "value": "x"}]}
+        return tuple(str(operation.path) for operation in normalize_patch(body, LENIENT, definition).operations)
+
+    assert read("/urn:example:Badge/level") == read("/level") == ("urn:example:Badge:level",)
+    for path in ("/seats/value", "/urn:example:Badge/seats/value"):
+        with pytest.raises(ScimError):
+            read(path)
 
 
 def test_patch_without_schemas_is_read_for_scripts_and_refused_when_strict() -> None:
@@ -225,6 +268,8 @@ def test_unquoted_filter_value_is_refused_when_strict() -> None:
         ({"op": "add", "path": "members", "value": ["u1", "u2", "u1"]}, AddMembers((Member("u1"), Member("u2")))),
         ({"op": "add", "value": {"members": [{"value": "u1", "type": "User"}]}}, AddMembers((Member("u1", "User"),))),
         ({"op": "Remove", "path": "members", "value": [{"$ref": None, "value": "u1"}]}, RemoveMembers(("u1",))),
+        ({"op": "add", "path": "/members", "value": [{"value": "u1"}]}, AddMembers((Member("u1"),))),
+        ({"op": "remove", "path": "/members", "value": [{"value": "u1"}]}, RemoveMembers(("u1",))),
         ({"op": "remove", "path": 'members[value eq "u1"]'}, RemoveMembers(("u1",))),
         ({"op": "remove", "path": 'members[value eq "u1" or value eq "u2"]'}, RemoveMembers(("u1", "u2"))),
         (
@@ -248,6 +293,15 @@ def test_removing_an_empty_list_of_members_removes_nobody() -> None:
     body = {"schemas": [PATCH_URN], "Operations": [{"op": "Remove", "path": "members", "value": []}]}
 
     assert split_member_operations(normalize_patch(body, LENIENT, GROUP).operations) == ([], [])
+
+
+def test_pointer_to_one_member_is_refused_and_does_not_remove_all_of_them() -> None:
+    body = {"schemas": [PATCH_URN], "Operations": [{"op": "remove", "path": "/members/a1b2"}]}
+
+    with pytest.raises(ScimError) as refused:
+        normalize_patch(body, LENIENT, GROUP)
+
+    assert refused.value.scim_type == "invalidPath"
 
 
 def test_rename_with_members_in_one_value_is_split() -> None:

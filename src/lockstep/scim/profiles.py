@@ -37,6 +37,7 @@ _TABLE: Final[dict[str, str]] = {
     "capitalised_ops":        "x - x - -",
     "incomplete_envelope":    "x - x x x",
     "empty_path":             "- - x x -",
+    "paths_as_pointers":      "- - - - -",
     "missing_value_clears":   "x - - - -",
     "keys_as_paths":          "x x x x x",
     "read_only_values":       "x x x x x",

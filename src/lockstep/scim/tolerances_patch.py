@@ -53,6 +53,25 @@ def empty_path(item: Mapping[str, Any], definition: ResourceDefinition) -> Mappi
     return item
 
 
+def paths_as_pointers(item: Mapping[str, Any], definition: ResourceDefinition) -> Mapping[str, Any]:
+    """`"path": "/name/givenName"` instead of `name.givenName`, as in a JSON Patch (RFC 6901, RFC 6902): Acme Sync.
+
+    Pointers into lists stay as they are, and are refused as paths: SCIM has no positions, and without a filter `/emails/value` would change
+    every e-mail address.
+    """
+    path = item.get("path")
+    if not isinstance(path, str) or not path.startswith("/"):
+        return item
+    first, *rest = (part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/"))
+    is_schema = definition.extension(first) is not None or first.lower() == definition.schema.id.lower()
+    right = f"{first}:{'.'.join(rest)}" if is_schema and rest else ".".join((first, *rest))
+    try:
+        name = parse_name(right)
+    except ScimError:
+        return item
+    return item if name.sub and _is_list(name, definition) else {**item, "path": right}
+
+
 def missing_value_clears(item: Mapping[str, Any], definition: ResourceDefinition) -> Mapping[str, Any]:
     """`{"op": "replace", "path": "title"}` without value, to clear it: Microsoft Entra serialisers that drop nulls."""
     if item.get("op") == "replace" and item.get("path") and "value" not in item:
@@ -65,6 +84,7 @@ RAW_TOLERANCES: Final[tuple[RawTolerance, ...]] = (
     padded_ops,
     capitalised_ops,
     empty_path,
+    paths_as_pointers,
     missing_value_clears,
 )
 
@@ -184,6 +204,13 @@ def _key_path(name: str, definition: ResourceDefinition) -> Path | None:
     except ScimError:
         return None
     return Path(plain.name, plain.sub, plain.schema) if definition.find(plain) is not None else None
+
+
+def _is_list(name: AttributePath, definition: ResourceDefinition) -> bool:
+    """Whether *name* is, or without its URN could be, a multi-valued attribute or part of one."""
+    urns = [name.schema] if name.schema else ["", *definition.extensions]
+    found = [definition.attribute(name.name, urn) for urn in urns]
+    return any(attribute is not None and attribute.multi_valued for attribute in found)
 
 
 def _is_read_only(name: str, definition: ResourceDefinition) -> bool:
