@@ -295,7 +295,7 @@ def test_removing_an_empty_list_of_members_removes_nobody() -> None:
     assert split_member_operations(normalize_patch(body, LENIENT, GROUP).operations) == ([], [])
 
 
-def test_pointer_to_one_member_is_refused_and_does_not_remove_all_of_them() -> None:
+def test_pointer_to_one_member_is_refused() -> None:
     body = {"schemas": [PATCH_URN], "Operations": [{"op": "remove", "path": "/members/a1b2"}]}
 
     with pytest.raises(ScimError) as refused:

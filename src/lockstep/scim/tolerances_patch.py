@@ -54,7 +54,7 @@ def empty_path(item: Mapping[str, Any], definition: ResourceDefinition) -> Mappi
 
 
 def paths_as_pointers(item: Mapping[str, Any], definition: ResourceDefinition) -> Mapping[str, Any]:
-    """`"path": "/name/givenName"` instead of `name.givenName`, as in a JSON Patch (RFC 6901, RFC 6902): Acme Sync.
+    """`"path": "/name/givenName"` instead of `name.givenName`, as in a JSON Patch (RFC 6901, RFC 6902): clients written for JSON Patch.
 
     Pointers into lists stay as they are, and are refused as paths: SCIM has no positions, and without a filter `/emails/value` would change
     every e-mail address.
