@@ -1,4 +1,4 @@
-"""What a window shows is in its address, follows the system's theme, and needs no network."""
+"""What a window shows is in its address, follows the system's theme and the choice of keys, and needs no network."""
 
 from __future__ import annotations
 
@@ -95,6 +95,28 @@ async def test_theme_follows_the_system_until_one_is_chosen_which_then_stays(vis
     assert await background() == light
     await visitor.go("/users")
     assert await background() == light
+
+
+async def test_single_keys_do_nothing_once_they_are_switched_off_and_others_still_work(visitor: Visitor) -> None:
+    page, keys = visitor.page, visitor.page.get_by_role("dialog", name="Keyboard shortcuts")
+    await visitor.go("/users")
+    await page.get_by_role("button", name="Keyboard shortcuts").click()
+    await keys.get_by_role("button", name="Switch off").click()
+    await page.wait_for_load_state()
+
+    for key in ("?", "g", "a", "/"):
+        await page.keyboard.press(key)
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("dialog", name="Command palette")).to_be_visible()
+    assert page.url.endswith("/users")
+    await expect(keys).to_be_hidden()
+
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Keyboard shortcuts").click()
+    await keys.get_by_role("button", name="Switch on").click()
+    await page.wait_for_load_state()
+    await page.keyboard.press("?")
+    await expect(keys).to_be_visible()
 
 
 async def test_pages_are_complete_in_a_browser_without_network_and_when_they_are_loaded_again(hub: Hub) -> None:
