@@ -60,7 +60,7 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
 
 @contextmanager
 def ends_with_reader() -> Iterator[None]:
-    """End a command that waits for new output as soon as the reader closes the pipe, as `| head -1` does.
+    """While a command has nothing new to print, end it as soon as the reader closes the pipe. `| head -1` closes the pipe after one line.
 
     Otherwise the command would notice the closed pipe only when it prints the next line, and a script would have to wait for that line.
     """

@@ -2,7 +2,7 @@
 
 A preview receives a `TargetReader`, which has no methods that write. A `Target` returns an `Answer` for every write, whatever the
 application answered; it raises only for programming errors, before anything is sent. Each item of the lists in the docstrings is an
-obligation: the contract suite (`tests/contracts`) has a test with the item's name, and runs it against every adapter.
+obligation: the contract suite (`tests/contracts`) has a test named after the item, and runs it against every adapter.
 """
 
 from __future__ import annotations
@@ -123,11 +123,11 @@ class TargetPage:
 class AccountReader(Protocol):
     """Reads single accounts of an application. Every method raises `TargetError` if the read fails. Each item names a contract test.
 
-    - Search finds exactly the accounts with the value.
-    - Search ignores the case of a user name.
-    - Account is read by its id, with its values.
-    - Id that the application does not know reads as None.
-    - Read that fails raises and never looks empty.
+    - A search finds exactly the accounts with the value.
+    - A search ignores the case of a user name.
+    - An account is read by its id, with its values.
+    - An id that the application does not know is read as None.
+    - A read that fails raises, and never returns an empty result.
     """
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
@@ -140,8 +140,8 @@ class AccountReader(Protocol):
 class TargetReader(AccountReader, Protocol):
     """Reads single accounts and complete listings of an application. Each item names a contract test.
 
-    - Listing shows every account of the kind once and says when it is complete.
-    - Listing that breaks off raises and is never complete.
+    - A listing contains every account of the kind once and says when it is complete.
+    - A listing that breaks off raises, and is never complete.
     """
 
     def pages(self, kind: ObjectKind) -> AsyncIterator[TargetPage]:
@@ -151,42 +151,42 @@ class TargetReader(AccountReader, Protocol):
 class Target(TargetReader, Protocol):
     """Writes to an application. *operation_id* is sent as X-Request-Id and Idempotency-Key. Each item names a contract test.
 
-    - Create answers with the account and its id.
-    - Create under a taken user name is a conflict and makes no account.
-    - Update changes what it names and nothing else.
-    - Update to None clears the value.
-    - Update that is sent again is done.
-    - Update to a taken user name is a conflict and changes nothing.
-    - User name that was given up is free.
-    - Write with an outdated ETag is stale and changes nothing.
-    - Update of an unknown account finds it gone and creates none.
-    - Delete is done, and is already done when it is sent again.
-    - Deleted account is found nowhere and is no member.
+    - A create returns the account and its id.
+    - A create with a user name in use is a conflict and makes no account.
+    - An update changes the values that it names and nothing else.
+    - An update to None clears the value.
+    - An update that is sent again succeeds.
+    - An update to a user name in use is a conflict and changes nothing.
+    - A user name that was given up is free.
+    - A write with an outdated ETag is stale and changes nothing.
+    - An update of an unknown account reports it as gone and creates none.
+    - A delete is done, and is already done when it is sent again.
+    - A deleted account is found nowhere and is not a member of any group.
 
     Many at once:
 
-    - Creates that share a request are answered one by one.
-    - Create that is refused leaves those that share its request alone.
+    - Creates that share a request have one answer each.
+    - A refused create does not affect the other creates in the same request.
     - Creates that share a request carry the ids of their operations.
-    - Without a turn none of the creates is sent.
+    - Without a turn, none of the creates is sent.
 
     Members:
 
-    - Members of a group are read as account ids.
-    - Members of an unknown group are not read as none at all.
-    - Members are added and removed, and the others stay.
-    - Change of members that is sent again is done.
-    - Change of no members is already done and sends nothing.
-    - Unknown member is refused with the whole change.
-    - Change of members of an unknown group finds it gone.
+    - The members of a group are read as account ids.
+    - The members of an unknown group are not read as an empty group.
+    - Members are added and removed, and all others stay.
+    - A change of members that is sent again succeeds.
+    - A change of no members is already done and sends nothing.
+    - If one member is unknown, the whole change is refused.
+    - A change of members of an unknown group reports the group as gone.
 
     Whatever is asked:
 
-    - Write that fails answers how, and never raises.
-    - Busy application says when it may be asked again.
-    - Answer to a request that was sent has its exchange.
+    - A write that fails returns an answer that says how it failed, and never raises.
+    - The answer of a busy application says when the next request may be sent.
+    - The answer to a request that was sent has its exchange.
     - Every write carries the id of its operation.
-    - Request waits for its turn, and without one nothing is sent.
+    - A request waits for its turn, and without a turn nothing is sent.
     """
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer: ...

@@ -63,14 +63,14 @@ class SourceContract:
         assert [key(line) for line in lines_of(await pages_of(origin.open()))] == origin.keys
 
     @pytest.mark.parametrize("size", [1, 2, 1000])
-    async def test_page_has_at_most_as_many_rows_as_are_asked_for(self, origin: Origin, size: int) -> None:
+    async def test_page_has_at_most_the_requested_number_of_rows(self, origin: Origin, size: int) -> None:
         pages = await pages_of(origin.open(), size)
 
         assert max(len(page.lines) + len(page.bad) for page in pages) <= size
         assert [key(line) for line in lines_of(pages)] == origin.keys
 
     @pytest.mark.parametrize("size", [1, 2, 1000])
-    async def test_last_page_alone_says_that_the_source_ended(self, origin: Origin, size: int) -> None:
+    async def test_only_the_last_page_says_that_the_source_ended(self, origin: Origin, size: int) -> None:
         pages = await pages_of(origin.open(), size)
 
         assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
@@ -81,7 +81,7 @@ class SourceContract:
 
         assert first == second
 
-    async def test_survey_counts_the_rows_that_the_pages_have(self, origin: Origin) -> None:
+    async def test_survey_counts_the_rows_of_all_pages(self, origin: Origin) -> None:
         origin.spoil()
         reading = origin.open()
 
@@ -92,7 +92,7 @@ class SourceContract:
         assert (survey.rows, survey.bad) == (len(lines_of(pages)) + bad, bad)
         assert bad == 1
 
-    async def test_unusable_row_is_named_with_its_reason_and_costs_no_other_row(self, origin: Origin) -> None:
+    async def test_unusable_row_is_reported_with_its_reason_and_no_other_row_is_lost(self, origin: Origin) -> None:
         whole = origin.keys
         origin.spoil()
 
@@ -103,7 +103,7 @@ class SourceContract:
         assert bad.reason and bad.line > 1
         assert bad.key in (whole[1], "")
 
-    async def test_source_without_objects_is_one_last_page(self, origin: Origin) -> None:
+    async def test_source_without_objects_has_one_page_which_is_the_last(self, origin: Origin) -> None:
         origin.empty()
 
         [page] = await pages_of(origin.open())
@@ -126,7 +126,7 @@ class SourceContract:
 
         assert pages[-1].unproven
 
-    async def test_source_that_fails_raises_and_is_never_empty(self, origin: Origin) -> None:
+    async def test_source_that_fails_raises_and_never_looks_empty(self, origin: Origin) -> None:
         reading = origin.open()
         await reading.survey()
         origin.lose()
@@ -134,7 +134,7 @@ class SourceContract:
         with pytest.raises((OSError, LockstepError)):
             await pages_of(reading)
 
-    async def test_pass_says_by_what_it_knows_objects(self, origin: Origin) -> None:
+    async def test_pass_says_which_attribute_identifies_its_objects(self, origin: Origin) -> None:
         reading = origin.open()
 
         assert reading.key

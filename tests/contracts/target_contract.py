@@ -157,13 +157,13 @@ class TargetContract:
         assert found is not None
         assert (found.kind, found.id, found.resource["userName"]) == (USER, anna.id, "anna@x.test")
 
-    async def test_id_that_the_application_does_not_know_reads_as_none(self, target: Target) -> None:
+    async def test_id_that_the_application_does_not_know_is_read_as_none(self, target: Target) -> None:
         anna = await create(target, "anna")
 
         assert [await target.get(kind, one) for kind, one in ((USER, UNKNOWN), (GROUP, anna.id))] == [None, None]
 
     @pytest.mark.parametrize("count", [0, 1, 2, 5])
-    async def test_listing_shows_every_account_of_the_kind_once_and_says_when_it_is_complete(
+    async def test_listing_contains_every_account_of_the_kind_once_and_says_when_it_is_complete(
         self, target: Target, count: int
     ) -> None:
         made = {(await create(target, f"p{number}")).id for number in range(count)}
@@ -183,7 +183,7 @@ class TargetContract:
 
         assert await target.members_of(team.id) == frozenset({anna.id, ben.id})
 
-    async def test_members_of_an_unknown_group_are_not_read_as_none_at_all(self, target: Target) -> None:
+    async def test_members_of_an_unknown_group_are_not_read_as_an_empty_group(self, target: Target) -> None:
         with pytest.raises(TargetError) as raised:
             await target.members_of(UNKNOWN)
 
@@ -191,7 +191,7 @@ class TargetContract:
 
     @pytest.mark.parametrize("failure", Failure)
     @pytest.mark.parametrize("what", READS)
-    async def test_read_that_fails_raises_and_never_looks_empty(
+    async def test_read_that_fails_raises_and_never_returns_an_empty_result(
         self, application: Application, target: Target, what: str, failure: Failure
     ) -> None:
         anna, team = await create(target, "anna"), await create(target, "team", GROUP)
@@ -216,7 +216,7 @@ class TargetContract:
 
     # -- writing
 
-    async def test_create_answers_with_the_account_and_its_id(self, target: Target) -> None:
+    async def test_create_returns_the_account_and_its_id(self, target: Target) -> None:
         answer = await target.create(USER, {"userName": "anna@x.test", "name.familyName": "Lind"}, operation_id="o")
 
         assert (answer.verdict, answer.account is not None) == (Verdict.DONE, True)
@@ -228,7 +228,7 @@ class TargetContract:
         assert await listed(target, USER) == [answer.account.id]
 
     @pytest.mark.parametrize("name", ["anna@x.test", "ANNA@x.test"])
-    async def test_create_under_a_taken_user_name_is_a_conflict_and_makes_no_account(
+    async def test_create_with_a_user_name_in_use_is_a_conflict_and_makes_no_account(
         self, target: Target, name: str
     ) -> None:
         anna = await create(target, "anna")
@@ -237,7 +237,7 @@ class TargetContract:
 
         assert (answer.verdict, await listed(target, USER)) == (Verdict.CONFLICT, [anna.id])
 
-    async def test_update_changes_what_it_names_and_nothing_else(self, target: Target) -> None:
+    async def test_update_changes_the_values_that_it_names_and_nothing_else(self, target: Target) -> None:
         anna = await create(target, "anna")
 
         answer = await rename(target, anna, "Anna Lind")
@@ -259,12 +259,12 @@ class TargetContract:
         assert found is not None
         assert not found.resource.get("displayName")
 
-    async def test_update_that_is_sent_again_is_done(self, target: Target) -> None:
+    async def test_update_that_is_sent_again_succeeds(self, target: Target) -> None:
         anna = await create(target, "anna")
 
         assert [(await rename(target, anna, "Anna Lind")).is_done for _ in range(2)] == [True, True]
 
-    async def test_update_to_a_taken_user_name_is_a_conflict_and_changes_nothing(self, target: Target) -> None:
+    async def test_update_to_a_user_name_in_use_is_a_conflict_and_changes_nothing(self, target: Target) -> None:
         anna = await create(target, "anna")
         await create(target, "ben")
         changes = [Change("displayName", "Anna", "Other"), Change("userName", "anna@x.test", "BEN@x.test")]
@@ -299,7 +299,7 @@ class TargetContract:
         assert found is not None
         assert found.resource["displayName"] == "Anna Lind"
 
-    async def test_update_of_an_unknown_account_finds_it_gone_and_creates_none(self, target: Target) -> None:
+    async def test_update_of_an_unknown_account_reports_it_as_gone_and_creates_none(self, target: Target) -> None:
         unknown = Account(USER, UNKNOWN, {"id": UNKNOWN})
 
         answer = await rename(target, unknown, "Anna")
@@ -313,7 +313,7 @@ class TargetContract:
 
         assert [one.verdict for one in answers] == [Verdict.DONE, Verdict.DONE_ALREADY]
 
-    async def test_deleted_account_is_found_nowhere_and_is_no_member(self, target: Target) -> None:
+    async def test_deleted_account_is_found_nowhere_and_is_not_a_member_of_any_group(self, target: Target) -> None:
         anna, team = await create(target, "anna"), await create(target, "team", GROUP)
         await target.change_members(team.id, add=[anna.id], remove=[], operation_id="o")
 
@@ -324,7 +324,7 @@ class TargetContract:
 
     # -- members
 
-    async def test_members_are_added_and_removed_and_the_others_stay(self, target: Target) -> None:
+    async def test_members_are_added_and_removed_and_all_others_stay(self, target: Target) -> None:
         people = [await create(target, name) for name in ("anna", "ben", "cem")]
         anna, ben, cem = (one.id for one in people)
         team = await create(target, "team", GROUP)
@@ -334,7 +334,7 @@ class TargetContract:
 
         assert (answer.is_done, await target.members_of(team.id)) == (True, frozenset({ben, cem}))
 
-    async def test_change_of_members_that_is_sent_again_is_done(self, target: Target) -> None:
+    async def test_change_of_members_that_is_sent_again_succeeds(self, target: Target) -> None:
         anna, ben, team = await create(target, "anna"), await create(target, "ben"), await create(target, "t", GROUP)
         await target.change_members(team.id, add=[ben.id], remove=[], operation_id="o")
 
@@ -358,14 +358,14 @@ class TargetContract:
 
         assert (answer.verdict, turns.spent - before) == (Verdict.DONE_ALREADY, 0)
 
-    async def test_unknown_member_is_refused_with_the_whole_change(self, target: Target) -> None:
+    async def test_if_one_member_is_unknown_the_whole_change_is_refused(self, target: Target) -> None:
         anna, team = await create(target, "anna"), await create(target, "team", GROUP)
 
         answer = await target.change_members(team.id, add=[anna.id, UNKNOWN], remove=[], operation_id="o")
 
         assert (answer.verdict, await target.members_of(team.id)) == (Verdict.REFUSED, frozenset())
 
-    async def test_change_of_members_of_an_unknown_group_finds_it_gone(self, target: Target) -> None:
+    async def test_change_of_members_of_an_unknown_group_reports_the_group_as_gone(self, target: Target) -> None:
         anna = await create(target, "anna")
 
         answer = await target.change_members(UNKNOWN, add=[anna.id], remove=[], operation_id="o")
@@ -376,7 +376,7 @@ class TargetContract:
 
     @pytest.mark.parametrize("failure", Failure)
     @pytest.mark.parametrize("what", WRITES)
-    async def test_write_that_fails_answers_how_and_never_raises(
+    async def test_write_that_fails_returns_an_answer_that_says_how_it_failed_and_never_raises(
         self, application: Application, target: Target, what: str, failure: Failure
     ) -> None:
         anna, ben, team = await create(target, "anna"), await create(target, "ben"), await create(target, "t", GROUP)
@@ -390,7 +390,7 @@ class TargetContract:
         assert (answer.verdict, happened) == (VERDICTS[failure], failure is Failure.LOSES_THE_ANSWER)
         assert answer.account is None
 
-    async def test_busy_application_says_when_it_may_be_asked_again(
+    async def test_answer_of_a_busy_application_says_when_the_next_request_may_be_sent(
         self, application: Application, target: Target
     ) -> None:
         with failing(application, Failure.IS_BUSY):
@@ -411,7 +411,7 @@ class TargetContract:
 
     # -- many at once
 
-    async def test_creates_that_share_a_request_are_answered_one_by_one(self, application: Application) -> None:
+    async def test_creates_that_share_a_request_have_one_answer_each(self, application: Application) -> None:
         turns = CountedTurns()
         target = application.open(turns)
         assert await target.creates_at_once() >= 3
@@ -426,7 +426,7 @@ class TargetContract:
         assert sorted(await listed(target, USER)) == sorted(one.account.id for one in answers if one.account)
         assert [[part.shares_request for part in one.exchanges] for one in answers] == [[False], [True], [True]]
 
-    async def test_create_that_is_refused_leaves_those_that_share_its_request_alone(self, target: Target) -> None:
+    async def test_refused_create_does_not_affect_the_other_creates_in_the_same_request(self, target: Target) -> None:
         anna = await create(target, "anna")
         assert await target.creates_at_once() >= 3
         names = ["ben@x.test", "ANNA@x.test", "cem@x.test"]
@@ -472,7 +472,7 @@ class TargetContract:
         assert application.operation_ids == ["create anna", "create team", "op-update", "op-members", "op-delete"]
 
     @pytest.mark.parametrize("what", [*READS, *WRITES])
-    async def test_request_waits_for_its_turn_and_without_one_nothing_is_sent(
+    async def test_request_waits_for_its_turn_and_without_a_turn_nothing_is_sent(
         self, application: Application, what: str
     ) -> None:
         turns = CountedTurns()

@@ -1,4 +1,4 @@
-"""The contract suite of a port tests the obligations that its docstrings list: their sentences are the names of the tests."""
+"""The contract suite of a port tests the obligations that its docstrings list. A test has the name of its sentence, without the article."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def classes(file: str) -> dict[str, ast.ClassDef]:
 
 
 def name_of_test(sentence: str) -> str:
-    return "test_" + re.sub(r"[^a-z0-9]+", "_", sentence.lower()).strip("_")
+    return "test_" + re.sub(r"[^a-z0-9]+", "_", re.sub(r"^(a|an|the) ", "", sentence.lower())).strip("_")
 
 
 @pytest.mark.parametrize("suite", PORTS)

@@ -114,7 +114,7 @@ async def test_failed_sign_in_that_is_picked_on_the_page_says_its_cause_and_fix(
     assert [one.rpartition("error=")[2] for one in picked] == ["PkceNotS256", "UnknownReplyUrl"]
     assert "a PKCE method other than S256 In Lockstep: PKCE optional, S256." in explanations[0]
     assert f"In Lockstep: {CALLBACK} or https://docs.test/other." in explanations[1]
-    assert "character by character: Enterprise applications" in explanations[1]  # a page names pages
+    assert "sends it: Enterprise applications" in explanations[1]  # a page names pages
     assert "The two sides use PKCE differently" in pasted.text
 
 

@@ -26,7 +26,7 @@ MOST_KEYS = 10_000
 
 
 class EndedKeys:
-    """Adds requests that used an ended key to the request log."""
+    """Adds to the request log the requests that used an expired or revoked key."""
 
     def __init__(self, store: Store, request_log: RequestLog) -> None:
         self._store = store

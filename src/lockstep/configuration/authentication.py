@@ -1,4 +1,4 @@
-"""The ways in which requests to an application are authenticated, as configurations name them. Secrets are kept elsewhere."""
+"""The ways in which requests to an application can be authenticated, with their names in configurations. Secrets are kept elsewhere."""
 
 from __future__ import annotations
 

@@ -106,17 +106,17 @@ class SourcePass(Protocol):
 
     The contract suite (`tests/contracts`) has a test for each of these obligations, and runs them against every kind of source:
 
-    - Pass delivers every object once, in the order of the source.
-    - Page has at most as many rows as are asked for.
-    - Last page alone says that the source ended.
-    - Second pass delivers the same keys and digests.
-    - Survey counts the rows that the pages have.
-    - Unusable row is named with its reason and costs no other row.
-    - Source without objects is one last page.
-    - Source that is cut off never proves who is missing.
-    - Source that changes after the survey never proves who is missing.
-    - Source that fails raises and is never empty.
-    - Pass says by what it knows objects.
+    - A pass delivers every object once, in the order of the source.
+    - A page has at most the requested number of rows.
+    - Only the last page says that the source ended.
+    - A second pass delivers the same keys and digests.
+    - The survey counts the rows of all pages.
+    - An unusable row is reported with its reason, and no other row is lost.
+    - A source without objects has one page, which is the last.
+    - A source that is cut off never proves who is missing.
+    - A source that changes after the survey never proves who is missing.
+    - A source that fails raises, and never looks empty.
+    - A pass says which attribute identifies its objects.
     """
 
     @property

@@ -108,7 +108,7 @@ class OutboundRules:
         self._approved: dict[str, Destination] = {}
 
     def check_url(self, url: str) -> Destination:
-        """Return the destination of *url*. Raises Blocked if *url* is forbidden whatever its host name resolves to."""
+        """Return the destination of *url*. Raises Blocked if *url* is forbidden regardless of the addresses of its host."""
         end = url.find("/", len("https://"))
         known = self._approved.get(url[:end]) if end > 0 else None
         if known is not None and len(url) <= LONGEST_URL and _PLAIN.fullmatch(url):

@@ -29,7 +29,7 @@ Method = Literal["POST", "PUT", "PATCH", "DELETE"]
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
     """The parameters of a list or search request. If *count* is None, the server's page size applies. If *cursor* is "", the client asks
-    for the first page by cursor.
+    for the first page of a list that is paged by cursor.
     """
 
     filter: str | None = None

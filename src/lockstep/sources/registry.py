@@ -35,7 +35,7 @@ class SourceKind:
 
 
 def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[SourcePass]:
-    """Open the passes of the `files` in *config*, which have the form [{path, kind?, group?}].
+    """Return one pass for each entry of `files` in *config*. An entry has the form {path, kind?, group?}.
 
     People come first, then groups, then members, whatever the order of the files.
     """

@@ -60,8 +60,8 @@ def _document(numbers: Mapping[str, int] | Mapping[int, int]) -> str | None:
 
 
 async def sum_up(connection: Connection) -> None:
-    """Replace rows with their sums: one row for each past minute, after two hours one for each half hour, and for the days before yesterday
-    (in UTC) one for each day. Rows that are committed too late for this call are added by the next call.
+    """Replace rows with their sums: one row for each minute of the last two hours, one for each half hour before that, and one for each day
+    before yesterday (in UTC). Rows that are committed too late for this call are added by the next call.
     """
     await _sum(connection, "minutes = 0 and at < date_trunc('minute', now())", minutes=1)
     await _sum(connection, "minutes < 30 and at < date_trunc('hour', now() - interval '2 hours')", minutes=30)

@@ -39,7 +39,7 @@ class AppPlace:
 class View(PageView):
     """A whole page. *app* with *tab* and *subtab* is its place within an application; breadcrumbs and title are then derived from them.
 
-    *live* names topics of `actions.live`.
+    *live* lists the topics of `actions.live` after whose events the page is read again.
     """
 
     _: KW_ONLY

@@ -67,8 +67,8 @@ async def show_address(context: Context) -> str:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def set_address(context: Context, address: str) -> str:
-    """Store the public address; "" removes it. An administrator must then enter the new addresses in every application that has the
-    former ones.
+    """Store the public address; "" removes it. The addresses for single sign-on then change, so an administrator must enter
+    them again in every application.
 
     Raises LockstepError unless *address* is an origin: a scheme and a host, without a path.
     """

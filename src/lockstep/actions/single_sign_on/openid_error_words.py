@@ -37,7 +37,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("post_logout", "post logout"),
         "After signing out, the application sends people back to an address that is not registered",
         ComparedSetting.AFTER_LOGOUT,
-        "Register the address of {name} as Post-logout redirect URI, character by character",
+        "Register the address as Post-logout redirect URI, exactly as {name} sends it",
     ),
     (
         ("logout token", "logout_token", "backchannel", "back-channel"),
@@ -49,7 +49,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("redirect_uri", "redirect uri", "redirecturi", "redirect url", "callback url", "reply url"),
         "The application uses a redirect URI that is not registered",
         ComparedSetting.REDIRECT_URI,
-        "Register the redirect URI of {name}, character by character: lockstep sso oidc {app} --redirect-uri URL",
+        "Register the redirect URI exactly as {name} sends it: lockstep sso oidc {app} --redirect-uri URL",
     ),
     (
         (
@@ -136,7 +136,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("scope", "missing claim", "required claim", "claim is missing", "email_verified", "no email"),
         "The application needs a scope or a claim that it did not get",
         ComparedSetting.SCOPE,
-        "Let {name} ask for the scope of the claim, and compare the claims: lockstep sso claims list {app}",
+        "Configure {name} to request the scope of the claim. Then check which claims Lockstep sends: lockstep sso claims list {app}",
     ),
     (
         ("user", "account", "member", "subject", "email", "e-mail", "not found", "unknown"),

@@ -143,7 +143,8 @@ def _refusals(view: SignOnView) -> list[SignOnRefusal]:
     found += [
         SignOnRefusal("A code challenge with a method other than S256", RefusalReason.PKCE_NOT_S256),
         SignOnRefusal(
-            "A request that allows no page (prompt=none) while nobody is signed in", RefusalReason.NO_PASSIVE
+            "A request that does not allow a sign-in page (prompt=none), while nobody is signed in",
+            RefusalReason.NO_PASSIVE,
         ),
     ]
     if view.settings.assignment_required:

@@ -41,7 +41,7 @@ _OPENID: Fixes = {
     RefusalReason.UNKNOWN_CLIENT: (ComparedSetting.CLIENT_ID, "Enter the Application (client) ID in {name}"),
     RefusalReason.UNKNOWN_REDIRECT_URI: (
         ComparedSetting.REDIRECT_URI,
-        "Register the redirect URI of {name}, character by character: lockstep sso oidc {app} --redirect-uri URL",
+        "Register the redirect URI exactly as {name} sends it: lockstep sso oidc {app} --redirect-uri URL",
     ),
     RefusalReason.REPEATED_PARAMETER: (
         None,

@@ -42,7 +42,9 @@ def refusals_of(view: SignOnView) -> list[SignOnRefusal]:
             f"A request for a response to an address other than {_one_of(settings.reply_urls)}",
             SignInCode.UNKNOWN_REPLY_URL,
         ),
-        SignOnRefusal("A request that allows no page (IsPassive) while nobody is signed in", SignInCode.NO_PASSIVE),
+        SignOnRefusal(
+            "A request that does not allow a sign-in page (IsPassive), while nobody is signed in", SignInCode.NO_PASSIVE
+        ),
     ]
     if settings.assignment_required:
         found.append(SignOnRefusal("Everybody who is not assigned", SignInCode.NOT_ASSIGNED))

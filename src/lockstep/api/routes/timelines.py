@@ -96,7 +96,7 @@ async def _timeline(context: Context, query: ListQuery, subject: TimelineSubject
 
 
 def _position(query: ListQuery) -> tuple[datetime | None, int]:
-    """Return the position in the cursor, at which the page begins: a time, and the number of events of that time that the page skips."""
+    """Return the position that the cursor contains. The page begins at a time, and skips a number of events with that time."""
     match query.after(list):
         case None:
             return None, 0

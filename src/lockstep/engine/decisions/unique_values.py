@@ -1,7 +1,8 @@
-"""Choose values that are not yet in use in the application (SelectUniqueValue): list the candidates to ask for, and report the choice.
+"""Choose values that are not yet in use in the application (SelectUniqueValue): list the candidates that the application is asked about,
+and report the choice.
 
-Candidates are tried in order. Pass the answers to `make_plan` as *taken*, by target path. Only objects that get a new account have
-candidates, because a value is never chosen again for an existing account.
+Candidates are tried in order. Pass the values that are in use to `make_plan` as *taken*, keyed by target path. Only objects that get a new
+account have candidates, because a value is never chosen again for an existing account.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ OPERATORS: Mapping[str, Operator] = {
     for row in (
         Operator("EQUALS", "Binary", _ANY, "The text is equal, including case.", _equals, "must EQUAL {}", "were {}"),
         Operator(
-            "NOT EQUALS", "Binary", _ANY, "The text is different; an empty attribute does not pass.",
+            "NOT EQUALS", "Binary", _ANY, "The attribute has another text. An empty attribute does not match.",
             _not(_equals), "must NOT EQUAL {}", "were anything but {}", negative=True,
         ),
         Operator("IS TRUE", "Unary", (BOOLEAN,), "The value is true.", _truth("true"), "must be TRUE", "were true"),
@@ -205,7 +205,7 @@ OPERATORS: Mapping[str, Operator] = {
             _pattern(wanted=True), "must match the pattern {}", "matched the pattern {}",
         ),
         Operator(
-            "NOT REGEX MATCH", "Binary", (TEXT,), "The pattern does not match the whole text; an empty attribute does not pass.",
+            "NOT REGEX MATCH", "Binary", (TEXT,), "The pattern does not match the whole text. An empty attribute does not match either.",
             _pattern(wanted=False), "must not match the pattern {}", "did not match the pattern {}", negative=True,
         ),
         Operator(

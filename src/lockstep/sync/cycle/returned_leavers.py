@@ -45,6 +45,6 @@ async def mark_all(services: Services, job: Job) -> None:
 
 
 def is_active_again(planned: PlanResult) -> bool:
-    """Whether *planned* disables an account that was disabled before."""
+    """Whether *planned* disables an account that had been disabled before. Somebody must have enabled the account in the meantime."""
     link = planned.prepared.link
     return link is not None and link.state is LinkState.DISABLED and planned.plan.action is Action.DISABLE

@@ -65,7 +65,7 @@ def shows_otherwise(answer: Answer, *, added: Collection[str], removed: Collecti
 async def read_back(
     pool: Pool, job: str, group: str, group_account: str, target: Target, *, removed: Collection[str]
 ) -> tuple[UnkeptMembers, int] | Unseen:
-    """Return the changes that the application did not keep, with the expected number of members. If the members are unknown, return the
+    """Return the changes that the application did not keep, and the expected number of members. If the members are unknown, return the
     reason instead.
     """
     async with pool.connection() as connection:
