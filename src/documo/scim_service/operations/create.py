@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from documo.access.member_passwords import hash_password
 from documo.identifiers import read_id
 from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAnswer
-from documo.scim_service.request.incoming import hash_password, read_resource
+from documo.scim_service.request.incoming import read_resource
 from documo.scim_service.request.render import one_answer
 from documo.scim_service.tenant.service import Service
+from documo.scim_service.writes.account_rules import refuse_bad_name
 from documo.scim_service.writes.create_batch import Creation
 from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.member_check import checked_members, refuse_unknown_members
-from documo.scim_service.writes.protected import refuse_bad_name
 from documo.store.resources import ResourceRow
 from documo.tenant_schemas import unique_attribute
 from lockstep.scim.errors import invalid_value

@@ -9,7 +9,7 @@ import orjson
 
 from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAnswer, check_conditions
 from documo.scim_service.tenant.service import Service
-from documo.scim_service.writes.protected import Admins, refuse_change_of_role
+from documo.scim_service.writes.account_rules import Admins, refuse_change_of_role
 from documo.store import resources
 from documo.store.actors import key_actor
 from documo.store.resources import LockedResource

@@ -11,8 +11,8 @@ from documo.scim_service.request.incoming import take_password
 from documo.scim_service.request.render import one_answer
 from documo.scim_service.tenant.service import Service
 from documo.scim_service.tenant.tenants import ScimTenant
+from documo.scim_service.writes.account_rules import refuse_bad_name, refuse_change_of_role
 from documo.scim_service.writes.derive import columns_of
-from documo.scim_service.writes.protected import refuse_bad_name, refuse_change_of_role
 from documo.scim_service.writes.resource_change import ChangeDecision, ChangedResource, ResourceChange
 from documo.search_document import ELSEWHERE
 from documo.store.resources import LockedResource

@@ -10,8 +10,8 @@ from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAns
 from documo.scim_service.request.incoming import read_resource
 from documo.scim_service.request.render import one_answer
 from documo.scim_service.tenant.service import Service
+from documo.scim_service.writes.account_rules import refuse_bad_name, refuse_change_of_role
 from documo.scim_service.writes.derive import columns_of
-from documo.scim_service.writes.protected import refuse_bad_name, refuse_change_of_role
 from documo.scim_service.writes.resource_change import ChangeDecision, ResourceChange
 from documo.store.resources import LockedResource, ResourceRow
 from lockstep.scim.members import MemberChange, RemoveAllMembers, ReplaceMembers

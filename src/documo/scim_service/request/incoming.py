@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from documo.access.member_passwords import OF_MEMBERS
 from documo.scim_service.request.exchange import Request, ResourcePlace
 from lockstep.scim.errors import invalid_value
 from lockstep.scim.members import Member, read_members
@@ -55,11 +54,6 @@ def take_password(document: dict[str, Any]) -> str | None:
     if not isinstance(password, str) or not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise invalid_value(f"password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters.", "password")
     return password
-
-
-async def hash_password(password: str | None) -> str | None:
-    """Return the argon2id hash, or None if *password* is None."""
-    return await OF_MEMBERS.hash_password(password) if password is not None else None
 
 
 def _says_members(body: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Protect objects that Documo itself needs: the role Admin, the default role, and the last Admin of an account.
+"""The rules of an account that a write must keep: the role Admin, the default role, the last Admin, valid names, and the seats.
 
 Without an Admin, nobody could provision or create keys, so a client that disables everybody is stopped at the last Admin.
 """
@@ -35,6 +35,30 @@ def refuse_bad_name(place: ResourcePlace, document: Mapping[str, Any], before: M
         raise invalid_value(
             f"userName {name[:200]!r} {fault} (RFC 8265, section 3). Send the name without it.", "userName"
         )
+
+
+async def seats_error(transaction: Transaction, tenant: ScimTenant, *, wanted: int = 1) -> ScimError | None:
+    """Return the error if *wanted* more active members would exceed the account's seats, or None. Only one transaction per tenant counts
+    at a time.
+    """
+    seats = tenant.account.seats
+    if seats is None:
+        return None
+    _, counted = await transaction.send(*resources.seats_taken(tenant.id))
+    if int(counted[0][0]) + wanted <= seats:
+        return None
+    return no_seat_left(seats)
+
+
+def no_seat_left(seats: int) -> ScimError:
+    """Return the error for a client that would exceed the account's seats by creating or activating a member."""
+    # 402, not 403: clients treat 403 as a credentials problem and stop everything, although only one person has no seat.
+    return ScimError(
+        402,
+        "",
+        f"All {seats} seats of the account are taken: deactivate a member, or ask Documo for more seats.",
+        "active",
+    )
 
 
 class Admins:

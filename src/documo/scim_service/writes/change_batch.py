@@ -13,15 +13,14 @@ from typing import Any
 import orjson
 import psycopg
 
+from documo.access.member_passwords import hash_password
 from documo.identifiers import read_id
 from documo.scim_service.request.exchange import check_conditions
-from documo.scim_service.request.incoming import hash_password
 from documo.scim_service.tenant.tenants import ScimTenant
-from documo.scim_service.writes.create_batch import seats_error
+from documo.scim_service.writes.account_rules import Admins, seats_error
 from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.member_check import checked_members
 from documo.scim_service.writes.memberships import Memberships, questions
-from documo.scim_service.writes.protected import Admins
 from documo.scim_service.writes.resource_change import ChangeDecision, ChangedResource, ResourceChange
 from documo.store import group_members, resources
 from documo.store.actors import key_actor

@@ -15,6 +15,7 @@ import psycopg
 
 from documo.identifiers import new_id
 from documo.scim_service.tenant.tenants import ScimTenant
+from documo.scim_service.writes.account_rules import seats_error
 from documo.store import group_members, resources
 from documo.store.actors import key_actor
 from documo.store.database import Store
@@ -124,30 +125,6 @@ async def _create_within_seats(store: Store, creation: Creation) -> CreatedResou
             results = await transaction.send(*_statements([creation], [resource_id], _hold_days(tenant)), commit=True)
             made, kinds = _outcome(results)
     return _made(creation, resource_id, made[resource_id], kinds) if made else await _settle(store, creation)
-
-
-async def seats_error(transaction: Transaction, tenant: ScimTenant, *, wanted: int = 1) -> ScimError | None:
-    """Return the error if *wanted* more active members would exceed the account's seats, or None. Only one transaction per tenant counts
-    at a time.
-    """
-    seats = tenant.account.seats
-    if seats is None:
-        return None
-    _, counted = await transaction.send(*resources.seats_taken(tenant.id))
-    if int(counted[0][0]) + wanted <= seats:
-        return None
-    return no_seat_left(seats)
-
-
-def no_seat_left(seats: int) -> ScimError:
-    """Return the error for a client that would exceed the account's seats by creating or activating a member."""
-    # 402, not 403: clients treat 403 as a credentials problem and stop everything, although only one person has no seat.
-    return ScimError(
-        402,
-        "",
-        f"All {seats} seats of the account are taken: deactivate a member, or ask Documo for more seats.",
-        "active",
-    )
 
 
 async def _settle(store: Store, creation: Creation) -> CreatedResource | Exception:

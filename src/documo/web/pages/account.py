@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from documo.accounts import seats_taken
 from documo.permissions import MemberPermission
-from documo.scim_service.writes.create_batch import no_seat_left
+from documo.scim_service.writes.account_rules import no_seat_left
 from documo.web.context import DocumoPages, PageContext
 from lockstep.kit.pages import PageAnswer, PageView
 
