@@ -63,6 +63,18 @@ def test_outcome_holds_types_and_no_rows() -> None:
     assert [annotation for annotation in found if is_untyped(annotation)] == []
 
 
+def test_outcomes_are_built_in_the_room_that_records_them() -> None:
+    """A drain asks for one by what happened. Changing one that exists is allowed."""
+    built = {
+        str(file.relative_to(SOURCE).parent)
+        for file in SOURCE.rglob("*.py")
+        for node in nodes_of(file)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Outcome"
+    }
+
+    assert built == {"sync/outcome"}
+
+
 def test_everything_that_the_recording_transaction_is_given_has_a_type() -> None:
     untyped, seen = [], set()
     for path, names in RECORDING.items():

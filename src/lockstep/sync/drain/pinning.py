@@ -13,6 +13,7 @@ from lockstep.engine.records import Action
 from lockstep.storage.dirty import Claim, Due, Postponement
 from lockstep.storage.resume import ShownError
 from lockstep.sync.outcome import outcomes
+from lockstep.sync.outcome.giving_back import left_as_it_is
 from lockstep.sync.outcome.outcomes import LEFT, Outcome
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.planning.shown_plans import shown_plan
@@ -33,11 +34,11 @@ def left(claim: Claim, planned: PlanResult) -> Outcome | None:
         if plan.action is not Action.NONE or not planned.has_members:
             return None
         counted = "" if claim.members_due else outcomes.COUNTED[Action.NONE]
-        return Outcome(claim, counted=counted, postponed=_until_the_end(claim, MEMBERS), requests=planned.requests)
+        return left_as_it_is(claim, _until_the_end(claim, MEMBERS), counted=counted, requests=planned.requests)
     if fingerprint(plan, planned.prepared.mapping) == claim.pin.fingerprint:
         return None
     shown, postponed = shown_plan(planned, plan.reason), _until_the_end(claim, CHANGED)
-    return outcomes.with_names(Outcome(claim, counted=LEFT, left=shown, postponed=postponed, requests=planned.requests))
+    return outcomes.with_names(left_as_it_is(claim, postponed, counted=LEFT, requests=planned.requests, left=shown))
 
 
 def _until_the_end(claim: Claim, why: ShownError) -> Postponement:

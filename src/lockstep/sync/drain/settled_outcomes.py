@@ -48,7 +48,7 @@ def settled(
     elif settlement.waits:
         outcome = giving_back.look_again(claim, settlement.waits, after=wait, moment=moment, settled=ended, requests=0)
     else:
-        outcome = Outcome(claim, settled=ended, postponed=_planned_next(claim, settlement))
+        outcome = giving_back.planned_next(claim, _planned_next(claim, settlement), settled=ended)
     return replace(
         outcome,
         link=link,

@@ -19,7 +19,7 @@ from lockstep.sync.drain.guarding import Decisions
 from lockstep.sync.drain.pipeline import Pipeline
 from lockstep.sync.drain.work import Look, Settle
 from lockstep.sync.outcome import giving_back
-from lockstep.sync.outcome.outcomes import Outcome
+from lockstep.sync.outcome.giving_back import without_object
 from lockstep.sync.planning import index_reader, planner
 from lockstep.sync.planning.index_reader import SlicePages
 from lockstep.sync.planning.planner import NotKnown, SliceFacts
@@ -67,7 +67,7 @@ async def _plan_kind(
     asking = 0
     for claim in claims:
         if claim.source_id not in known.objects:
-            pipeline.done(Outcome(claim, counted="unchanged"))  # no longer in the directory and never had an account
+            pipeline.done(without_object(claim))
             continue
         decided_before = Decisions(
             known.held.get(claim.source_id), approved.get(claim.source_id), known.rejected.get(claim.source_id)

@@ -14,6 +14,7 @@ from lockstep.engine.moment import Moment
 from lockstep.ports import Answer
 from lockstep.storage.dirty import Claim, Due, Postponement
 from lockstep.storage.journal import SettledOperation
+from lockstep.storage.preview_objects import PreviewedObject
 from lockstep.storage.resume import Resume, ShownError, Stage
 from lockstep.sync.outcome.outcomes import MOST_UNCERTAIN_LOOKS, Failure, Outcome, refused
 from lockstep.sync.planning.planner import PlanResult
@@ -98,6 +99,23 @@ def slowed(claim: Claim, *, due: datetime) -> Outcome:
     error = claim.last_error or ShownError("Quarantine", "Waits for the end of the quarantine")
     postponed = _given_back(claim, due, replace(claim.resume, is_slowed=True), error, keeps_cycle=False)
     return Outcome(claim, counted="postponed", postponed=postponed)
+
+
+def planned_next(claim: Claim, postponed: Postponement, *, settled: tuple[SettledOperation, ...]) -> Outcome:
+    """Return an outcome that records how the object's open operations ended. The object is planned again as *postponed* says."""
+    return Outcome(claim, settled=settled, postponed=postponed)
+
+
+def left_as_it_is(
+    claim: Claim, postponed: Postponement, *, counted: str, requests: int, left: PreviewedObject | None = None
+) -> Outcome:
+    """Return an outcome that leaves the object for a later cycle. *left* is its new plan, to be listed with the preview."""
+    return Outcome(claim, counted=counted, left=left, postponed=postponed, requests=requests)
+
+
+def without_object(claim: Claim) -> Outcome:
+    """Return the outcome of an object that is no longer in the directory and never had an account."""
+    return Outcome(claim, counted="unchanged")
 
 
 def _given_back(
