@@ -17,7 +17,14 @@ import orjson
 from lockstep.actions.access import needs
 from lockstep.actions.configuration_groups import own_groups
 from lockstep.actions.configuration_sign_in import EXPORTED_REFERENCE, ldap_spec
-from lockstep.actions.configuration_state import StoredAssignments, application_spec, read_parts, source_spec
+from lockstep.actions.configuration_state import (
+    MOST_KEPT,
+    StoredAssignments,
+    application_spec,
+    drop_oldest,
+    read_parts,
+    source_spec,
+)
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_application
@@ -34,7 +41,6 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, jobs, sources, tenant
 from lockstep.storage.applications import ApplicationRow
 
-MOST_KEPT = 256  # texts
 _TEXTS: dict[bytes | None, str] = {}
 
 
@@ -88,8 +94,7 @@ def _written(documents: Sequence[ConfigDocument], apps: Sequence[_StoredApplicat
         texts.append(text)
         if app.digest is not None:
             _TEXTS[app.digest] = text
-    for digest in list(_TEXTS)[: max(0, len(_TEXTS) - MOST_KEPT)]:
-        _TEXTS.pop(digest, None)
+    drop_oldest(_TEXTS, most=MOST_KEPT)
     return join_texts(texts)
 
 

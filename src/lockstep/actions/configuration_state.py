@@ -164,6 +164,12 @@ class _Rows:
     digest: str | None = None  # None if they changed while they were read
 
 
+def drop_oldest(kept: dict[Any, Any], *, most: int) -> None:
+    """Remove the oldest entries of the cache *kept*, so that at most *most* remain. Other threads may remove entries at the same time."""
+    for key in list(kept)[: max(0, len(kept) - most)]:
+        kept.pop(key, None)
+
+
 @dataclass
 class _KeptRows:
     """A cache of the assignments of applications, by application and digest, with at most MOST_KEPT entries. The cache saves work because
@@ -184,8 +190,7 @@ class _KeptRows:
                 for app in missing
             }
         self.kept |= {(app, rows.digest): rows for app, rows in found.items() if rows.digest is not None}
-        for key in list(self.kept)[: max(0, len(self.kept) - MOST_KEPT)]:
-            del self.kept[key]
+        drop_oldest(self.kept, most=MOST_KEPT)
         return found
 
 
