@@ -1,4 +1,4 @@
-"""How members' passwords are hashed. SCIM and the pages use the same parameters, so that verifying a password takes the same time."""
+"""The hashing of members' passwords. SCIM and the pages use the same parameters, so that verifying a password takes the same time."""
 
 from __future__ import annotations
 
