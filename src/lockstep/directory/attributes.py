@@ -42,7 +42,7 @@ class Cause(StrEnum):
 
 
 class UnreadableValue(ValueError):
-    """Raised if a value is not valid for its attribute. The message is the reason, worded to follow the attribute's name."""
+    """Raised if a value is not valid for its attribute. The message gives the reason as a phrase that can follow the attribute's name."""
 
     def __init__(self, cause: Cause, reason: str) -> None:
         super().__init__(reason)
@@ -59,7 +59,7 @@ class DirectoryAttribute:
 
 
 def _table(*rows: str) -> dict[str, DirectoryAttribute]:
-    """Parse `name type length` for each attribute; the defaults are String and 1024."""
+    """Parse rows of the form `name type length`. The default type is String, and the default length is 1024."""
     words = {"bool": DirectoryType.BOOLEAN, "int": DirectoryType.INTEGER, "date": DirectoryType.DATE_TIME,
              "list": DirectoryType.STRINGS}  # fmt: skip
     found = {}

@@ -68,8 +68,11 @@ def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
 
 
 def orders_of(text: str) -> frozenset[DayOrder]:
-    """Return the orders in which *text* is a valid date. Returns both if *text* is ambiguous. Returns none if the order makes no
-    difference, or if *text* is not a date in figures such as 3/4/2026.
+    """Return the orders in which *text* is a valid date, for dates in figures such as 3/4/2026. The result contains both orders if *text*
+    is ambiguous.
+
+    The result is empty if the order makes no difference, if the figures are separated by dots, or if *text* is not such a date. With dots,
+    the day always comes first.
     """
     found = _NUMERIC.fullmatch(text)
     if found is None or found["mark"] == "." or found["first"].lstrip("0") == found["next"].lstrip("0"):

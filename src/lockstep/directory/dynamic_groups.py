@@ -41,8 +41,8 @@ class RuleEffect:
 
 
 async def refresh_people(edit: Edit, people: Sequence[PersonRow], changed: Mapping[str, Iterable[str]]) -> None:
-    """Evaluate the rules again for *people*. *changed* lists the changed attributes of each person. For a person without an entry, all
-    rules are evaluated.
+    """Evaluate the rules again for *people*. *changed* lists the changed attributes of each person. If it lists none for a person, all
+    rules are evaluated for that person.
     """
     rules = await _rules(edit)
     if not rules:

@@ -59,8 +59,10 @@ class Edit:
     async def mark_changed(
         self, kind: str, rows: Sequence[Mapping[str, Any]], *, reason: str, is_leaving: bool = False
     ) -> None:
-        """Mark the objects in *rows* (id, changed attributes, concerns_all) for each job that provisions them and depends on a changed
-        attribute.
+        """Mark the objects in *rows*, in each job that provisions them and depends on one of their changed attributes. *rows* are those of
+        `marks.touched_by_changes`.
+
+        The direct reports of changed people are marked in the jobs that read a changed attribute of the manager.
         """
         if self.jobs_started and rows:
             self._mark(
@@ -70,8 +72,8 @@ class Edit:
                 self._mark(await marks.touched_by_managers(self.connection, rows), reason="manager")
 
     async def mark_edges(self, edges: Sequence[Edge], *, reason: str, is_leaving: bool = False) -> None:
-        """Mark the people who gain or lose assignments because of memberships that began or ended, and mark the groups of these
-        memberships.
+        """Mark the people who gain or lose assignments because of *edges* (memberships that began or ended). Mark the groups of these
+        memberships too.
         """
         if not (self.jobs_started and edges):
             return
@@ -80,7 +82,9 @@ class Edit:
         self._mark(groups, reason="members", lane=Lane.MEMBERS)
 
     async def mark_group_names(self, edges: Sequence[Edge], *, reason: str) -> None:
-        """Mark the members of renamed groups, for jobs whose mappings read the names of a person's groups."""
+        """Mark the members of renamed groups, for jobs whose mappings read the names of a person's groups. *edges* are the memberships in
+        these groups.
+        """
         if self.jobs_started and edges:
             self._mark(await marks.touched_by_group_names(self.connection, edges), reason=reason)
 

@@ -1,4 +1,4 @@
-"""The known facts about a file before its import: how it would be read, and which attribute each column would become."""
+"""The description of a file before its import: how it would be read, and which attribute each column would become."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Connections for one pass of a source. One kind has a lock that excludes other passes of the same source. The other is for a rehearsal,
-which is rolled back.
+"""Provide the connection for one pass of a source. A real pass gets a connection with a lock that excludes other passes of the same source.
+A rehearsal gets a transaction that is rolled back.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def alone_with(database: Pool | Connection, source: str) -> AsyncIterator[Connection]:
-    """Return a connection for one pass, with a lock against other passes of the same source. A connection given by the caller must be in
-    a transaction.
+    """Yield a connection that holds a lock against other passes of *source*. If *database* is a connection, it must be in a transaction.
+    Raises LockstepError if another pass has the lock.
     """
     name = pass_of_source(source)
     if isinstance(database, Pool):

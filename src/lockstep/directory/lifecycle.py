@@ -24,7 +24,9 @@ _BATCH = 500
 async def purge_due(
     database: Pool | Connection, now: datetime, *, after: timedelta = PURGE_AFTER, actor: str = "system"
 ) -> tuple[int, Touched]:
-    """Purge, in batches, everything that was deleted more than *after* ago. Returns the number of purged objects and the jobs to drain."""
+    """Purge, in batches, the people and groups that have been in the recycle bin for longer than *after*. Returns the number of purged
+    objects and the jobs to drain.
+    """
     purged, touched = 0, Touched()
     while True:
         async with editing(database, actor=actor) as edit:

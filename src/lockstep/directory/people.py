@@ -131,7 +131,7 @@ async def restore_person(edit: Edit, person: PersonRow) -> PersonRow:
 
 
 def difference(before: PersonRow | None, after: PersonRow) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
-    """Return the names of the attributes that differ, with their old and new values. An absent attribute equals None."""
+    """Return the names of the attributes that differ, with their old and new values. An absent attribute counts as None."""
     old = _comparable(before) if before else {}
     new = _comparable(after)
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
@@ -197,7 +197,7 @@ async def _note(
 
 
 async def _follow_rules(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Evaluate dynamic groups: for new and restored people all attributes count, for others only the changed ones."""
+    """Evaluate the rules of dynamic groups for the written people. For new and restored people, all attributes count as changed."""
     changed: dict[str, list[str]] = {}
     live = [write for write in writes if write.after.deleted_at is None]
     for write in live:

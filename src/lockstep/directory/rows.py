@@ -1,7 +1,7 @@
 """The data that a source delivers: pages of validated, typed lines, and unusable rows with the reason.
 
-If the *key* of an unusable row is readable, the row still proves that its person exists. Otherwise the pass cannot determine who is
-missing.
+An unusable row still proves that its person exists if its *key* or its user principal name can be read. Otherwise the pass cannot determine
+who is missing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lockstep.directory.attributes import Cause, plain
 
 
 class PassKind(StrEnum):
-    """The content of a pass. Passes are imported in this order."""
+    """The kind of data in a pass. Passes are imported in this order."""
 
     PEOPLE = "people"
     GROUPS = "groups"
@@ -86,8 +86,8 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """Some rows of a source. *is_last* is true if the source reached its regular end. If objects must nevertheless not count as missing,
-    *unproven* gives the reason.
+    """Some rows of a source. *is_last* is true if the source reached its regular end. *unproven* is the reason why objects that the pass
+    does not contain must still not count as missing, or "" if there is no such reason.
     """
 
     lines: tuple[Line, ...]
@@ -98,8 +98,8 @@ class SourcePage:
 
 
 class SourcePass(Protocol):
-    """One reading of one kind of object. *is_full* is true if the pass contains all objects of the source, so that missing ones are gone
-    from it.
+    """One reading of one kind of object. *is_full* is true if the pass contains all objects of the source. An object that a full pass does
+    not contain is therefore no longer in the source.
 
     *only_group* is the key of the only group whose members are read, or "" for all groups. Members of other groups do not count as
     missing.

@@ -1,6 +1,7 @@
-"""Advisory locks of PostgreSQL. The server knows a lock by a number, which is a digest of its name.
+"""Advisory locks of PostgreSQL. The server identifies a lock by a number, which is a digest of the lock's name.
 
-Each product names its locks in one module, `storage/locks.py` and `documo/store/locks.py`, and asks for them through this one.
+Each product names its locks in one module, `storage/locks.py` and `documo/store/locks.py`, and takes them with the functions of this
+module.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def lock_statement(name: LockName) -> tuple[str, tuple[str]]:
 
 
 async def lock_shared(connection: Connection, name: LockName) -> None:
-    """Wait until no transaction holds the lock *name* alone, and let no one take it alone until this transaction ends."""
+    """Wait until no other transaction holds the lock *name* exclusively, and prevent others from taking it exclusively until this
+    transaction ends.
+    """
     await connection.execute(f"select pg_advisory_xact_lock_shared({_KEY})", (name,))
 
 

@@ -167,7 +167,7 @@ def start(
 
 
 def stop(folder: Path, child: subprocess.Popen[bytes] | None, *, patience_seconds: float = 60.0) -> None:
-    """Stop the server of *folder*, rolling back open transactions. Escalates to SIGQUIT and SIGKILL if that takes too long."""
+    """Stop the server of *folder*, rolling back open transactions. After *patience_seconds*, sends SIGQUIT, and finally SIGKILL."""
     lines = _pid_file(folder)
     if not lines or not _serves(int(lines[0]), folder):
         return
@@ -186,7 +186,7 @@ def stop(folder: Path, child: subprocess.Popen[bytes] | None, *, patience_second
 
 
 def _clear_sockets(lines: list[str]) -> None:
-    """Remove the private folder of the socket. If a person started the server by hand, its folder is kept."""
+    """Remove the private folder of the socket. The folder of a server that a person started by hand is kept."""
     folder = Path(lines[4]) if len(lines) > 4 and lines[4] else None
     if folder is not None and folder.name.startswith(SOCKET_FOLDER_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)

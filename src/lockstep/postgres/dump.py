@@ -62,7 +62,7 @@ def is_empty(database: Database) -> bool:
 
 
 def clear(database: Database) -> None:
-    """Remove everything from *database*: the remains of an interrupted restore."""
+    """Remove everything from *database*, which an interrupted restore may have left incomplete."""
     with psycopg.connect(database.conninfo) as connection:
         connection.execute("drop schema public cascade")
         connection.execute("create schema public")

@@ -48,8 +48,8 @@ def quietly(message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options for the embedded server. *programs* replaces the programs of the wheel, *user* the default system user. Tests switch
-    *durable* off.
+    """Options for the embedded server. *programs* are used instead of the programs of the wheel, and *user* instead of the default system
+    user. Tests set *durable* to false.
     """
 
     programs: Programs | None = None
@@ -58,7 +58,7 @@ class Options:
 
 
 class EmbeddedServer:
-    """The use of the PostgreSQL server of one data folder by this process. The use begins with `attach` and ends with `leave`."""
+    """This process's use of the PostgreSQL server of one data folder. The use begins with `attach` and ends with `leave`."""
 
     def __init__(self, data: Path, options: Options, say: Say) -> None:
         self.data = data
@@ -98,7 +98,7 @@ class EmbeddedServer:
             return self._start()
 
     def leave(self) -> None:
-        """End this use; the last one to leave stops the server. A second call does nothing."""
+        """End this process's use of the server. The last process to leave stops the server. A second call does nothing."""
         with self._thread_lock:
             if self._has_left:
                 return
@@ -119,7 +119,7 @@ class EmbeddedServer:
         return on_socket(self.postmaster.socket_folder, self.postmaster.port, name=name, role=role or name)
 
     def administration(self) -> Database:
-        """Return the connection of the superuser."""
+        """Return the database `postgres`, with the superuser as its role."""
         return self.database("postgres", role=SUPERUSER)
 
     def _start(self) -> bool:
@@ -230,7 +230,7 @@ def attach(data: Path, *, options: Options | None = None, say: Say = quietly) ->
 
 
 def remove(data: Path, *, patience_seconds: float = 20.0) -> None:
-    """Delete the data folder of a temporary server and everything stored outside it. Stops a server that still runs.
+    """Delete the data folder of a temporary server, and everything that the server stored elsewhere. A server that still runs is stopped.
 
     A process that was interrupted while starting or stopping may still write files. Deleting is therefore repeated until no files reappear,
     or for at most *patience_seconds*.

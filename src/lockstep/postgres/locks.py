@@ -40,8 +40,8 @@ class FileLock:
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
     def try_alone(self) -> bool:
-        """Take the exclusive lock if no other process holds the lock. A shared lock of this process may be lost even if the result is
-        False.
+        """Take the exclusive lock unless another process holds the lock. Even if the result is False, this process may have lost its shared
+        lock.
         """
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,8 +67,8 @@ class FileLock:
 
 
 def give_to_owner_of_folder(path: Path) -> None:
-    """Give a file that root created to the owner of its folder, who could not use the file otherwise. Links are not followed, because the
-    owner controls the folder.
+    """Make the owner of the folder the owner of *path*, a file that root created. Otherwise that owner could not use the file. Links are
+    not followed, because the owner controls the folder.
     """
     if os.geteuid() == 0:
         folder = path.parent.stat()

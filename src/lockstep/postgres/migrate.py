@@ -32,7 +32,7 @@ class Revisions:
 
 
 def revisions_of(package: str) -> Revisions:
-    """The revisions in `versions/` of *package*, by file name. Raises LockstepError if it has none."""
+    """Return the revisions in `versions/` of *package*, in the order of their file names. Raises LockstepError if there are none."""
     folder = Path(str(importlib.resources.files(package))) / "versions"
     numbers = sorted(path.name.partition("_")[0] for path in folder.glob("[0-9]*_*.py"))
     if not numbers:

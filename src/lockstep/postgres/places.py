@@ -128,7 +128,7 @@ def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
     """Return a private folder with a short path for the socket. This is *recorded* if that folder belongs to *data* and is safe, otherwise
     a new folder.
 
-    A copied data folder records the socket folder of the original, whose server may be running, so that folder is never used. Raises
+    A copied data folder records the socket folder of the original, whose server may be running. That folder is therefore never used. Raises
     LockstepError if no place is short, private and reachable. The caller holds the start lock, and no server runs.
     """
     if recorded and is_own_socket_folder(recorded, data) and _is_private_or_made(recorded, user):
@@ -191,8 +191,8 @@ def _socket_prefix(data: Path) -> str:
 
 
 def _is_private_or_made(folder: Path, user: ServerUser) -> bool:
-    """Whether the socket folder *folder* is private, so that it can be used again. If it was removed, it is created again under the same
-    path, because clients know that path.
+    """Whether *folder* is private and can therefore be used for the socket again. If the folder was removed, it is created again under the
+    same path, because clients know that path.
     """
     with suppress(OSError):
         folder.mkdir(mode=0o700)
