@@ -36,7 +36,7 @@ async def seen(world: World, name: str = "anna") -> object:
 
 async def seen_after(world: World, change: Case, name: str = "anna") -> object:
     await change(world)
-    return await seen(world, name)
+    return await world.tiles(name), await held(world, name)
 
 
 async def seen_without_a_session(world: World) -> object:

@@ -82,6 +82,12 @@ async def with_unknown_name(world: World) -> object:
     return await changed(world, relayState="x")
 
 
+async def with_another_format(world: World, name_id_format: str) -> object:
+    """The Name ID was the mail address; only its format is changed."""
+    await changed(world, nameId=NAME_ID | {"source": "mail"})
+    return await changed(world, nameId={"format": name_id_format})
+
+
 async def stale(world: World) -> object:
     before = (await settings.show_sign_on(world.context, "files")).version
     await changed(replace(world, context=replace(world.context, now=world.context.now)), relayState="first")
@@ -276,6 +282,7 @@ CASES: dict[str, Case] = {
     "unknown claim of OpenID Connect": lambda w: changed(
         w, "wiki", openIdConnect=OPENID["openIdConnect"] | {"claims": [{"name": "a", "source": "mial"}]}
     ),
+    **{f"another format, {form}": partial(with_another_format, name_id_format=form) for form in ("emailAddress", "persistent")},
     "unknown before": with_unknown_name,
     "claim added": lambda w: claim(w, "new", {"source": "mail"}),
     "claim changed": lambda w: _claim_changed(w),
