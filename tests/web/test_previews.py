@@ -256,7 +256,7 @@ async def test_preview_is_applied_on_its_page_and_what_changed_is_listed(
     assert "Apply this preview" in before.text and "Provisioning stays off afterwards" in before.text
     assert (begun.status, begun.location.partition("?")[0]) == (303, here)
     assert "applies this preview" in job and "Stop applying" in job
-    assert "1 object had changed since and was left" in after.text
+    assert "2 of the 3 writes shown here were made. 1 object had changed since and was left" in after.text
     assert "nothing happens to what was left until you start it" in after.text
     assert "Anna-Maria" in left.text and "1 of 1 object" in left.text
     assert "userName" not in left.text and "4 other attributes as in the preview" in left.text
@@ -273,8 +273,22 @@ async def test_page_of_an_applied_preview_that_left_nothing_offers_no_list(
     await drained(centre)
     after = await admin.get(here)
 
-    assert "Nothing was left" in after.text
-    assert "Show what was left" not in after.text
+    assert "3 of the 3 writes shown here were made. Nothing was left" in after.text
+    assert "Show what was left" not in after.text and "no longer needed" not in after.text
+
+
+async def test_page_of_an_applied_preview_says_that_a_write_was_no_longer_needed(
+    centre: Centre, admin: Browser, application: ScriptedScim
+) -> None:
+    here = await made(centre, admin)
+    await people.set_enabled(centre.hub.context, [upn("cy")], is_enabled=False)
+
+    await admin.post(f"{here}/apply")
+    await drained(centre)
+    after = await admin.get(here)
+
+    assert "2 of the 3 writes shown here were made. Nothing was left" in after.text
+    assert "What was not made was no longer needed, is held, or failed." in after.text
 
 
 async def test_page_says_before_the_click_that_the_configuration_was_changed(

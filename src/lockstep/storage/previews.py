@@ -7,7 +7,7 @@ write of the former owner is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -32,6 +32,7 @@ class PreviewState(StrEnum):
     STOPPED = "stopped"  # by a person
 
 
+_WRITTEN = ("created", "updated", "enabled", "disabled", "deleted")  # what cycles count
 UNDER_WAY = (PreviewState.WAITING, PreviewState.RUNNING)
 
 
@@ -46,7 +47,7 @@ class PreviewRow:
     that only the earlier preview has.
 
     *has_fingerprints* is false if an older version of Lockstep made the preview. *applied_by* is the newest cycle that applied it, and
-    *left* the number of objects that this cycle left aside because their plan had changed.
+    *left* the number of objects that this cycle left aside because their plan had changed. *applied_counts* are the counts of this cycle.
     """
 
     id: int
@@ -71,6 +72,7 @@ class PreviewRow:
     applied_by: int | None = None
     is_being_applied: bool = False
     left: int = 0
+    applied_counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_under_way(self) -> bool:
@@ -80,6 +82,11 @@ class PreviewRow:
     def writes(self) -> int:
         """The number of planned objects that would be written."""
         return sum(self.counts.get(action.value, 0) for action in WRITING)
+
+    @property
+    def written(self) -> int:
+        """The number of objects that the newest cycle that applied the preview has written."""
+        return sum(self.applied_counts.get(word, 0) for word in _WRITTEN)
 
     @property
     def is_stale(self) -> bool:
@@ -103,7 +110,8 @@ _SELECT = """select preview.id, preview.job, preview.state, preview.started_by, 
         and earlier.id = (preview.difference ->> 'earlier')::bigint) then preview.difference end as difference,
     preview.has_fingerprints, (select max(id) from cycle where cycle.preview = preview.id) as applied_by,
     exists (select from cycle where cycle.preview = preview.id and state = 'running') as is_being_applied,
-    (select count(*) from preview_left where preview_left.preview = preview.id) as left
+    (select count(*) from preview_left where preview_left.preview = preview.id) as left,
+    coalesce((select counts from cycle where cycle.preview = preview.id order by id desc limit 1), '{}') as applied_counts
     from preview join job on job.id = preview.job """
 
 
