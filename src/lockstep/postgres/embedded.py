@@ -49,7 +49,7 @@ def quietly(message: str) -> None:
 @dataclass(frozen=True, slots=True)
 class Options:
     """Options for the embedded server. *programs* are used instead of the programs of the wheel, and *user* instead of the default system
-    user. Tests set *durable* to false.
+    user. If *durable* is false, a crash may destroy the data; only temporary servers accept that.
     """
 
     programs: Programs | None = None

@@ -40,7 +40,7 @@ class WorkDone:
 
 
 async def note_work(connection: Connection, job: str, work: WorkDone) -> None:
-    """Add the work of one batch."""
+    """Record the work of one batch."""
     await connection.execute(
         """insert into activity (job, counts, failures, responses, gained, lost)
         values (%s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb)""",
@@ -60,8 +60,10 @@ def _document(numbers: Mapping[str, int] | Mapping[int, int]) -> str | None:
 
 
 async def sum_up(connection: Connection) -> None:
-    """Replace rows with their sums: one row for each minute of the last two hours, one for each half hour before that, and one for each day
-    before yesterday (in UTC). Rows that are committed too late for this call are added by the next call.
+    """Replace the rows of each job with their sums. The rows of each past minute become one row. When two hours have passed, the rows of
+    each half hour become one row. The rows of each day before yesterday (in UTC) become one row.
+
+    Rows that are committed too late for this call are added by the next call.
     """
     await _sum(connection, "minutes = 0 and at < date_trunc('minute', now())", minutes=1)
     await _sum(connection, "minutes < 30 and at < date_trunc('hour', now() - interval '2 hours')", minutes=30)
@@ -101,11 +103,11 @@ async def note_queues(connection: Connection) -> None:
 async def figures_of(
     connection: Connection, job: str, *, since: datetime, step: timedelta, recent_since: datetime, days_since: datetime
 ) -> dict[tuple[str, int], dict[str, int]]:
-    """Return the work of *job*. The result maps pairs of part and place to sums by name: ("counts", 3) has the counts of step 3. Reads the
-    rows only once.
+    """Return the work of *job*, reading the rows only once. The keys of the result are pairs of part and place; the values are sums by
+    name. For example, ("counts", 3) is the key of the counts of step 3.
 
     The parts `counts`, `failures` and `responses` have one place for each *step* since *since*, numbered from 0. The parts `gained` and
-    `lost` have one place for each day since *days_since*. The part `recent` has the `counts` since *recent_since*, all at place 0.
+    `lost` have one place for each day since *days_since*. The part `recent` has only place 0, with the `counts` since *recent_since*.
     *days_since* must be the earliest of the three times.
     """
     cursor = await connection.execute(
@@ -142,7 +144,7 @@ async def figures_of(
 async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: datetime) -> list[tuple[int, str, int]]:
     """Count how often access ended in *jobs*, by day and by the time that passed between the change and the write.
 
-    Each result is the number of the day, counted from *since*; the length of that time, as in `WorkDone.lost`; and the count.
+    Each result has three parts: the number of the day, counted from *since*; the length of that time, as in `WorkDone.lost`; and the count.
     """
     cursor = await connection.execute(
         """with batch as materialized (
@@ -157,8 +159,8 @@ async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: d
 
 
 async def queue_by_time(connection: Connection, job: str, *, since: datetime) -> list[tuple[datetime, int]]:
-    """Return the recorded lengths of the queue since *since*, oldest first. The first entry is the last one recorded before *since*, if
-    any.
+    """Return the lengths of the queue that were recorded since *since*, oldest first. If a length was recorded before *since*, the last
+    such length is the first entry.
     """
     cursor = await connection.execute(
         """(select at, waiting from queue_depth where job = %(job)s and at < %(since)s order by at desc limit 1)

@@ -1,4 +1,6 @@
-"""Groups of people who are alike for a scoping filter, with their numbers, so that people need not be read one by one."""
+"""Count people in groups, so that they need not be read one by one. The people of a group have the same values in all attributes that a
+scoping filter reads.
+"""
 
 from __future__ import annotations
 

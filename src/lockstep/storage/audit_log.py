@@ -41,7 +41,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class ChainBreak:
-    """The first entry at which the chain is broken, and how."""
+    """The first entry at which the chain is broken. *why* says what is wrong with the entry."""
 
     seq: int
     why: str

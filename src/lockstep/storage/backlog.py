@@ -27,10 +27,12 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
 class Backlog:
     """The numbers of a job's waiting objects, by what they wait for.
 
-    *waiting* counts objects that are due or being processed. *escrowed* counts failed objects, whether they are retried later or were given
-    up; *leavers* counts those among them whose access should have ended. *scheduled* counts people without an account who may get one on a
-    future date. *slowed* counts objects that a quarantine postponed before they had failed, and *leased* those that are being processed
-    now.
+    *escrowed* counts failed objects, whether they will be retried or were given up. *leavers* counts the escrowed objects whose access
+    should have ended. *scheduled* counts people without an account who may get one on a future date. *slowed* counts objects that a
+    quarantine postponed before they had failed. *waiting* counts all other objects, except those that are not due until something changes
+    or a person decides.
+
+    *leased* counts the objects that are being processed now. The other numbers may include them.
     """
 
     waiting: int

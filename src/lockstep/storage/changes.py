@@ -46,7 +46,7 @@ async def append_changes(connection: Connection, rows: Iterable[Mapping[str, Any
 
 
 async def latest_before(connection: Connection, object_id: str, at: datetime) -> ChangeRow | None:
-    """Return the last change of an object at *at* or earlier."""
+    """Return the newest change of an object that was made at *at* or earlier."""
     async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from change where object_id = %s and at <= %s order by seq desc limit 1",

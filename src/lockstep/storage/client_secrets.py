@@ -52,7 +52,9 @@ async def delete_secret(connection: Connection, app: str, secret: str) -> None:
 
 
 async def use_secret(connection: Connection, app: str, secret_hash: bytes, now: datetime) -> bool:
-    """Record that *app* used this secret, to the hour. Returns False if *app* has no such secret or the secret has expired."""
+    """Record that *app* used this secret. The recorded time is replaced at most once an hour. Returns False if *app* has no such secret or
+    the secret has expired.
+    """
     cursor = await connection.execute(
         """select id::text, last_used_at from client_secret where app = %s and secret_hash = %s and expires_at > %s""",
         (app, secret_hash, now),

@@ -89,7 +89,7 @@ async def sealed_secret(connection: Connection, app: str) -> bytes | None:
 
 
 async def sealed_secrets(connection: Connection) -> list[tuple[str, str, bytes]]:
-    """Return name, id and secret envelope of every application that has a secret token."""
+    """Return the name and id of every application that has a secret token, each with the envelope of the token."""
     cursor = await connection.execute(
         """select application.name, application.id::text, credential.secret
         from credential join application on application.id = credential.app where secret is not null order by name"""

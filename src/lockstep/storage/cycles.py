@@ -93,9 +93,9 @@ async def _read(connection: Connection, condition: str, parameters: tuple[Any, .
 async def open_cycle(
     connection: Connection, job: str, kind: str, *, phase: str = "write", preview: int | None = None
 ) -> tuple[Cycle, bool]:
-    """Return the running cycle of *job* and False. If no cycle is running, open one of *kind* and return it and True.
+    """Return the running cycle of *job* or, if there is none, a new cycle of *kind*. The second result is true if the cycle is new.
 
-    With *preview*, the opened cycle applies that preview.
+    With *preview*, a new cycle applies that preview.
     """
     cursor = await connection.execute(
         """insert into cycle (job, kind, phase, preview, config_version)
@@ -208,7 +208,7 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
 
 
 async def unpin(connection: Connection, job: str) -> None:
-    """Turn the running cycle, which applies a preview, into an ordinary one. Objects that the cycle has already left as they are wait until
+    """Turn the running cycle, which applies a preview, into an ordinary one. Objects that the cycle has already left unwritten wait until
     `make_left_due` is called.
     """
     await connection.execute("update cycle set preview = null where job = %s and state = 'running'", (job,))

@@ -39,8 +39,8 @@ async def daily_counts(connection: Connection, jobs: Sequence[str], *, since: da
 async def daily_writes(
     connection: Connection, jobs: Sequence[str], names: Sequence[str], *, since: date
 ) -> list[tuple[str, date, int]]:
-    """Return, for each of *jobs* and each day in UTC, the sum of the counts *names*. Only cycles that began on *since* or later are
-    included.
+    """Return, for each of *jobs* and each day in UTC, the sum of the counts that *names* lists. Only cycles that began on *since* or later
+    are included.
     """
     async with connection.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(

@@ -49,8 +49,8 @@ async def leavers_of(connection: Connection, *, source: str = "", group: str | N
 
 
 async def hide_groups(connection: Connection, groups: Collection[str]) -> None:
-    """Delete *groups* without recording or marking anything. Call it only in a transaction that is rolled back, and call `lock_directory`
-    first.
+    """Put *groups* into the recycle bin without recording or marking anything. Call this only in a transaction that is rolled back, and
+    call `lock_directory` first.
     """
     await connection.execute(
         "update grp set deleted_at = now() where id = any(%s::uuid[]) and deleted_at is null", (sorted(groups),)

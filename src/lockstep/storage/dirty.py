@@ -19,7 +19,7 @@ from lockstep.storage.resume import Pin, Resume, ShownError, Stage
 
 
 class AskedBy(StrEnum):
-    """The marks of objects that a person has asked for."""
+    """The marks of objects that must be processed because a person decided or requested it."""
 
     APPROVAL = "approved"  # an administrator approved a write that a guard held
     NAME = "onDemand"  # a person asked for this object by name
@@ -74,7 +74,7 @@ class Claim:
 
     @property
     def is_compared(self) -> bool:
-        """Whether a full cycle has to compare the account, either as it is in the list of accounts or after reading it."""
+        """Whether a full cycle has to compare the account, which it finds in the list of accounts or reads from the application."""
         return FULL_CYCLE_MARK in self.reasons
 
     @property
@@ -256,9 +256,9 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 
 
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
-    """Postpone objects. An object is due at once if it was marked again since it was claimed.
+    """Postpone objects. An object becomes due at once if it was marked again since it was claimed.
 
-    It is also due at once if the account that it waits for was released after the claim. The same applies if it waits for the end of a
+    It also becomes due at once in two other cases: the account that it waits for was released after the claim, or it waits for the end of a
     cycle that applies a preview, and that cycle has ended or no longer applies the preview. None of these events can make an object due
     while it is claimed.
     """

@@ -35,7 +35,7 @@ async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], 
 async def mark_all(
     connection: Connection, job: str, app: str, kind: str, *, everybody: bool, cycle: int | None, reason: str
 ) -> int:
-    """Mark the objects of *kind* that are linked or assigned; with *everybody*, mark all of them. Returns how many were marked.
+    """Mark the objects of *kind* that are linked or assigned. With *everybody*, mark all objects of *kind*. Returns how many were marked.
 
     With *cycle*, objects whose account is missing are marked too, so that the account is searched for. A change of the configuration is no
     reason for such a search, so omit *cycle* then. Groups become due after people, so that their members have accounts by then.

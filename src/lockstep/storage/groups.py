@@ -192,8 +192,8 @@ async def edges_of_members(connection: Connection, members: Sequence[str]) -> li
 
 
 async def groups_of_people(connection: Connection, app: str, people: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return person, group id and group name for every membership of *people*. Memberships through nested groups are included if *app*
-    flattens nested groups.
+    """Return each membership of *people* as the person's id, the group's id and the group's name. Memberships through nested groups are
+    included if *app* flattens nested groups.
     """
     cursor = await connection.execute(
         """select one.member_id::text, grp.id::text, grp.display_name
@@ -256,7 +256,7 @@ async def remove_edges(connection: Connection, edges: Iterable[Edge]) -> list[Ed
 
 
 async def await_members(connection: Connection, source: str, pairs: Iterable[tuple[str, str]]) -> None:
-    """Store memberships whose member has not been imported yet, as pairs of group id and key of the member."""
+    """Store memberships whose member has not been imported yet. Each is a pair: the id of the group, and the key of the member."""
     wanted = sorted(set(pairs))
     await connection.execute(
         """insert into awaited_member (group_id, member_anchor, source)
@@ -268,7 +268,7 @@ async def await_members(connection: Connection, source: str, pairs: Iterable[tup
 
 async def take_awaited(connection: Connection, source: str, ids_by_key: Mapping[str, tuple[str, str]]) -> list[Edge]:
     """Remove the stored memberships whose member has now been imported, and return them so that they can be added. *ids_by_key* maps the
-    keys of imported members to id and kind.
+    key of each imported member to the member's id and kind.
     """
     cursor = await connection.execute(
         "delete from awaited_member where source = %s and member_anchor = any(%s) returning group_id::text, member_anchor",

@@ -1,5 +1,5 @@
-"""Count the recent writes in the journal that are limited by guards: unapproved writes that end access, give privileges, empty values or
-rename accounts.
+"""Count the recent writes in the journal that guards limit: unapproved writes that end access, give privileges, empty values or rename
+accounts.
 
 Workers journal such writes one after the other, under a lock. A worker that counts under the same lock therefore misses no write, and all
 later writes are newer than its count.
@@ -36,7 +36,7 @@ async def lock_for_count(connection: Connection, job: str) -> datetime:
 
 
 async def has_guarded_since(connection: Connection, job: str, since: datetime, *, besides: Collection[int]) -> bool:
-    """Whether an attempt that is not in *besides* has journalled, later than *since*, a write that guards count."""
+    """Whether an attempt other than those in *besides* has journalled a guarded write since *since*."""
     cursor = await connection.execute(
         f"""select exists (select from operation
             where job = %s and {_COUNTS} and {_GUARDED} and planned_at > %s and attempt <> all(%s::bigint[]))""",  # noqa: S608
@@ -46,8 +46,10 @@ async def has_guarded_since(connection: Connection, job: str, since: datetime, *
 
 
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None, besides: Collection[int]) -> Counts:
-    """Return the counts that the guards need: the unapproved writes of *cycle*, of the last hour and of the last 24 hours, and the number
-    of links, including links that ended within the last 24 hours. Writes of the attempts *besides* are left out.
+    """Return the counts that the guards need. The unapproved writes are counted for *cycle*, for the last hour and for the last 24 hours.
+    Writes of the attempts in *besides* are left out.
+
+    The number of links is counted too, including links that ended within the last 24 hours.
     """
     cursor = await connection.execute(
         f"""select part.name, sum(losses) as losses, sum(grants) as grants, sum(empties) as empties, sum(renames) as renames,

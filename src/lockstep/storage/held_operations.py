@@ -32,7 +32,7 @@ _SAYS_WHAT = (GuardCode.GRANTS, GuardCode.RENAMES, GuardCode.EMPTIED)  # their d
 
 @dataclass(frozen=True, slots=True)
 class HeldOperation:
-    """A write that waits for a decision. *reason* names its cause in one word."""
+    """A write that waits for a decision. *reason* names the cause of the write, or of the hold, in one word."""
 
     id: str
     kind: str

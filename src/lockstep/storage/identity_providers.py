@@ -1,4 +1,4 @@
-"""The provider through which administrators sign in, and the rules that turn its claims into roles. Also records which of its responses
+"""The provider through which administrators sign in, and the rules that turn the provider's claims into roles. Also records which messages
 were used, so that none is accepted twice.
 """
 

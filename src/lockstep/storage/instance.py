@@ -11,7 +11,9 @@ from lockstep.storage.batches import only_row
 
 @dataclass(frozen=True, slots=True)
 class DatabaseServer:
-    """The server that answers. *number* is its version as a number, such as 150004; *size* is the size of the database, as text."""
+    """The database server in use. *number* is the server's version as a number, such as 150004. *size* is the size of the database, as
+    text.
+    """
 
     version: str
     number: int

@@ -21,7 +21,7 @@ from lockstep.storage.notices import Topic, notify
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job with the newest version of its configuration as it is stored."""
+    """A job with the newest stored version of its configuration."""
 
     id: str
     app: str
@@ -202,7 +202,7 @@ async def note_probe(connection: Connection, job: str) -> None:
 
 
 async def jobs_with_due_cycle(connection: Connection) -> list[str]:
-    """Return the jobs that are switched on and have something due: a cycle, or a probe of a quarantine."""
+    """Return the jobs that are switched on and have a due cycle, or a due probe of the application during a quarantine."""
     cursor = await connection.execute(
         """select id from job where status = 'on' and started and (coalesce(next_cycle_at, now()) <= now()
             or (quarantine ->> 'nextAttempt')::timestamptz <= now())"""

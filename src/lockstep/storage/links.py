@@ -100,8 +100,8 @@ async def holders(connection: Connection, job: str, kind: str, accounts: Iterabl
 
 
 async def bury_links(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, str]:
-    """Release those of *accounts* whose owner is deleted, if the account is disabled or no longer managed and the owner is not in the dirty
-    set. Returns the former owner of each released account.
+    """Release the accounts in *accounts* that are disabled or no longer managed, and whose owner is deleted and not in the dirty set.
+    Returns the former owner of each released account.
     """
     cursor = await connection.execute(
         f"""update link set state = 'tombstone', review_at = null, cause = 'takenOver', updated_at = now()
