@@ -58,26 +58,39 @@ class AttemptRow:
 
 
 _NAMES = tuple(column.name for column in fields(AccountProviderRow))
+_ENFORCEMENT = ("is_enforced", "break_glass")
 _SHOWN = ", ".join("break_glass::text" if name == "break_glass" else name for name in _NAMES)
+_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name not in _ENFORCEMENT)
 _SAVE = (
     f"insert into single_sign_on (tenant_id, {', '.join(_NAMES)}) values (%(tenant_id)s,"  # noqa: S608 -- constants
     f" {', '.join(f'%({name})s' for name in _NAMES)}) on conflict (tenant_id) do update set"
-    f" {', '.join(f'{name} = excluded.{name}' for name in _NAMES)}, changed_at = statement_timestamp(), domain_claimed_at ="
+    f" {_CHANGED}, changed_at = statement_timestamp(), domain_claimed_at ="
     " case when single_sign_on.email_domain = excluded.email_domain then single_sign_on.domain_claimed_at"
     " else statement_timestamp() end"
 )
 _ATTEMPT = "id::text, at, number, result, detail, expected, received, person, is_test, response, address"
 
 
-async def read_provider(connection: Connection, tenant_id: int) -> AccountProviderRow | None:
+async def read_provider(connection: Connection, tenant_id: int, *, locks: bool = False) -> AccountProviderRow | None:
+    """Return the account's provider, or None. With *locks*, nobody can change it until the transaction ends."""
     cursor = connection.cursor(row_factory=class_row(AccountProviderRow))
-    await cursor.execute(f"select {_SHOWN} from single_sign_on where tenant_id = %s", (tenant_id,))  # noqa: S608 -- constants
+    query = f"select {_SHOWN} from single_sign_on where tenant_id = %s{' for update' if locks else ''}"  # noqa: S608 -- constants
+    await cursor.execute(query, (tenant_id,))
     return await cursor.fetchone()
 
 
 async def save_provider(connection: Connection, tenant_id: int, row: AccountProviderRow) -> None:
-    """Insert or replace the account's provider."""
+    """Insert the account's provider, or change it, except for whether it is enforced: an Admin may just have enforced it."""
     await connection.execute(_SAVE, {"tenant_id": tenant_id, **{name: getattr(row, name) for name in _NAMES}})
+
+
+async def save_enforcement(connection: Connection, tenant_id: int, break_glass: str | None) -> None:
+    """Enforce single sign-on for everyone but the member *break_glass*, or for nobody if it is None."""
+    await connection.execute(
+        "update single_sign_on set is_enforced = %(kept)s::uuid is not null, break_glass = %(kept)s::uuid,"
+        " changed_at = statement_timestamp() where tenant_id = %(tenant)s",
+        {"kept": break_glass, "tenant": tenant_id},
+    )
 
 
 async def remove_provider(connection: Connection, tenant_id: int) -> None:

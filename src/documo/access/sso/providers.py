@@ -83,13 +83,8 @@ async def set_up(store: Store, tenant_id: int, setup: SamlSetup) -> Provider:
     row = await _checked(store, tenant_id, setup)
     async with store.tenant(tenant_id) as connection:
         before = await table.read_provider(connection, tenant_id)
-        if before is not None:
-            row = replace(
-                row,
-                is_enforced=before.is_enforced,
-                break_glass=before.break_glass,
-                metadata_read_at=before.metadata_read_at if before.metadata_url == row.metadata_url else None,
-            )
+        if before is not None and before.metadata_url == row.metadata_url:
+            row = replace(row, metadata_read_at=before.metadata_read_at)
         await table.save_provider(connection, tenant_id, row)
     return await provider_of(store, tenant_id)
 
@@ -112,7 +107,7 @@ async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
     *break_glass* is the user name of an active Admin with a password. Raises LockstepError if the account has no provider, or if that Admin
     cannot sign in, because a failure of the provider would then lock everybody out.
     """
-    provider = await provider_of(store, tenant_id)
+    await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
         member_id = await members_table.find_member(connection, tenant_id, break_glass)
         member = await members_at_sign_in.read_member(connection, tenant_id, member_id) if member_id else None
@@ -124,14 +119,14 @@ async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
                 why="If the provider fails, this Admin is the only one who can sign in",
                 next_step="Choose an active Admin who has a password",
             )
-        await table.save_provider(connection, tenant_id, replace(provider.row, is_enforced=True, break_glass=member.id))
+        await table.save_enforcement(connection, tenant_id, member.id)
         await members_at_sign_in.end_password_sessions(connection, tenant_id, but_of=member.id)
 
 
 async def stop_enforcing(store: Store, tenant_id: int) -> None:
-    provider = await provider_of(store, tenant_id)
+    await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
-        await table.save_provider(connection, tenant_id, replace(provider.row, is_enforced=False, break_glass=None))
+        await table.save_enforcement(connection, tenant_id, None)
 
 
 async def refuse_password(connection: Connection, tenant_id: int, member_id: str) -> None:

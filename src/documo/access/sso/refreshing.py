@@ -74,7 +74,7 @@ class MetadataReader:
             changed = replace(row, metadata_read_at=now, metadata_problem=said[:500])
             log.warning("metadata_not_read", account=tenant_id, problem=problem.detail)
         async with self._store.tenant(tenant_id) as connection:
-            current = await table.read_provider(connection, tenant_id)
+            current = await table.read_provider(connection, tenant_id, locks=True)
             if current == row:  # otherwise an Admin has changed it in the meantime, and that change is kept
                 await table.save_provider(connection, tenant_id, changed)
 
