@@ -37,7 +37,8 @@ class HoldReason:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One operation as the journal stores it. *before* and *after* hold the changed values by path, without redacted ones.
+    """One operation as the journal stores it. *before* and *after* map the path of each changed value to the value. Redacted values are
+    left out.
 
     *match_keys* are the keys under which a created account can be found; another create with one of these keys must wait. *queries* search
     for the account if the response is lost. *matched_by* names the attribute that found the account, if the operation writes to an account

@@ -1,4 +1,4 @@
-"""The data about a job that its notifications report: why objects have been failing for some time, and how many writes are held."""
+"""The facts about a job that the job's notifications report: the reasons of lasting failures, and the number of held writes."""
 
 from __future__ import annotations
 

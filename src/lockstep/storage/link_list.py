@@ -54,8 +54,8 @@ async def list_links(
     limit: int = 100,
     after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Return links, first those of people, ordered by name. With *source_id* or *state*, return only the links of that object or in that
-    state.
+    """Return links: those of people before those of groups, each by name. With *source_id*, return only the links of that object. With
+    *state*, return only links in that state.
 
     *after* is the kind, name and source id of the last link on the previous page.
     """
@@ -71,7 +71,7 @@ async def list_links(
 async def page_of_links(
     connection: Connection, job: str, *, search: str, state: str, after: tuple[str, str, str], limit: int
 ) -> list[LinkRow]:
-    """Return one page of links, first those of people, ordered by name.
+    """Return one page of links: those of people before those of groups, each by name.
 
     *search* is part of a name, or the beginning of an account's id. *after* is the kind, name and `source_id` of the last row on the
     previous page.

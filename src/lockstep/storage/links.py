@@ -191,7 +191,7 @@ async def save_etag(connection: Connection, job: str, kind: ObjectKind, source_i
 
 
 async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[str, str]]) -> None:
-    """Delete links by (kind, directory id)."""
+    """Delete the links in *pairs*. Each pair is the kind and the directory id of a linked object."""
     rows = as_rows({"kind": kind, "source_id": source_id} for kind, source_id in pairs)
     await connection.execute(
         """delete from link using jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
@@ -201,11 +201,11 @@ async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[s
 
 
 async def forget_links(connection: Connection, job: str) -> int:
-    """Mark every link of *job* as forgotten, so that its object is matched again (restart with ConnectorDataStore). Returns the number of
-    these links.
+    """Mark every link of *job* as forgotten, so that the linked objects are matched again (restart with ConnectorDataStore). Returns the
+    number of these links.
 
-    Until the object is matched, the forgotten link still identifies the account of a leaver, but another object may take the account.
-    Deletes ended links whose account is no longer searched for, all recorded members of groups, and all waiting references.
+    Until its object is matched, a forgotten link still identifies the account of a leaver, but another object may take the account. The
+    function also deletes ended links whose account is no longer searched for, all recorded members of groups, and all waiting references.
     """
     await connection.execute("delete from link where job = %s and state = 'tombstone' and gone_at is null", (job,))
     cursor = await connection.execute("update link set is_forgotten = true where job = %s", (job,))

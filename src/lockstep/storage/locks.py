@@ -1,4 +1,4 @@
-"""The advisory locks of Lockstep, by name. Those that functions take here are held until the transaction ends."""
+"""The advisory locks of Lockstep, by name. A lock that a function of this module takes is held until the transaction ends."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def lock_count_of_guarded_writes(connection: Connection, job: str) -> None
 
 
 async def lock_accounts(connection: Connection, things: Iterable[str]) -> None:
-    """Let one transaction at a time take the accounts that *things* identify: an account with its job, or a matching value."""
+    """Let one transaction at a time take the accounts that *things* identify. A thing is a match key, or an account with its job and kind."""
     await lock_all(connection, [LockName(f"account {thing}") for thing in things])
 
 

@@ -131,8 +131,8 @@ _EXCHANGE = LoggedExchange("", None, 0.0, "", LoggedContent("", "", "")).as_json
 
 
 def complete_details(stored: object) -> dict[str, Any]:
-    """Return the details of a stored record with every member of `LogRecord.details`, because an older version or another program may have
-    omitted some.
+    """Return the details of a stored record, and add the members of `LogRecord.details` that are missing. An older version or another
+    program may have omitted some.
     """
     given = stored if isinstance(stored, Mapping) else {}
     return {

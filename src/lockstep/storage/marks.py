@@ -1,4 +1,4 @@
-"""Find the objects of started jobs that a change of the directory affects.
+"""Find the objects that a change of the directory affects, for each started job.
 
 Most queries here only find objects. `write_marks` marks all objects of one transaction in one statement and in a fixed order, so that two
 transactions cannot deadlock.
@@ -50,7 +50,7 @@ async def are_jobs_started(connection: Connection) -> bool:
 
 
 async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """Find the objects in *rows* (id, changed attribute names, concerns_all) that a job provisions, if the job depends on one of the
+    """Find the objects in *rows* (id, changed attribute names, concerns_all), for each job that provisions them and depends on one of their
     changed attributes.
 
     A job provisions an object if everyone is in its scope, if the object is assigned, or if it has a link. *concerns_all* is true for

@@ -82,7 +82,7 @@ async def insert_code(
 
 
 async def codes_of_sign_ins(connection: Connection, app: str, sign_ins: Sequence[str]) -> dict[str, CodeUse]:
-    """Return how the authorization code of each of these sign-in records was used, by record id. Codes older than a day are unknown."""
+    """Return the use of the authorization code of each of these sign-in records, by record id. Codes older than a day are absent."""
     cursor = await connection.execute(
         """select sign_in::text, expires_at, grant_id is not null from openid_code
         where app = %s and sign_in = any(%s::uuid[])""",

@@ -12,9 +12,11 @@ MOST_PEOPLE = 2_000
 
 
 async def people_without_account(connection: Connection, job: str, words: Iterable[str]) -> list[str]:
-    """Return the ids of people without an account who have one of *words* (in lower case) as a name or identifier.
+    """Return the ids of people without an account who have one of *words* (in lower case) as a name or identifier. At most MOST_PEOPLE are
+    returned.
 
-    Compares user principal name and mail, the local parts of both, display name, surname, employee id and mail nickname.
+    The words are compared with the user principal name and the mail address, the part of each before the @, the display name, the surname,
+    the employee id and the mail nickname.
     """
     cursor = await connection.execute(
         """select id::text from person

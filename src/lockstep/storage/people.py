@@ -191,7 +191,7 @@ async def reports_of(connection: Connection, ids: Sequence[str]) -> list[PersonR
 
 
 async def groups_of(connection: Connection, person: str) -> list[tuple[str, str]]:
-    """Return id and display name of the groups outside the recycle bin that contain the person directly. The groups are ordered by name."""
+    """Return the groups outside the recycle bin that contain the person directly, by name. Each is a pair of id and display name."""
     cursor = await connection.execute(
         """select grp.id::text, grp.display_name from member join grp on grp.id = member.group_id
         where member.member_id = %s and grp.deleted_at is null order by lower(grp.display_name)""",
@@ -210,7 +210,7 @@ async def live_people_after(connection: Connection, after: str, *, limit: int) -
 
 
 async def due_for_purge(connection: Connection, before: datetime, *, limit: int) -> list[PersonRow]:
-    """Return up to *limit* people who were deleted before *before*."""
+    """Return up to *limit* people whose deletion is older than *before*."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where deleted_at < %s order by id limit %s", (before, limit)

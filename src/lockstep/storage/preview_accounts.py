@@ -33,7 +33,7 @@ async def count(connection: Connection, preview: int, kind: ObjectKind) -> int:
 
 
 async def finish(connection: Connection) -> None:
-    """Refresh the database's statistics of the listed accounts once the list is complete, so that queries on the list are fast."""
+    """Refresh the planner's statistics of the listed accounts, so that queries on the list are fast. Call this after the last page."""
     await connection.execute("analyze preview_account")
 
 
@@ -45,7 +45,7 @@ async def forget(connection: Connection, preview: int, kind: ObjectKind) -> None
 async def find(
     connection: Connection, preview: int, kind: ObjectKind, wanted: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], list[Account]]:
-    """Return the accounts with these pairs of attribute and case-folded value."""
+    """Return the accounts that have one of the values in *wanted*, which lists pairs of attribute and case-folded value."""
     rows = as_rows({"attribute": attribute, "value": value} for attribute, value in wanted)
     cursor = await connection.execute(
         """select listed.attribute, listed.value, listed.target_id, listed.account

@@ -23,7 +23,7 @@ class LeftObject:
 
     @property
     def key(self) -> str:
-        """The place in the list, from which the next page continues."""
+        """The object's position in the list. The next page begins after it."""
         return f"{self.planned.kind}:{self.planned.id}"
 
 
@@ -33,7 +33,9 @@ async def begin(connection: Connection, preview: int) -> None:
 
 
 async def add(connection: Connection, left: Sequence[tuple[int, PreviewedObject]]) -> None:
-    """Record objects that were left aside, given as pairs of preview number and object. Objects of a removed preview are skipped."""
+    """Record the objects in *left*, which a cycle left aside. Each is a pair of preview number and object. Objects of a removed preview are
+    skipped.
+    """
     rows = as_rows(
         {"preview": preview, "kind": one.kind, "id": one.id, "planned": asdict(one)} for preview, one in left
     )

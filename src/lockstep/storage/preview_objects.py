@@ -59,7 +59,7 @@ class PreviewedObject:
 
     @property
     def key(self) -> str:
-        """The object's position in the list. The next page continues after it."""
+        """The object's position in the list. The next page begins after it."""
         return f"{self.rank}:{self.kind}:{self.id}:{self.sort_name}"
 
 
@@ -166,8 +166,8 @@ async def renew_statistics(connection: Connection) -> None:
 
 
 async def difference(connection: Connection, preview: int, earlier: int) -> Mapping[str, int]:
-    """Compare a preview with an earlier one of the same application. `changed` counts the objects that the filter `differs_from` selects,
-    `gone` the objects that only the earlier preview has.
+    """Compare a preview with an earlier one of the same application. In the result, `changed` counts the objects that the filter
+    `differs_from` selects, and `gone` counts the objects that only the earlier preview has.
     """
     cursor = await connection.execute(
         """select count(*) from preview_object as earlier where preview = %s and not exists (select from preview_object as later
@@ -183,7 +183,7 @@ async def difference(connection: Connection, preview: int, earlier: int) -> Mapp
 
 
 async def due_among(connection: Connection, job: str, kind: ObjectKind, ids: Collection[str]) -> frozenset[str]:
-    """Return the objects in *ids* that are in the dirty set, so that the next incremental cycle evaluates them."""
+    """Return the objects in *ids* that are in the dirty set. The next incremental cycle evaluates them."""
     cursor = await connection.execute(
         "select source_id::text from dirty where job = %s and kind = %s and source_id = any(%s::uuid[])",
         (job, kind.value, list(ids)),

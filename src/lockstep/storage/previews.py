@@ -38,16 +38,16 @@ UNDER_WAY = (PreviewState.WAITING, PreviewState.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """One preview. *counts* contains the number of planned objects for each action. Its key `held` counts objects whose write would be
-    held, `due` those that the next incremental cycle evaluates. *config_version* is the version of the configuration that the preview used,
-    *newest_version* the present one.
+    """One preview. *counts* contains the number of planned objects for each action. Two more keys count objects whose write would be held
+    (`held`) and objects that the next incremental cycle evaluates (`due`). *config_version* is the version of the configuration that the
+    preview used. *newest_version* is the present version.
 
     *difference* compares a complete preview with the complete one before it, and is None if that one no longer exists. `earlier` is the
     number of the earlier preview, `changed` the number of objects that are planned differently or are new, and `gone` the number of objects
     that only the earlier preview has.
 
     *has_fingerprints* is false if an older version of Lockstep made the preview. *applied_by* is the newest cycle that applied it, and
-    *left* the number of objects that this cycle left aside because their plan had changed. *applied_counts* are the counts of this cycle.
+    *left* is the number of objects that this cycle left aside because their plan had changed.
     """
 
     id: int
@@ -243,8 +243,8 @@ async def remove(connection: Connection, preview: PreviewRow) -> None:
 
 
 async def remove_all_but_newest(connection: Connection, job: str, *, most: int) -> int:
-    """Remove the previews of *job* that have ended. Three kinds are kept: the newest *most* previews, the newest complete one, and any that
-    is being applied. Returns how many were removed.
+    """Remove previews of *job* that have ended. The newest *most* previews, the newest complete one, and one that is being applied are
+    kept. Returns how many were removed.
     """
     cursor = await connection.execute(
         """delete from preview where job = %(job)s and ended_at is not null

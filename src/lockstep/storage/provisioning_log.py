@@ -21,7 +21,7 @@ from lockstep.storage.patterns import part_of
 
 
 async def append(connection: Connection, job: str, app: str, records: Sequence[LogRecord]) -> None:
-    """Append records to the log of *job*, which provisions the application *app* (its id)."""
+    """Append records to the log of *job*. *app* is the id of the application that the job provisions."""
     await connection.execute(
         """insert into provisioning_log (id, change_id, job, app, cycle, action, status, kind, source_id, source_display,
             target_id, target_display, error_code, reason, duration_ms, initiated_by, record)
@@ -194,8 +194,8 @@ async def count_failures(connection: Connection, jobs: Sequence[str], *, since: 
 
 
 async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
-    """Return the error code and reason, separated by a space, of each object whose newest record is a skip. The same skip is then not
-    logged again.
+    """Return the error code and reason, separated by a space, of each object whose newest record is a skip. Callers use this in order not
+    to log the same skip again.
 
     OFFSET 0 makes PostgreSQL choose the index by the object alone. Otherwise it may read the whole log of the job for each object.
     """

@@ -29,11 +29,12 @@ UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
 class Resume:
     """The resume state of one dirty object.
 
-    *looks* counts consecutive attempts without a result. *rereads* counts those among them that got a clear response but need a fresh read,
-    such as a conflict. *did* is the action that settling found to have taken effect, under its name in the counts of a cycle. *members_due*
-    is true if the group's own account was processed and counted. *refused_members* are directory ids of members to send last; *refused_in*
-    is the cycle that counted these members, and *held_in* the cycle that counted the object as held. *is_about_references* is true if the
-    object failed although its own account is in step.
+    *looks* counts consecutive attempts without a result. *rereads* counts those of them that got a clear response but need a fresh read,
+    such as a conflict. *did* is the action that settling found to have taken effect, written like the keys of a cycle's counts.
+    *members_due* is true if the group's own account was processed and counted.
+
+    *refused_members* are the directory ids of members to send last. *refused_in* is the cycle that counted these members. *held_in* is the
+    cycle that counted the object as held. *is_about_references* is true if the object failed although its own account is in step.
 
     *account* is the account of another object that caused the failure. *is_slowed* is true if the object waits for the end of a quarantine.
     *is_left* is true if the object waits for the end of a cycle that applies a preview.
@@ -109,7 +110,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class ShownError:
-    """The explanation that people see while an object is not done. No code decides anything by reading this text."""
+    """The explanation that people see until the work on an object is finished. No code decides anything by reading this text."""
 
     code: str
     reason: str

@@ -42,8 +42,8 @@ SEALED_COLUMNS = (
 async def replace_envelopes(
     connection: Connection, one: SealedColumn, replaced: Callable[[bytes, str], bytes | None]
 ) -> int:
-    """Replace each envelope of the column with the result of *replaced(envelope, name)*, unless that is None. Returns how many were
-    replaced.
+    """Replace each envelope of the column with the result of *replaced(envelope, name)*. If the result is None, the envelope is kept.
+    Returns how many were replaced.
     """
     table, column = sql.Identifier(one.table), sql.Identifier(one.column)
     name = sql.SQL(one.bound_to)

@@ -16,7 +16,9 @@ async def sealed_seed(connection: Connection, administrator: str) -> bytes | Non
 
 
 async def save_seed(connection: Connection, administrator: str, sealed: bytes | None) -> None:
-    """Store a seed, which takes effect when it is confirmed. None removes the second factor with its recovery codes and passkeys."""
+    """Store a seed, which takes effect when it is confirmed. If *sealed* is None, remove the second factor. Recovery codes and passkeys are
+    deleted in both cases.
+    """
     await connection.execute(
         "update administrator set second_factor = %s, second_factor_confirmed = false, last_step = 0 where id = %s",
         (sealed, administrator),

@@ -26,7 +26,7 @@ class CertificateRow:
 
 
 async def read_certificates(connection: Connection, apps: Sequence[str]) -> dict[str, list[CertificateRow]]:
-    """Return the certificates of *apps* by application: the active one first, then the newest."""
+    """Return the certificates of *apps* by application: the active one first, then the others, newest first."""
     found: dict[str, list[CertificateRow]] = {}
     async with connection.cursor(row_factory=class_row(CertificateRow)) as cursor:
         await cursor.execute(
@@ -40,7 +40,9 @@ async def read_certificates(connection: Connection, apps: Sequence[str]) -> dict
 
 
 async def sealed_keys(connection: Connection, app: str = "") -> list[tuple[str, str, bytes]]:
-    """Return application id, thumbprint and envelope of every key, or only of the keys of *app*."""
+    """Return every key, or only the keys of *app*. Each is given as the application's id, the thumbprint of the certificate, and the
+    envelope.
+    """
     cursor = await connection.execute(
         "select app::text, thumbprint, private_key from signing_certificate where %(app)s = '' or app::text = %(app)s",
         {"app": app},
@@ -69,8 +71,8 @@ async def activate(connection: Connection, app: str, thumbprint: str) -> None:
 
 
 async def note_reminder(connection: Connection, app: str, thumbprint: str, *, days: int) -> bool:
-    """Record that the reminder *days* before the end was given. Returns False if this reminder or a later one has already been given, or
-    if the certificate is no longer active.
+    """Record the reminder that is due *days* days before the certificate expires. Returns False if this reminder or a later one is already
+    recorded, or if the certificate is no longer active.
 
     A concurrent call waits until this transaction ends.
     """

@@ -131,8 +131,8 @@ async def refused_renamings(connection: Connection, source: str) -> set[tuple[st
 
 
 async def names_held(connection: Connection, hold: str, *, limit: int) -> list[str]:
-    """Describe up to *limit* objects of a hold by user principal name or group name. A held membership also names its group, a renaming its
-    new key.
+    """Describe up to *limit* objects of a hold by user principal name or group name. The description of a held membership also contains the
+    name of its group; that of a renaming contains the new key.
     """
     cursor = await connection.execute(
         """select coalesce(person.user_principal_name, nested.display_name, grp.display_name, object_id::text)
@@ -149,7 +149,9 @@ async def names_held(connection: Connection, hold: str, *, limit: int) -> list[s
 
 
 async def held_objects(connection: Connection, hold: str, *, limit: int) -> list[tuple[str, str | None]]:
-    """Remove up to *limit* objects from a hold and return them. Each is a pair of object id and, if a membership is held, member id."""
+    """Remove up to *limit* objects from a hold and return them. Each is a pair: the object's id and, for a held membership, the member's
+    id.
+    """
     cursor = await connection.execute(
         """with taken as (select ctid from source_hold_object where hold = %s limit %s)
         delete from source_hold_object using taken where source_hold_object.ctid = taken.ctid

@@ -88,7 +88,7 @@ async def complete_kinds(connection: Connection, job: str, *, cycle: int | None)
 async def find(
     connection: Connection, job: str, kind: ObjectKind, wanted: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], list[Account]]:
-    """Return the accounts with these pairs of attribute and case-folded value."""
+    """Return the accounts that have one of the values in *wanted*, which lists pairs of attribute and case-folded value."""
     rows = as_rows({"attribute": attribute, "value": value} for attribute, value in wanted)
     cursor = await connection.execute(
         """select target_index.attribute, target_index.value, target_index.target_id, target_index.account

@@ -89,8 +89,8 @@ FIRST = "00000000-0000-0000-0000-000000000000"
 async def differences(
     connection: Connection, job: str, group: str, *, noted_only: bool, after: str = FIRST, limit: int = 10_000
 ) -> list[MemberWrite]:
-    """Return the next members that differ, in the order of their ids. If *noted_only* is true, only members in dirty_member are
-    compared.
+    """Return the next members whose membership in the application's group may differ from the directory, in the order of their ids. If
+    *noted_only* is true, only members in dirty_member are compared.
     """
     cursor = await connection.execute(
         _NOTED_DIFFERENCES if noted_only else _DIFFERENCES,

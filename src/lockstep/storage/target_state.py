@@ -19,8 +19,8 @@ from lockstep.storage.notices import Topic, notify
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """The shared state of one application. *seconds_to_wait* is how long nothing may be sent. *streaks* counts consecutive failed
-    requests by kind of request. *trouble* describes the response that caused the last pause.
+    """The shared state of one application. No request may be sent for *seconds_to_wait*. *streaks* counts consecutive failed requests, by
+    kind of request. *trouble* describes the response that caused the last pause.
     """
 
     seconds_to_wait: float = 0.0
@@ -107,7 +107,9 @@ async def count_failure(
 
 
 async def note_stop(connection: Connection, job: str, asked: RequestKind) -> int:
-    """Record that the job goes into quarantine because *asked* failed. Returns how many times in a row this has happened."""
+    """Record that the job goes into quarantine because requests of the kind *asked* failed. Returns how many times in a row this has
+    happened.
+    """
     before = await _locked(connection, job)
     streak = replace(before.streak(asked), stops=before.streak(asked).stops + 1)
     await _save(connection, job, replace(before, streaks={**before.streaks, asked: streak}))
@@ -115,7 +117,9 @@ async def note_stop(connection: Connection, job: str, asked: RequestKind) -> int
 
 
 async def note_answered(connection: Connection, job: str, asked: RequestKind) -> TargetState:
-    """Record a usable response to *asked*, even a refusal, so that the next pauses are short again. Returns the previous state."""
+    """Record a usable response to a request of the kind *asked*, so that the next pauses are short again. A refusal is a usable response
+    too. Returns the previous state.
+    """
     before = await _state(connection, _SELECT + " for update", job)
     rest = {kind: streak for kind, streak in before.streaks.items() if kind is not asked}
     is_over = before.trouble is not None and (not rest or before.trouble.get("asked") == asked.value)
@@ -161,10 +165,10 @@ async def forget(connection: Connection, job: str) -> None:
 
 
 async def lease_tokens(connection: Connection, job: str, *, rate: float, wanted: int) -> tuple[int, float]:
-    """Take up to *wanted* requests from the application's budget. The budget refills at *rate* requests per second. It holds at most the
-    requests of one second, but always one request.
+    """Take up to *wanted* requests from the application's budget. The budget refills at *rate* requests per second. It holds at most *rate*
+    requests or, if *rate* is less than one, one request.
 
-    Returns how many requests were granted, and after how many seconds to ask again.
+    Returns the number of granted requests, and the number of seconds until the next request can be granted.
     """
     await connection.execute("insert into target_state (job, tokens) values (%s, 1) on conflict do nothing", (job,))
     cursor = await connection.execute(

@@ -1,4 +1,4 @@
-"""Make the failed objects of an application due at once if new credentials are stored, as a new mapping does."""
+"""Let new credentials make the failed objects of an application due at once, as a new mapping does."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Store the groups whose members the application does not show, so that nothing proves that the members were kept."""
+"""Store the groups whose members the application does not show. For these groups, nothing proves that the application kept the members."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

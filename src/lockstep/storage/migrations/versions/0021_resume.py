@@ -1,4 +1,4 @@
-"""Store in a separate column where the work on a dirty object continues. Until now, the error text for people contained this."""
+"""Store in a separate column where the work on a dirty object continues. Until now, this was stored in the error text that people see."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

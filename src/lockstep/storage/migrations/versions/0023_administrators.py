@@ -1,4 +1,4 @@
-"""Administrators, their roles, sessions, tokens and one-time links."""
+"""Store administrators, their roles, sessions, tokens and one-time links."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

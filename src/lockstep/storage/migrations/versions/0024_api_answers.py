@@ -1,4 +1,4 @@
-"""Answers to API requests with an idempotency key."""
+"""Store the responses to API requests with an idempotency key."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Failed sign-ins are counted for the client's address, too."""
+"""Count failed sign-ins by the address of the client, too."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

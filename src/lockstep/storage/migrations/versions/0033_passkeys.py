@@ -1,4 +1,4 @@
-"""Passkeys of administrators."""
+"""Store passkeys of administrators."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Columns for the guard of a held write and for taken values. Decisions read these columns instead of codes that are shown to people."""
+"""Add columns for the guard of a held write and for taken values. Decisions read these columns, not the codes that are shown to people."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

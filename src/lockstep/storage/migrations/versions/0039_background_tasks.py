@@ -1,4 +1,4 @@
-"""Background work that continues after its request was answered."""
+"""Store background work that continues after its request was answered."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

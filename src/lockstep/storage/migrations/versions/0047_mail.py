@@ -1,4 +1,4 @@
-"""The mail server, and the messages for it."""
+"""Store the mail server, and the messages to send through it."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
