@@ -64,7 +64,7 @@ async def lock_count_of_guarded_writes(connection: Connection, job: str) -> None
 
 
 async def lock_accounts(connection: Connection, things: Iterable[str]) -> None:
-    """Let one transaction at a time take the accounts that *things* identify. A thing is a match key, or an account with its job and kind."""
+    """Let one transaction at a time take the accounts in *things*: each is a match key, or an account with its job and kind."""
     await lock_all(connection, [LockName(f"account {thing}") for thing in things])
 
 
