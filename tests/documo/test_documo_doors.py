@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import aiohttp
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route as StarletteRoute
 
-from documo import members
+from documo import members, server
 from documo.access import api_keys
 from documo.access.scopes import SCOPES
 from documo.accounts import change_account
@@ -267,6 +269,23 @@ async def test_token_endpoint_gives_tokens_for_a_key_and_its_own_id_alone(home: 
             assert (body.get("error") == "invalid_client") == (answer.status == 401)
 
     assert seen == TOKENS
+
+
+async def test_every_route_for_programs_has_its_tests(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one needs a test that asks it with credentials and ids of another account."""
+    made: list[str] = []
+
+    class Recorded(Starlette):
+        def __init__(self, routes: Sequence[StarletteRoute]) -> None:
+            super().__init__(routes=routes)
+            made.extend(route.path for route in routes)
+
+    monkeypatch.setattr(server, "Starlette", Recorded)
+    async with documo_on(store):
+        pass
+
+    same_for_everybody = {"/.well-known/jwks.json", "/healthz"}
+    assert set(made) == {"/oauth/token", "/events/{stream}", "/metrics"} | same_for_everybody
 
 
 @pytest.mark.parametrize(

@@ -286,10 +286,18 @@ async def test_form_of_another_server_signs_nobody_in(browser: Browser, alpha: H
         assert (await browser.send("POST", row.path, origin="")).status == 403
 
 
-def test_only_the_reply_url_takes_forms_of_other_servers(store: Store) -> None:
+def routes_beside_the_pages(store: Store, method: str) -> set[str]:
     app = pages_app(
         store, api_url="http://x.test", metadata=MetadataReader(store, OutboundRules()), live=LiveRequests(store)
     )
-    routes = {route.path for route in app.routes if "POST" in (getattr(route, "methods", None) or ())}  # type: ignore[attr-defined]
+    routes = {route.path for route in app.routes if method in (getattr(route, "methods", None) or ())}  # type: ignore[attr-defined]
+    return routes - {page.path for page in PAGES}
 
-    assert routes - {page.path for page in PAGES} == {"/assert"}
+
+def test_only_the_reply_url_takes_forms_of_other_servers(store: Store) -> None:
+    assert routes_beside_the_pages(store, "POST") == {"/assert"}
+
+
+def test_every_address_beside_the_pages_is_known(store: Store) -> None:
+    """Styles and scripts are the same for everybody; test_documo_scim_pages proves what the stream tells to whom."""
+    assert routes_beside_the_pages(store, "GET") == {"/assets/{file}", "/events"}
