@@ -109,7 +109,7 @@ def _guarding(
     confirmed: timedelta | None,
 ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
     if is_public == (needs is not None):
-        raise TypeError(f"{path} must be either public or have a permission")
+        raise TypeError(f"{path} must either be public or have a permission")
 
     def add(function: PageFunction[PageContext]) -> PageFunction[PageContext]:
         @wraps(function)

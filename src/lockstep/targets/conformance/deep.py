@@ -171,7 +171,7 @@ class DeepTest:
         return "The user name is changed, the id stays"
 
     async def _disable(self) -> str:
-        remedy = "Lockstep cannot disable accounts here. Ask the vendor how an account is disabled"
+        remedy = "Lockstep cannot disable accounts in this application. Ask the vendor how an account is disabled"
         await self._update(USER, self.person, {"active": "False"}, remedy=remedy)
         account = await self.target.get(USER, self.person)
         if account is None:
