@@ -1,7 +1,7 @@
 """The attributes of people and groups: Entra's names, their types, and the conversion of text to values.
 
-Stored names are case-sensitive. Input may use any letter case for known attributes, and Graph's other names for them. Names of extension
-attributes are case-sensitive in input too.
+Stored names are case-sensitive. In input, Entra's attributes may be named in any letter case, or by other names that Graph uses. The names
+of extension attributes are case-sensitive in input too.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ _MOST_VALUES = 200
 
 
 def person_attribute(name: str) -> DirectoryAttribute | None:
-    """Return the attribute *name*, given in any letter case or by another of Graph's names. The name of an extension attribute must
-    match exactly.
+    """Return the person attribute *name*, or None if it does not exist. Any letter case and Graph's other names are accepted. The name of
+    an extension attribute must match exactly.
     """
     if _EXTENSION.fullmatch(name):
         return DirectoryAttribute(name)

@@ -21,7 +21,9 @@ class DayOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DateForm:
-    """The format of the dates in a column. *order* is None until it is known. *pattern* is a `strptime` pattern, which is tried first."""
+    """The format of the dates in a column. *order* is None until it has been decided. *pattern* is a `strptime` pattern, which is tried
+    first.
+    """
 
     order: DayOrder | None = None
     pattern: str = ""

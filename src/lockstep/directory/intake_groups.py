@@ -1,4 +1,4 @@
-"""Import a page of groups. The rules are those for people, except that several groups may have the same display name."""
+"""Import a page of groups. The same rules apply as for people, except that several groups may have the same display name."""
 
 from __future__ import annotations
 

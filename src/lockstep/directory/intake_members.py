@@ -1,4 +1,6 @@
-"""Import a page of memberships. A membership of an unknown member is stored, and takes effect when the member is imported."""
+"""Import a page of memberships. If a member has not been imported yet, the membership is stored, and takes effect when the member is
+imported.
+"""
 
 from __future__ import annotations
 

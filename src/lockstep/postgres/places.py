@@ -31,7 +31,7 @@ SHARED_HOMES = (Path("/var/lib/lockstep"), Path("/var/lib"), Path("/srv"))
 
 @dataclass(frozen=True, slots=True)
 class ClusterRecord:
-    """The contents of `postgres.json`. *cluster* is PostgreSQL's data directory; *databases* are those created so far."""
+    """The contents of `postgres.json`. *cluster* is PostgreSQL's data directory. *databases* are the databases that were created so far."""
 
     cluster: Path
     socket_folder: Path | None = None

@@ -1,4 +1,4 @@
-"""Applications and their roles. If a person has several assignments, the first of the roles in the application's order takes precedence."""
+"""Applications and their roles. If a person has several roles, the first one in the application's order takes precedence."""
 
 # ruff: noqa: S101  # an asserted row always exists
 from __future__ import annotations

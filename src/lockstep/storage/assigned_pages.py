@@ -51,7 +51,7 @@ order by position collate "C" limit %(limit)s"""
 
 
 async def read_page(connection: Connection, app: str, *, search: str, after: str, limit: int) -> Sequence[AssignedRow]:
-    """Read one page: groups first, then people, by name. *search* is part of a name or user principal name. *after* is the `position` of
+    """Read one page: groups before people, each by name. *search* is part of a name or user principal name. *after* is the `position` of
     the last row on the previous page.
     """
     values = {"app": app, "search": search, "like": part_of(search), "after": after, "limit": limit}

@@ -1,6 +1,6 @@
 """Cycles: a cycle counts the work of one pass over a job's objects. At most one cycle runs per job.
 
-A cycle never decides what is done; it only counts. It ends when no dirty row belongs to it any longer.
+A cycle never decides what happens to an object; it only counts. It ends when no dirty row belongs to it any longer.
 """
 
 from __future__ import annotations

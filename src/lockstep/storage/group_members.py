@@ -1,4 +1,4 @@
-"""The members of a group, page by page, ordered by name."""
+"""The members of a group, page by page: groups before people, each by name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NAMED = """select member_id::text as id, member_kind as kind,
 
 
 async def read_members(connection: Connection, group: str, *, search: str, after: str, limit: int) -> list[MemberRow]:
-    """Read one page of the direct members: groups first, then people. *search* is part of a name or user principal name. *after* is the
+    """Read one page of the direct members: groups before people. *search* is part of a name or user principal name. *after* is the
     `position` of the last row on the previous page.
     """
     async with connection.cursor(row_factory=class_row(MemberRow)) as cursor:

@@ -120,7 +120,7 @@ async def write_entries(connection: Connection, job: str, entries: Sequence[Jour
 
 
 async def settle(connection: Connection, job: str, settled: Sequence[SettledOperation]) -> None:
-    """Record how operations ended."""
+    """Record the outcomes of operations."""
     await connection.execute(
         """update operation set
             state = given.state,

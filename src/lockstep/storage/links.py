@@ -238,7 +238,9 @@ async def count_links(connection: Connection, jobs: Sequence[str]) -> dict[str, 
 
 
 async def mark_reviews_due(connection: Connection) -> list[str]:
-    """Mark the objects whose review time has come, such as a deletion after N days or a start date. Returns the affected jobs."""
+    """Mark dirty the objects whose review is due, for example because the day of a delayed deletion or a start date has come. Returns the
+    affected jobs.
+    """
     cursor = await connection.execute(
         """with due as (
             update link set review_at = null where review_at <= now() returning job, kind, source_id

@@ -1,4 +1,4 @@
-"""Notices: short messages to every listening process that something has changed. PostgreSQL delivers them on commit.
+"""Notices: short messages that tell every listening process that something has changed. PostgreSQL delivers them on commit.
 
 A notice identifies what must be read again, but never contains the change itself. PostgreSQL drops notices without a listener, and merges
 equal notices of one transaction.

@@ -167,10 +167,11 @@ async def count_undecided(connection: Connection, jobs: Sequence[str]) -> dict[s
 async def decide_held(
     connection: Connection, job: str, *, decision: str, actor: str, ids: Sequence[str] | None = None
 ) -> list[str]:
-    """Approve or reject the held operations of *ids*, or all of them if *ids* is None. Returns the ids of those decided.
+    """Approve or reject the held operations in *ids*, or all held operations if *ids* is None. Returns the ids of the operations that were
+    decided.
 
-    The objects of approved operations become dirty and pass the guard once. A rejected operation is not sent until something different is
-    planned for its object. Earlier rejections of the object no longer count.
+    The objects of approved operations become dirty and pass the guard once. A rejection stays in force until a different write is planned
+    for the object. Earlier rejections of the object end.
     """
     given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
     await _lock_undecided(connection, given)

@@ -13,7 +13,7 @@ from lockstep.postgres.pool import Connection
 async def holders_of_employee_ids(
     connection: Connection, source: str, numbers: Iterable[str]
 ) -> dict[str, list[tuple[str, str, str]]]:
-    """Map each employee id to the people of *source* outside the recycle bin who have it. Each person is given with id, anchor and user
+    """Map each employee id to the people of *source* outside the recycle bin who have it. Each person is a tuple of id, anchor and user
     principal name.
     """
     cursor = await connection.execute(

@@ -1,4 +1,4 @@
-"""Records with a limited lifetime: count the records older than a given time, and remove them in batches."""
+"""Count the records of a kind that are older than a given time, and remove them in batches."""
 
 from __future__ import annotations
 
@@ -76,9 +76,10 @@ async def count_old(connection: Connection, what: ExpiringRecords, before: datet
 
 
 async def remove_old(connection: Connection, what: ExpiringRecords, before: datetime, *, most: int) -> int:
-    """Remove up to *most* records of the kind *what* that count as old at the time *before*. Returns how many were removed.
+    """Remove up to *most* records of the kind *what* that are older than *before*, or that expired before it. Returns how many were
+    removed.
 
-    Rows that another transaction has locked are left for the next call.
+    The newest cycles of each job are kept. Rows that another transaction has locked are left for the next call.
     """
     table, condition = _OLD[what]
     query = sql.SQL(

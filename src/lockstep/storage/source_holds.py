@@ -132,7 +132,7 @@ async def refused_renamings(connection: Connection, source: str) -> set[tuple[st
 
 async def names_held(connection: Connection, hold: str, *, limit: int) -> list[str]:
     """Describe up to *limit* objects of a hold by user principal name or group name. The description of a held membership also contains the
-    name of its group; that of a renaming contains the new key.
+    name of its group. The description of a renaming also contains the new key.
     """
     cursor = await connection.execute(
         """select coalesce(person.user_principal_name, nested.display_name, grp.display_name, object_id::text)

@@ -72,7 +72,7 @@ async def refused_lately(
     connection: Connection, job: str, kind: str, ids: Sequence[str]
 ) -> dict[str, list[dict[str, object]]]:
     """Return the values of creates that the application refused during the last day because another account had one of the values. The
-    result maps object ids to one set of values per refused create.
+    result maps each object's id to a list, which contains the values of each refused create.
     """
     cursor = await connection.execute(
         """select source_id::text, after from operation

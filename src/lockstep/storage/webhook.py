@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class WebhookRow:
-    """The webhook. *address* is the sealed URL, *secret* the sealed signing secret, or None if requests are not signed."""
+    """The webhook. *address* is the sealed URL. *secret* is the sealed signing secret, or None if requests are not signed."""
 
     origin: str
     address: bytes = field(repr=False)
