@@ -44,7 +44,7 @@ class Edit:
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
     ) -> None:
-        """Note a change for the feed."""
+        """Record a change. `finish` appends it to the feed."""
         self._changes.append(
             {
                 "kind": kind,

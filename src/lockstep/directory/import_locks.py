@@ -16,7 +16,9 @@ from lockstep.storage.sources import end_pass
 
 @asynccontextmanager
 async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
-    """Run a pass in a transaction that is rolled back, only to show its effects. Other changes of the directory wait until it ends."""
+    """Yield a connection whose transaction is rolled back at the end, so that a pass can show its effects without keeping them. Other
+    changes of the directory wait until the pass ends.
+    """
     async with pool.connection() as connection:
         async with connection.transaction(force_rollback=True):
             yield connection

@@ -1,6 +1,6 @@
 """Write people. Each changed person gets a new version and an entry in the feed, and the affected objects are marked.
 
-People are written in batches, even a single one. An unchanged person is not written.
+People are written in batches; a single person is a batch of one. An unchanged person is not written.
 """
 
 from __future__ import annotations

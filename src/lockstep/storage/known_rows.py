@@ -24,8 +24,8 @@ class KnownRow:
 async def known_rows(
     connection: Connection, table: Literal["person", "grp"], source: str, hashes: Mapping[str, bytes]
 ) -> dict[str, KnownRow]:
-    """Return objects of *source* by anchor, including those in the recycle bin. *hashes* has the anchors to search for, each with the hash
-    of its row in the source.
+    """Return objects of *source* by anchor, including those in the recycle bin. *hashes* maps each wanted anchor to the hash of its row in
+    the source.
     """
     statement = sql.SQL(
         """select known.anchor, known.id::text, coalesce(known.row_hash = wanted.hash, false) as is_same

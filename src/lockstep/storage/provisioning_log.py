@@ -184,7 +184,7 @@ async def attempts_beside(connection: Connection, row: LogRow) -> tuple[str, str
 
 
 async def count_failures(connection: Connection, jobs: Sequence[str], *, since: timedelta) -> dict[str, int]:
-    """Count the failed changes of each job in the time span *since* before now. Jobs without failures are absent."""
+    """Count the failed changes of each job in the time span *since*, which ends now. Jobs without failures are absent."""
     cursor = await connection.execute(
         """select job, count(distinct change_id) from provisioning_log
         where job = any(%s) and status = 'failure' and at >= now() - %s group by job""",

@@ -87,8 +87,8 @@ async def count_concerned(connection: Connection, job: str, app: str, kind: str,
 async def page_of_concerned(
     connection: Connection, job: str, app: str, kind: str, *, everybody: bool, after: str, limit: int
 ) -> list[str]:
-    """Return the ids of up to *limit* objects of *kind* that a full cycle evaluates, in the order of ids, after the id *after* ("" for the
-    first page).
+    """Return the ids of up to *limit* objects of *kind* that a full cycle evaluates, ordered by id. *after* is the last id of the previous
+    page, or "" for the first page.
     """
     cursor = await connection.execute(
         sql.SQL(

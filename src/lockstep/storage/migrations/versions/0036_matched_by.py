@@ -1,4 +1,4 @@
-"""Store in links, and in the journal until a link is recorded, the attribute by which the account was matched."""
+"""Store the attribute by which an account was matched, in the link and, until a link is recorded, in the journal."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

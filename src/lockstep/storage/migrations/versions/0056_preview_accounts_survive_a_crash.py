@@ -1,4 +1,4 @@
-"""Keep the accounts that were listed for a preview if the database crashes. Without them, the preview would show everyone as new."""
+"""If the database crashes, keep the accounts that were listed for a preview. Without them, the preview would show everyone as new."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""A preview can be applied: a cycle writes only what is still planned as previewed, and lists what it leaves.
+"""A preview can be applied: a cycle writes only the objects whose plan is still the same as in the preview, and lists the other objects.
 
 Previews that were made before have no fingerprints, so they cannot be applied.
 """
