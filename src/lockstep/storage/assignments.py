@@ -169,9 +169,7 @@ async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
 
 
 async def sample_person(connection: Connection, app: str) -> str:
-    """Return the user principal name of an active person, or "" if there is none. People who are assigned to *app* are preferred to others
-    in the directory.
-    """
+    """Return the user principal name of an active person, or "" if there is none. A person who is assigned to *app* is preferred."""
     for condition in (
         "where id in (select object_id from effective_assignment where app = %s) and",
         "where %s <> '' and",

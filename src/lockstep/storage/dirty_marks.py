@@ -138,8 +138,8 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
 
 
 async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
-    """Make failed objects due now: the objects in *ids*, the objects with error *code*, or all of them if neither is given. Returns how
-    many became due.
+    """Make failed objects due now. With *ids*, only objects in *ids* become due; with *code*, only objects with this error code. Returns
+    how many became due.
 
     An object that was given up becomes due only if *ids* contains it. An object with a held write never becomes due, so a retry cannot send
     the held write.

@@ -83,8 +83,8 @@ async def find_groups(connection: Connection, name: str, *, is_deleted: bool = F
 
 
 async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, str]:
-    """Map each key to the id of a group. A key is an anchor of *source*, or a display name that exactly one of the source's groups outside
-    the recycle bin has.
+    """Map each key to the id of a group. A key is an anchor of *source*, or a display name. A display name counts only if exactly one of
+    the source's groups outside the recycle bin has it.
     """
     cursor = await connection.execute(
         """select display_name, min(id::text) from grp

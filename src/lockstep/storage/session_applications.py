@@ -55,7 +55,9 @@ async def applications_of(connection: Connection, session: str) -> list[SessionA
 async def sessions_named(
     connection: Connection, app: str, name_id: str, session_indexes: tuple[str, ...]
 ) -> list[SessionApplication]:
-    """Return the sessions that signed in to *app* as *name_id*: those in *session_indexes*, or all if *session_indexes* is empty."""
+    """Return the sessions that signed in to *app* as *name_id*. Unless *session_indexes* is empty, only sessions with one of these indexes
+    are returned.
+    """
     async with connection.cursor(row_factory=class_row(SessionApplication)) as cursor:
         await cursor.execute(
             _SELECT + "where app = %s and name_id = %s and (%s or session_index = any(%s))",

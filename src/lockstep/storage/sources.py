@@ -126,7 +126,7 @@ async def remove_source(connection: Connection, name: str, *, heir: str) -> None
 
 
 async def live_objects(connection: Connection, name: str, kind: str, *, limit: int) -> list[str]:
-    """Return the ids of the people or groups of a source outside the recycle bin."""
+    """Return the ids of up to *limit* people or groups of a source. Objects in the recycle bin are left out."""
     cursor = await connection.execute(
         f"select id::text from {TABLES[kind]} where source = %s and deleted_at is null order by id limit %s",
         (name, limit),
@@ -135,7 +135,9 @@ async def live_objects(connection: Connection, name: str, kind: str, *, limit: i
 
 
 async def count_objects(connection: Connection, name: str) -> dict[str, int]:
-    """Count the people and groups of a source outside the recycle bin (`people`, `groups`) and in it (`deletedPeople`, `deletedGroups`)."""
+    """Count the people and groups of a source. Those in the recycle bin are counted as `deletedPeople` and `deletedGroups`, the others as
+    `people` and `groups`.
+    """
     return (await count_all_objects(connection, [name]))[name]
 
 
@@ -219,7 +221,7 @@ async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[
 
 
 async def unseen(connection: Connection, source: str, kind: str, *, limit: int) -> list[str]:
-    """Return the ids of objects of *source* outside the recycle bin that this pass did not see."""
+    """Return the ids of up to *limit* objects of *source* that this pass did not see. Objects in the recycle bin are left out."""
     cursor = await connection.execute(
         f"""select object.id::text from {TABLES[kind]} as object
         where object.source = %(source)s and object.deleted_at is null
