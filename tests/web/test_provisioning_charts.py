@@ -99,6 +99,23 @@ async def test_queue_holds_its_last_noted_length_and_its_end_is_forecast(centre:
     assert "Empty in about 2 min, at the rate of the last 10 minutes." in page.text
 
 
+async def test_no_end_of_the_queue_is_forecast_while_provisioning_is_paused(centre: Centre, admin: Browser) -> None:
+    job = await _started(centre)
+    await centre.hub.fetch("insert into queue_depth (job, at, waiting) values (%s, now(), 2) returning 1", job)
+    await centre.hub.fetch(
+        """insert into dirty (job, kind, source_id, lane, reasons)
+        select %s, 'User', gen_random_uuid(), 3, '{attributes}' from generate_series(1, 2) returning 1""",
+        job,
+    )
+    await _work(centre, job, minutes=2, counts={"updated": 100})
+    await centre.hub.fetch("update job set status = 'off' returning 1")
+
+    page = await admin.get(HERE)
+
+    assert "2 objects waiting until provisioning is on." in page.text
+    assert "Empty in about" not in page.text
+
+
 async def test_exact_times_stay_in_the_filter_until_they_are_removed(centre: Centre, admin: Browser) -> None:
     await _started(centre)
 
