@@ -11,7 +11,7 @@ from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.decisions.matching import OneMatch
 from lockstep.engine.decisions.plan import make_plan, prepare
 from lockstep.engine.decisions.rejections import guarded_effects
-from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release, tally_of
+from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release, hold_undecided, tally_of
 from lockstep.engine.plans import GuardCode, Plan
 from lockstep.engine.records import Account, Action, Assignment, Change, Link, LinkState, ObjectKind, Reason
 from tests.engine.decision_cases import ADMIN, ANNA, ATTRIBUTES, MEMBER, MOMENT, account, configuration, person
@@ -244,3 +244,15 @@ EFFECTS: dict[GuardCode, Plan] = {
 @pytest.mark.parametrize("code", GuardCode)
 def test_every_effect_that_is_held_can_be_rejected(code: GuardCode) -> None:
     assert code in {guard for guard, _ in guarded_effects(EFFECTS[code])}
+
+
+@pytest.mark.parametrize("guard", [GuardCode.MATCH, GuardCode.FORMER_OWNER])
+def test_held_match_that_is_planned_again_names_the_account_of_the_new_plan(guard: GuardCode) -> None:
+    doubt = {"claims_privileged": True} if guard is GuardCode.MATCH else {"claims_anothers": True}
+    plan = planned(Action.LINK, link_to=Account(ObjectKind.USER, "u2", {}), **doubt)
+
+    again = hold_undecided(plan, guard, "the account (u1) matches", {"targetId": "u1"})
+
+    assert again is not None
+    assert (again.held_by, again.reason.details["targetId"]) == (guard, "u2")
+    assert "(u2)" in again.reason.text and "u1" not in again.reason.text

@@ -121,10 +121,7 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
     if approved:
         return plan
     if plan.needs_approval and plan.link_to is not None:
-        what = _joined(_concerned(plan))
-        if plan.claims_privileged:
-            return held(plan, GuardCode.MATCH, _privileged_match(plan.link_to, what=what))
-        return held(plan, GuardCode.FORMER_OWNER, _strangers_match(plan.link_to, plan.takes_over_from, what=what))
+        return _held_match(plan, plan.link_to)
     for guard in _guards(plan, configuration):
         for window, before in counts.windows():
             reason = _exceeds(guard, plan, before, counts, window, configuration.deletions.percent_from)
@@ -159,6 +156,8 @@ def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping
     if guard not in concerned:
         return None
     first, what = next(iter(concerned)), _joined(concerned)
+    if first is guard and plan.needs_approval and plan.link_to is not None:
+        return _held_match(plan, plan.link_to)  # the earlier sentence may name another account
     if first is not guard:
         sentence, details = (
             f"Held for approval: an earlier write to this account is still waiting for a decision, and the account would now {what}.",
@@ -212,6 +211,14 @@ def _concerned(plan: Plan) -> dict[GuardCode, str]:
 
 def _joined(concerned: Mapping[GuardCode, str]) -> str:
     return " and ".join(concerned.values())
+
+
+def _held_match(plan: Plan, account: Account) -> Plan:
+    """Return *plan* held for approval, because *account*, which it would link, may not belong to the object."""
+    what = _joined(_concerned(plan))
+    if plan.claims_privileged:
+        return held(plan, GuardCode.MATCH, _privileged_match(account, what=what))
+    return held(plan, GuardCode.FORMER_OWNER, _strangers_match(account, plan.takes_over_from, what=what))
 
 
 def _privileged_match(account: Account, *, what: str) -> Reason:
