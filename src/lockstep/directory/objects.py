@@ -1,4 +1,4 @@
-"""Read complete objects for the decisions of one application. Three statements read everything for 500 people or groups.
+"""Read complete objects for the decisions of one application. A few statements read everything for 500 people or groups.
 
 Purged objects are absent. The members of groups are not read here, because they are compared separately.
 """
@@ -34,8 +34,8 @@ async def read_objects(
 ) -> dict[str, SourceObject]:
     """Return the objects *ids*, by id, with all data that decisions for *app* need. Purged objects are left out.
 
-    *with_groups* includes the groups of each person, for mappings that read memberships. *manager_attributes* are attributes of the
-    manager to include as `manager.<attribute>`; they cost one more statement.
+    *with_groups* includes the groups of each person, for mappings that read memberships. *manager_attributes* are attributes of the manager
+    to include as `manager.<attribute>`. Each of the two costs one more statement.
     """
     found, _ = await read_objects_and_roles(
         connection, app, kind, ids, with_groups=with_groups, manager_attributes=manager_attributes

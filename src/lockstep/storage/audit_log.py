@@ -26,7 +26,7 @@ GENESIS = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One entry."""
+    """One entry of the audit log."""
 
     seq: int
     at: datetime

@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """One version. *activity* says what the author did, in the terms of the audit log."""
+    """One version of the configuration. *activity* says what the author did, in the terms of the audit log."""
 
     version: int
     created_at: datetime

@@ -229,7 +229,7 @@ async def nested_ways(connection: Connection, app: str, person: str, *, limit: i
 
 
 async def add_edges(connection: Connection, edges: Iterable[Edge], *, generation: int = 0) -> list[Edge]:
-    """Add memberships. Returns those that did not exist yet."""
+    """Add memberships. Returns the memberships that did not exist before."""
     groups, members, kinds = _columns(edges)
     async with connection.cursor(row_factory=class_row(Edge)) as cursor:
         await cursor.execute(

@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class MailServerRow:
-    """The server. *secret* is the sealed password of *user_name*; None if there is no password. *sender* is the address in From."""
+    """The mail server. *secret* is the sealed password of *user_name*, or None if there is no password. *sender* is the address in From."""
 
     host: str
     port: int

@@ -19,7 +19,7 @@ NEXT, ACTIVE, RETIRED = "next", "active", "retired"
 
 @dataclass(frozen=True, slots=True)
 class OpenIdKeyRow:
-    """One key. *published_at* is the time from which applications could read it."""
+    """One key. *published_at* is the time at which applications could first read it."""
 
     kid: str
     public_key: Mapping[str, Any]

@@ -110,7 +110,7 @@ async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[
 
 
 async def approved_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, HeldPlan]:
-    """Return the last approved write for each object in *ids* that has one."""
+    """Return the newest approved write for each object in *ids* that has one."""
     cursor = await connection.execute(
         """select distinct on (source_id) source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'dropped' and decision = 'approved'

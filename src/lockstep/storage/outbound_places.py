@@ -19,13 +19,13 @@ class OutboundPlace:
 
 
 async def list_places(connection: Connection) -> list[OutboundPlace]:
-    """Return all places, ordered by entry."""
+    """Return all allowed addresses, ordered by entry."""
     cursor = await connection.execute("select entry, reason, added_at, added_by from outbound_place order by entry")
     return [OutboundPlace(*row) for row in await cursor.fetchall()]
 
 
 async def add_place(connection: Connection, entry: str, *, reason: str, actor: str) -> bool:
-    """Add the place. Returns False, and changes nothing, if it already exists."""
+    """Allow the address *entry*. Returns False, and changes nothing, if it is already allowed."""
     cursor = await connection.execute(
         "insert into outbound_place (entry, reason, added_by) values (%s, %s, %s) on conflict do nothing",
         (entry, reason, actor),
@@ -34,6 +34,6 @@ async def add_place(connection: Connection, entry: str, *, reason: str, actor: s
 
 
 async def remove_place(connection: Connection, entry: str) -> bool:
-    """Remove the place. Returns False if it does not exist."""
+    """No longer allow the address *entry*. Returns False if it was not in the list."""
     cursor = await connection.execute("delete from outbound_place where entry = %s", (entry,))
     return cursor.rowcount == 1

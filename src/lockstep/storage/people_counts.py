@@ -33,7 +33,7 @@ async def count_states(connection: Connection, wanted: PersonFilter) -> PersonCo
 
 
 async def departments(connection: Connection) -> list[str]:
-    """Return the departments of people outside the recycle bin, by name."""
+    """Return the departments of all people outside the recycle bin, sorted by name."""
     cursor = await connection.execute(
         """select min(department) from (select attributes->>'department' as department from person where deleted_at is null) as named
         where department <> '' group by lower(department) order by lower(department)"""

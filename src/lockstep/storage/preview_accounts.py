@@ -15,7 +15,7 @@ from lockstep.storage.target_index import account_from
 
 
 async def add_page(connection: Connection, preview: int, kind: ObjectKind, rows: Sequence[dict[str, Any]]) -> None:
-    """Store one page. *rows* have target_id, attribute, value, account. If an account is listed twice, the last one counts."""
+    """Store one page of accounts. *rows* have target_id, attribute, value, account. If an account is listed twice, the last one counts."""
     await connection.execute(
         """insert into preview_account (preview, kind, target_id, attribute, value, account)
         select %(preview)s, %(kind)s, target_id, attribute, value, account

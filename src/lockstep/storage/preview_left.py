@@ -1,4 +1,4 @@
-"""The objects that a cycle left aside because their plan differs from the preview that the cycle applied, with both plans."""
+"""The objects that a cycle left aside because their plan differs from the preview that the cycle applied. Both plans are stored."""
 
 from __future__ import annotations
 

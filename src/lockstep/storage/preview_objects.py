@@ -134,7 +134,7 @@ async def hold(connection: Connection, preview: int, effects: Collection[str]) -
 async def read_page(
     connection: Connection, preview: int, wanted: PreviewFilter, *, after: str = "", limit: int
 ) -> list[PreviewedObject]:
-    """Return one page. *after* is the `key` of the last object on the previous page."""
+    """Return one page of the matching objects. *after* is the `key` of the last object on the previous page."""
     rank, kind, identifier, name = [*after.split(":", 3), "", "", ""][:4]
     is_place = rank.isdecimal() and len(rank) < 3 and as_id(identifier) is not None
     place = (

@@ -47,7 +47,7 @@ class SignInRecord:
 
 @dataclass(frozen=True, slots=True)
 class SignInRow:
-    """One record of the log."""
+    """One record of the sign-in log, as it is read."""
 
     seq: int
     id: str

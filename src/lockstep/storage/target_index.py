@@ -26,7 +26,7 @@ async def begin(connection: Connection, job: str, kind: str, *, cycle: int) -> N
 
 
 async def add_page(connection: Connection, job: str, kind: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Store one page. *rows* have target_id, attribute, value, account. If an account is listed twice, the last one counts."""
+    """Store one page of accounts. *rows* have target_id, attribute, value, account. If an account is listed twice, the last one counts."""
     await connection.execute(
         """insert into target_index (job, kind, target_id, attribute, value, account)
         select %(job)s, %(kind)s, target_id, attribute, value, account

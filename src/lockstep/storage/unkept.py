@@ -23,8 +23,8 @@ class KeptAttribute:
 
 @dataclass(frozen=True, slots=True)
 class MissingAttribute:
-    """An attribute that *answers* consecutive responses left out. *source_id* is the object of the last response, *mapping* the fingerprint
-    of the mapping.
+    """An attribute that consecutive responses left out. *answers* is the number of these responses. *source_id* is the object of the last
+    response. *mapping* is the fingerprint of the mapping.
     """
 
     kind: ObjectKind

@@ -17,7 +17,7 @@ async def note(connection: Connection, job: str, group: str) -> None:
 
 
 async def end(connection: Connection, job: str, group: str) -> None:
-    """Record that the application has shown members of *group*."""
+    """Record that the application has shown members of *group*, so that the group counts as verifiable again."""
     await connection.execute("delete from unverified_group where job = %s and group_id = %s", (job, group))
 
 
