@@ -59,8 +59,8 @@ class Edit:
     async def mark_changed(
         self, kind: str, rows: Sequence[Mapping[str, Any]], *, reason: str, is_leaving: bool = False
     ) -> None:
-        """Mark the objects in *rows*, in each job that provisions them and depends on one of their changed attributes. *rows* are those of
-        `marks.touched_by_changes`.
+        """Mark the objects in *rows*, in each job that provisions them and depends on one of their changed attributes. A row has an
+        object's id, its changed attributes and `concerns_all` (see `marks.touched_by_changes`).
 
         The direct reports of changed people are marked in the jobs that read a changed attribute of the manager.
         """

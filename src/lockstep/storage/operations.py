@@ -170,8 +170,8 @@ async def decide_held(
     """Approve or reject the held operations in *ids*, or all held operations if *ids* is None. Returns the ids of the operations that were
     decided.
 
-    The objects of approved operations become dirty and pass the guard once. A rejection stays in force until a different write is planned
-    for the object. Earlier rejections of the object end.
+    The objects of approved operations become dirty, and the guard lets them pass once. A rejection stays in force until a different write
+    is planned for the object. Earlier rejections of the object end.
     """
     given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
     await _lock_undecided(connection, given)
