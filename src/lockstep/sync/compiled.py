@@ -17,7 +17,7 @@ import orjson
 from lockstep.configuration.rules import JobConfiguration, configuration_from_json
 from lockstep.configuration.template import Template
 from lockstep.engine.records import AppRole
-from lockstep.engine.rules.secrecy import with_fingerprint
+from lockstep.engine.rules.sealing import with_fingerprint
 from lockstep.storage.jobs import JobRow
 from lockstep.vault import Vault
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from lockstep.engine.expressions.catalogue import CATALOGUE, Parameter, ValueKind
+from lockstep.engine.expressions.catalogue import CATALOGUE, Parameter
+from lockstep.engine.expressions.kinds import ValueKind
 from lockstep.engine.expressions.tree import (
     AttributeNode,
     CallNode,

@@ -12,7 +12,7 @@ from typing import Any
 from lockstep.engine.records import Change, Value, Values
 from lockstep.engine.rules.mappings import Apply, AttributeMapping, NoSource, ObjectMapping
 from lockstep.engine.rules.operators import is_empty
-from lockstep.engine.rules.secrecy import is_sealed, sealed
+from lockstep.engine.rules.sealing import is_sealed, sealed
 from lockstep.engine.rules.target_attributes import AttributeType
 
 

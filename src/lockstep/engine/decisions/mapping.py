@@ -21,7 +21,7 @@ from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.engine.rules.generated import is_kept, label_of, reusable
 from lockstep.engine.rules.mappings import AttributeMapping, Constant, Direct, Expression, NoSource, ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of, whole_number
-from lockstep.engine.rules.secrecy import sealed
+from lockstep.engine.rules.sealing import sealed
 from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute
 from lockstep.scim.target_values import MISSING, read_path
 

@@ -8,27 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import Evaluate, Form
+from lockstep.engine.expressions.context import NOWHERE, EvaluationContext
+from lockstep.engine.expressions.converting import converted
+from lockstep.engine.expressions.errors import ExpressionError, ExpressionTrouble
+from lockstep.engine.expressions.kinds import CompiledClosure, Evaluate, ValueKind, nothing
+from lockstep.engine.expressions.tree import CallNode
+from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue
 
 Implementation = TypeVar("Implementation", bound=Callable[..., Any])
-
-
-class ValueKind(Enum):
-    """The type of a parameter or result. The enum value is the word shown to administrators."""
-
-    TEXT = "text"
-    INTEGER = "whole number"
-    BOOLEAN = "boolean"  # the text True or False
-    CONDITION = "condition"
-    DATE = "date"
-    WORD = "word"  # one of a fixed list
-    VALUES = "several values"
-    ROLES = "role assignments"
-    ANY = "any value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +89,65 @@ class Function:
         return repeating[(index - first) % len(repeating)]
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A call of a function, as a lazy implementation receives it: the compiled arguments, which are not evaluated yet, and methods to
+    report errors in these arguments.
+    """
+
+    call: CallNode
+    arguments: tuple[CompiledClosure, ...]
+    function: Function
+    text: str
+
+    def argument(self, index: int, kind: ValueKind, name: str = "") -> Evaluate:
+        """The closure for argument *index*, converted to *kind*. A missing argument evaluates to None."""
+        if index >= len(self.arguments):
+            return nothing
+        parameter = self.function.parameter(index)
+        try:
+            read = converted(self.arguments[index], kind, name or parameter.name)
+        except ExpressionTrouble as trouble:
+            raise self.wrong(trouble.message, index, expected=trouble.expected) from None
+        return _numbered(read, index) if parameter.repeats else read
+
+    def constant_text(self, index: int) -> str:
+        """Return the constant text of argument *index*; null becomes "". Raises ExpressionError if the argument is not constant."""
+        text: str | None = self.argument(index, ValueKind.TEXT)({}, NOWHERE)
+        return text or ""
+
+    def is_present(self, index: int) -> bool:
+        return index < len(self.arguments) and not self.arguments[index].is_empty
+
+    def wrong(self, message: str, index: int | None = None, *, expected: str = "", name: str = "") -> ExpressionError:
+        """Build the compile-time error for argument *index*, or for the whole call. The caller raises it."""
+        position = self.call.position if index is None else self.arguments[index].node.position
+        name = name or ("" if index is None else self.function.parameter(index).name)
+        full = f"{self.function.name} {message}"
+        return ExpressionError(
+            self.text, position, full, function=self.function.name, argument=name, expected=expected or full
+        )
+
+    def error_from(self, trouble: ExpressionTrouble) -> ExpressionError:
+        """Convert *trouble* to an error with the text, the function and the position of the argument."""
+        position = self.call.position
+        hides = "Redact" in self.text or "RandomString" in self.text
+        names = [self.function.parameter(index).name for index in range(len(self.arguments))]
+        index = trouble.index
+        if index is None and trouble.argument in names:
+            index = names.index(trouble.argument)
+        if index is not None:
+            position = self.arguments[index].node.position + trouble.offset
+        return ExpressionError(
+            self.text,
+            position,
+            f"{self.function.name} {trouble.text(hides_value=hides)}",
+            function=self.function.name,
+            argument=trouble.argument,
+            expected=trouble.expected,
+        )
+
+
 CATALOGUE: dict[str, Function] = {}
 
 
@@ -167,3 +215,16 @@ def word(name: str, meaning: str, words: Sequence[str], *, optional: bool = Fals
 
 def date(name: str, meaning: str) -> Parameter:
     return Parameter(name, ValueKind.DATE, meaning)
+
+
+def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
+    """Wrap *evaluate* so that an ExpressionTrouble raised in it names the argument *index*."""
+
+    def numbered(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
+        try:
+            return evaluate(record, context)
+        except ExpressionTrouble as trouble:
+            trouble.index = index
+            raise
+
+    return numbered

@@ -7,16 +7,14 @@ a number creates no text and is not charged.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lockstep.engine.expressions.catalogue import Function, ValueKind
+from lockstep.engine.expressions.catalogue import Form, Function
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
+from lockstep.engine.expressions.kinds import Evaluate, ValueKind
 from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue
 from lockstep.engine.expressions.work import CHARACTERS_PER_UNIT, FREE, FREE_UNITS, UNITS_PER_VALUE, size_of
-
-if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import Evaluate, Form
 
 _SEVERAL = (tuple, list)
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from lockstep.engine.expressions.catalogue import CATALOGUE, ValueKind
+from lockstep.engine.expressions.catalogue import CATALOGUE
 from lockstep.engine.expressions.compiled import compile_tree
 from lockstep.engine.expressions.compiler import Compiler
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
 from lockstep.engine.expressions.functions.roles import ROLE_FUNCTIONS
+from lockstep.engine.expressions.kinds import ValueKind
 from lockstep.engine.expressions.linking import problems
 from lockstep.engine.expressions.parser import parse
 from lockstep.engine.expressions.tree import (

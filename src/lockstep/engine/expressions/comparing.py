@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lockstep.engine.expressions.catalogue import ValueKind
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.converting import converted
+from lockstep.engine.expressions.kinds import CompiledClosure, Evaluate, ValueKind
 from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue, parse_integer
-
-if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import CompiledClosure, Evaluate
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,

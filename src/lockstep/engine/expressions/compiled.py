@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lockstep.engine.expressions import functions as _functions
-from lockstep.engine.expressions.catalogue import CATALOGUE, ValueKind
-from lockstep.engine.expressions.compiler import Compiler, Evaluate
+from lockstep.engine.expressions.catalogue import CATALOGUE
+from lockstep.engine.expressions.compiler import Compiler
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
+from lockstep.engine.expressions.kinds import Evaluate, ValueKind
 from lockstep.engine.expressions.linking import bare_word
 from lockstep.engine.expressions.parser import CACHED_TEXT, parse
 from lockstep.engine.expressions.tree import (

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from lockstep.engine.expressions.catalogue import Function, Parameter, ValueKind
+from lockstep.engine.expressions.catalogue import Form, Function, Parameter
 from lockstep.engine.expressions.charging import (
     charged,
     charged_one,
@@ -22,9 +21,10 @@ from lockstep.engine.expressions.charging import (
     makes_long_results,
 )
 from lockstep.engine.expressions.comparing import compile_comparison
-from lockstep.engine.expressions.context import EvaluationContext
+from lockstep.engine.expressions.context import NO_MOMENT, EvaluationContext
 from lockstep.engine.expressions.converting import converted
 from lockstep.engine.expressions.errors import ExpressionError, ExpressionTrouble
+from lockstep.engine.expressions.kinds import CompiledClosure, Evaluate, ValueKind, nothing
 from lockstep.engine.expressions.linking import FLOWS, link
 from lockstep.engine.expressions.tree import (
     AttributeNode,
@@ -37,96 +37,12 @@ from lockstep.engine.expressions.tree import (
     TextNode,
 )
 from lockstep.engine.expressions.values import FALSE, TRUE, AttributeRecord, Diverted, ExpressionValue
-from lockstep.engine.moment import Moment
 
-Evaluate: TypeAlias = Callable[[AttributeRecord, EvaluationContext], ExpressionValue]
 Observe: TypeAlias = Callable[[ExpressionNode, Evaluate], Evaluate]
 
 
 # The index of the first argument that a function may leave unevaluated. Errors in arguments from there on may never occur.
 _BRANCHES = {"IIF": 1, "Switch": 1, "Coalesce": 1, "SelectUniqueValue": 1}
-
-# The moment for folding constants; pure functions never read it.
-_NO_MOMENT = Moment(datetime.min.replace(tzinfo=UTC))
-NOWHERE = EvaluationContext(_NO_MOMENT)
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledClosure:
-    """A closure, with the properties of its value that are known at compile time."""
-
-    evaluate: Evaluate
-    kind: ValueKind
-    node: ExpressionNode
-    is_constant: bool = False
-    value: ExpressionValue = None
-    is_empty: bool = False  # an empty slot
-    is_observed: bool = False
-
-    @property
-    def attribute(self) -> str | None:
-        """The attribute's name if the closure only reads an attribute, otherwise None. With it, callers can read the value directly."""
-        # An observed argument must be evaluated by its own closure; otherwise the observer misses its value.
-        return self.node.name if isinstance(self.node, AttributeNode) and not self.is_observed else None
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A call of a function, as a lazy implementation receives it: the compiled arguments, which are not evaluated yet, and methods to
-    report errors in these arguments.
-    """
-
-    call: CallNode
-    arguments: tuple[CompiledClosure, ...]
-    function: Function
-    text: str
-
-    def argument(self, index: int, kind: ValueKind, name: str = "") -> Evaluate:
-        """The closure for argument *index*, converted to *kind*. A missing argument evaluates to None."""
-        if index >= len(self.arguments):
-            return _nothing
-        parameter = self.function.parameter(index)
-        try:
-            read = converted(self.arguments[index], kind, name or parameter.name)
-        except ExpressionTrouble as trouble:
-            raise self.wrong(trouble.message, index, expected=trouble.expected) from None
-        return _numbered(read, index) if parameter.repeats else read
-
-    def constant_text(self, index: int) -> str:
-        """Return the constant text of argument *index*; null becomes "". Raises ExpressionError if the argument is not constant."""
-        text: str | None = self.argument(index, ValueKind.TEXT)({}, NOWHERE)
-        return text or ""
-
-    def is_present(self, index: int) -> bool:
-        return index < len(self.arguments) and not self.arguments[index].is_empty
-
-    def wrong(self, message: str, index: int | None = None, *, expected: str = "", name: str = "") -> ExpressionError:
-        """Build the compile-time error for argument *index*, or for the whole call. The caller raises it."""
-        position = self.call.position if index is None else self.arguments[index].node.position
-        name = name or ("" if index is None else self.function.parameter(index).name)
-        full = f"{self.function.name} {message}"
-        return ExpressionError(
-            self.text, position, full, function=self.function.name, argument=name, expected=expected or full
-        )
-
-    def error_from(self, trouble: ExpressionTrouble) -> ExpressionError:
-        """Convert *trouble* to an error with the text, the function and the position of the argument."""
-        position = self.call.position
-        hides = "Redact" in self.text or "RandomString" in self.text
-        names = [self.function.parameter(index).name for index in range(len(self.arguments))]
-        index = trouble.index
-        if index is None and trouble.argument in names:
-            index = names.index(trouble.argument)
-        if index is not None:
-            position = self.arguments[index].node.position + trouble.offset
-        return ExpressionError(
-            self.text,
-            position,
-            f"{self.function.name} {trouble.text(hides_value=hides)}",
-            function=self.function.name,
-            argument=trouble.argument,
-            expected=trouble.expected,
-        )
 
 
 @dataclass(slots=True)
@@ -137,7 +53,7 @@ class Compiler:
     observe: Observe | None = None
     folded_errors: list[ExpressionError] = field(default_factory=list)
     # One shared context, so that everything that is folded shares one budget of work.
-    folding_context: EvaluationContext = field(default_factory=lambda: EvaluationContext(_NO_MOMENT))
+    folding_context: EvaluationContext = field(default_factory=lambda: EvaluationContext(NO_MOMENT))
     is_in_branch: bool = False  # the part being compiled may never be evaluated
 
     def compile(self, node: ExpressionNode, *, is_root: bool = False) -> CompiledClosure:
@@ -155,7 +71,7 @@ class Compiler:
             case NumberNode(value):
                 return constant(value, ValueKind.INTEGER, node)
             case EmptySlot():
-                return CompiledClosure(_nothing, ValueKind.ANY, node, is_constant=True, is_empty=True)
+                return CompiledClosure(nothing, ValueKind.ANY, node, is_constant=True, is_empty=True)
             case KeywordNode(word):
                 return _keyword(word, node)
             case ComparisonNode():
@@ -222,10 +138,6 @@ def read_attribute(name: str) -> Evaluate:
     return lambda record, context: record.get(name)
 
 
-def _nothing(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
-    return None
-
-
 def _failing(error: ExpressionError) -> Evaluate:
     def fail(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
         raise error.with_traceback(None)
@@ -281,16 +193,3 @@ def _argument(form: Form, index: int) -> Evaluate:
         return converted(form.arguments[index], parameter.kind, parameter.name, needed=parameter.needed)
     except ExpressionTrouble as trouble:
         raise form.wrong(trouble.message, index, expected=trouble.expected) from None
-
-
-def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
-    """Wrap *evaluate* so that an ExpressionTrouble raised in it names the argument *index*."""
-
-    def numbered(record: AttributeRecord, context: EvaluationContext) -> ExpressionValue:
-        try:
-            return evaluate(record, context)
-        except ExpressionTrouble as trouble:
-            trouble.index = index
-            raise
-
-    return numbered

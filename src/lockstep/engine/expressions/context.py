@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from lockstep.engine.expressions.work import Work
 from lockstep.engine.moment import Moment
@@ -25,3 +26,8 @@ class EvaluationContext:
 
     def is_taken(self, value: str) -> bool:
         return self.taken(value) if callable(self.taken) else value in self.taken
+
+
+# The context for folding constants; pure functions never read its moment.
+NO_MOMENT = Moment(datetime.min.replace(tzinfo=UTC))
+NOWHERE = EvaluationContext(NO_MOMENT)

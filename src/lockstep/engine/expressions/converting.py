@@ -7,11 +7,10 @@ a function is converted only if its kind differs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from lockstep.engine.expressions.catalogue import ValueKind
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.dates import to_date
+from lockstep.engine.expressions.kinds import CompiledClosure, Evaluate, ValueKind
 from lockstep.engine.expressions.values import (
     AttributeRecord,
     ExpressionValue,
@@ -21,9 +20,6 @@ from lockstep.engine.expressions.values import (
     to_text,
     to_values,
 )
-
-if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import CompiledClosure, Evaluate
 
 _CONVERSIONS: dict[ValueKind, Callable[[ExpressionValue, str], ExpressionValue]] = {
     ValueKind.TEXT: to_text,

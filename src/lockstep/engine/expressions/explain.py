@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lockstep.engine.expressions.compiled import compile_expression
-from lockstep.engine.expressions.compiler import Compiler, Evaluate
+from lockstep.engine.expressions.compiler import Compiler
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionError
+from lockstep.engine.expressions.kinds import Evaluate
 from lockstep.engine.expressions.linking import FLOWS
 from lockstep.engine.expressions.printer import print_expression
 from lockstep.engine.expressions.tree import EmptySlot, ExpressionNode, KeywordNode, NumberNode, TextNode, children

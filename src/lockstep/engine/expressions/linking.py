@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lockstep.engine.expressions.catalogue import CATALOGUE, Function, Parameter, ValueKind
+from lockstep.engine.expressions.catalogue import CATALOGUE, Function, Parameter
 from lockstep.engine.expressions.errors import ExpressionError, shown
+from lockstep.engine.expressions.kinds import ValueKind
 from lockstep.engine.expressions.tree import CallNode, ComparisonNode, EmptySlot, ExpressionNode, KeywordNode, TextNode
 from lockstep.engine.expressions.values import FALSE, TRUE, Diversion
 from lockstep.wording import nearest

@@ -16,7 +16,7 @@ from lockstep.engine.decisions.settlement import SentOperation
 from lockstep.engine.plans import Plan
 from lockstep.engine.records import Account, Link, LinkState, Values
 from lockstep.engine.rules.mappings import Drift, Expression, ObjectMapping
-from lockstep.engine.rules.secrecy import holds_secret, without_secrets
+from lockstep.engine.rules.sealing import holds_secret, without_secrets
 from lockstep.ports import Answer
 from lockstep.storage.references import WaitingReference
 from lockstep.sync.outcome import kept_values

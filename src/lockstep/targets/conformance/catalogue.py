@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lockstep.targets.conformance.conversation import Conversation
+from lockstep.targets.conformance.conversation import Conversation
 
-CheckBody = Callable[["Conversation"], Awaitable[None]]
+CheckBody = Callable[[Conversation], Awaitable[None]]
 
 
 class EmulatedClient(StrEnum):
@@ -23,22 +21,6 @@ class EmulatedClient(StrEnum):
     ENTRA = "entra"
     ENTRA_FLAG = "entra-flag"
     OKTA = "okta"
-
-
-class ConformanceFinding(Exception):
-    """Raised by a check that does not pass. Its text is one sentence without a full stop."""
-
-
-class Broken(ConformanceFinding):
-    """Raised if the client would fail with this response."""
-
-
-class Doubtful(ConformanceFinding):
-    """Raised if the client copes with the response, but the specification or good practice requires a different one."""
-
-
-class UnsupportedByServer(ConformanceFinding):
-    """Raised if the server does not offer the feature and says so correctly, so that there is nothing to check."""
 
 
 @dataclass(frozen=True, slots=True)

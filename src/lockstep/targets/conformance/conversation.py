@@ -20,7 +20,7 @@ from lockstep.http.client import HttpClient, Response
 from lockstep.http.trouble import WireError
 from lockstep.scim.tokens import quote as json_quote
 from lockstep.targets.authorization import Authorizer, NoToken
-from lockstep.targets.conformance.catalogue import Broken, Doubtful
+from lockstep.targets.conformance.findings import Broken, Doubtful
 from lockstep.targets.pacing import read_retry_after
 from lockstep.targets.redaction import Redactor
 from lockstep.targets.scim_answers import id_in

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lockstep.targets.conformance.catalogue import Broken, EmulatedClient, check
+from lockstep.targets.conformance.catalogue import EmulatedClient, check
 from lockstep.targets.conformance.conversation import GROUP, Conversation, error_form, must_be, should
+from lockstep.targets.conformance.findings import Broken
 
 ENTRA, FLAG = EmulatedClient.ENTRA, EmulatedClient.ENTRA_FLAG
 ADSCIM_GROUP = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"

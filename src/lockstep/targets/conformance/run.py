@@ -16,16 +16,9 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.http.client import HttpClient
 from lockstep.scim.tokens import quote as json_quote
 from lockstep.targets.conformance import groups, okta, service, users  # noqa: F401  # importing them registers their checks
-from lockstep.targets.conformance.catalogue import (
-    Broken,
-    Check,
-    ConformanceFinding,
-    Doubtful,
-    EmulatedClient,
-    UnsupportedByServer,
-    checks_of,
-)
+from lockstep.targets.conformance.catalogue import Check, EmulatedClient, checks_of
 from lockstep.targets.conformance.conversation import Conversation, RepeatableExchange
+from lockstep.targets.conformance.findings import Broken, ConformanceFinding, Doubtful, UnsupportedByServer
 from lockstep.targets.scim_answers import id_in
 from lockstep.targets.scim_requests import read_tenant_url
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lockstep.targets.conformance.catalogue import Broken, UnsupportedByServer, check
+from lockstep.targets.conformance.catalogue import check
 from lockstep.targets.conformance.conversation import USER, Conversation, error_form, must_be, should
+from lockstep.targets.conformance.findings import Broken, UnsupportedByServer
 
 WRONG = "wrong-token-of-lockstep-scim-check"
 

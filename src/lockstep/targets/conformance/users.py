@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lockstep.targets.conformance.catalogue import Broken, EmulatedClient, UnsupportedByServer, check
+from lockstep.targets.conformance.catalogue import EmulatedClient, check
 from lockstep.targets.conformance.conversation import ENTERPRISE, USER, Conversation, error_form, must_be, should
+from lockstep.targets.conformance.findings import Broken, UnsupportedByServer
 
 ENTRA, FLAG = EmulatedClient.ENTRA, EmulatedClient.ENTRA_FLAG
 

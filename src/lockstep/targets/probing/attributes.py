@@ -15,8 +15,8 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.http.client import HttpClient
 from lockstep.ports import TargetSettings
 from lockstep.targets.authorization import Authorizer
-from lockstep.targets.conformance.catalogue import ConformanceFinding
 from lockstep.targets.conformance.conversation import Conversation
+from lockstep.targets.conformance.findings import ConformanceFinding
 from lockstep.targets.scim_requests import read_tenant_url
 
 JsonObject = Mapping[str, Any]

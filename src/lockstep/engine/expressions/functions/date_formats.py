@@ -5,17 +5,13 @@ There is also a short form without styles: `FormatDateTime(source, input format,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lockstep.engine.expressions.catalogue import Example, ValueKind, form, text
+from lockstep.engine.expressions.catalogue import Example, Form, form, text
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.dotnet_formats import format_date, parts_of
 from lockstep.engine.expressions.dotnet_parsing import DEFAULT_STYLES, parse_date_exactly, parse_styles
 from lockstep.engine.expressions.errors import ExpressionTrouble
+from lockstep.engine.expressions.kinds import Evaluate, ValueKind
 from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue
-
-if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import Evaluate, Form
 
 
 @form(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 from datetime import UTC, datetime, timedelta
 
-from lockstep.engine.expressions.catalogue import Example, ValueKind, date, function, integer, word
+from lockstep.engine.expressions.catalogue import Example, date, function, integer, word
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.dates import (
     EPOCH_OF_FILETIME,
@@ -17,6 +17,7 @@ from lockstep.engine.expressions.dates import (
     show_date,
 )
 from lockstep.engine.expressions.errors import ExpressionTrouble, shown
+from lockstep.engine.expressions.kinds import ValueKind
 
 INTERVALS = ("yyyy", "m", "d", "ww", "h", "n", "s")
 _SECONDS = {"ww": 604_800, "d": 86_400, "h": 3_600, "n": 60, "s": 1}

@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 
-from lockstep.engine.expressions.catalogue import Example, ValueKind, function, integer, text, word
+from lockstep.engine.expressions.catalogue import Example, function, integer, text, word
 from lockstep.engine.expressions.errors import ExpressionTrouble, shown
+from lockstep.engine.expressions.kinds import ValueKind
 from lockstep.engine.expressions.values import within_limit
 
 _ENCODINGS = {"Unicode": "utf-16-le", "ASCII": "ascii", "UTF8": "utf-8"}

@@ -5,11 +5,10 @@ Positions count from 1. Null counts as an empty list.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lockstep.engine.expressions.catalogue import Example, ValueKind, form, function, integer, several, text, word
+from lockstep.engine.expressions.catalogue import Example, Form, form, function, integer, several, text, word
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
+from lockstep.engine.expressions.kinds import Evaluate, ValueKind
 from lockstep.engine.expressions.values import (
     MAX_VALUES,
     AttributeRecord,
@@ -21,9 +20,6 @@ from lockstep.engine.expressions.values import (
 )
 from lockstep.engine.expressions.work import FREE
 from lockstep.wording import counted
-
-if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import Evaluate, Form
 
 _FEW = 64
 _PROXIES = {"proxyAddresses": ["SMTP:anna@contoso.com", "smtp:a.lind@contoso.com", "smtp:a.lind@contoso.com"]}

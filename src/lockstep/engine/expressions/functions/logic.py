@@ -6,11 +6,11 @@ They are lazy: only the arguments that are needed are evaluated. A default that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from lockstep.engine.expressions.catalogue import Example, Parameter, ValueKind, anything, form, function, text
+from lockstep.engine.expressions.catalogue import Example, Form, Parameter, anything, form, function, text
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
+from lockstep.engine.expressions.kinds import Evaluate, ValueKind
 from lockstep.engine.expressions.values import (
     DROP,
     TRUE,
@@ -20,9 +20,6 @@ from lockstep.engine.expressions.values import (
     is_nothing,
     truth,
 )
-
-if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import Evaluate, Form
 
 
 @form(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lockstep.engine.expressions.catalogue import Example, ValueKind, function, integer
+from lockstep.engine.expressions.catalogue import Example, function, integer
+from lockstep.engine.expressions.kinds import ValueKind
 
 
 @function(

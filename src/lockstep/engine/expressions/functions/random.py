@@ -11,9 +11,10 @@ from itertools import count
 from struct import unpack
 from uuid import UUID
 
-from lockstep.engine.expressions.catalogue import Example, ValueKind, function, integer, text
+from lockstep.engine.expressions.catalogue import Example, function, integer, text
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
+from lockstep.engine.expressions.kinds import ValueKind
 
 MAX_LENGTH = 256
 DIGITS = "0123456789"

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from lockstep.engine.expressions.catalogue import Example, ValueKind, anything, function
+from lockstep.engine.expressions.catalogue import Example, anything, function
+from lockstep.engine.expressions.kinds import ValueKind
 from lockstep.engine.expressions.values import ExpressionValue
 
 

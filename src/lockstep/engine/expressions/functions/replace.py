@@ -6,16 +6,13 @@ An empty slot counts as absent; `""` is a value and counts as present. Compariso
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from lockstep.engine.expressions.catalogue import Example, ValueKind, form, text
+from lockstep.engine.expressions.catalogue import Example, Form, form, text
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble, shown
+from lockstep.engine.expressions.kinds import Evaluate, ValueKind
 from lockstep.engine.expressions.patterns import Pattern, compile_pattern, replace_group, replace_matches
 from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue, check_size
-
-if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import Evaluate, Form
 
 SOURCE, OLD, PATTERN, GROUP, NEW, OTHER, TEMPLATE = range(7)
 _PHONE = r'"\\+(?<isdCode>\\d* )(?<phoneNumber>\\d{10})"'

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lockstep.engine.expressions.catalogue import Example, Parameter, ValueKind, function
+from lockstep.engine.expressions.catalogue import Example, Parameter, function
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
+from lockstep.engine.expressions.kinds import ValueKind
 from lockstep.engine.expressions.values import ExpressionValue
 from lockstep.engine.records import DEFAULT_ACCESS
 

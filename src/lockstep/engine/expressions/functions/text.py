@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from unicodedata import category
 
-from lockstep.engine.expressions.catalogue import Example, ValueKind, anything, function, integer, text, word
+from lockstep.engine.expressions.catalogue import Example, anything, function, integer, text, word
 from lockstep.engine.expressions.diacritics import without_diacritics
 from lockstep.engine.expressions.errors import ExpressionTrouble
+from lockstep.engine.expressions.kinds import ValueKind
 from lockstep.engine.expressions.letter_case import lower, upper
 from lockstep.engine.expressions.values import ExpressionValue, to_text, within_limit
 

@@ -6,15 +6,11 @@ the retry list.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lockstep.engine.expressions.catalogue import Example, ValueKind, form, text
+from lockstep.engine.expressions.catalogue import Example, Form, form, text
 from lockstep.engine.expressions.context import EvaluationContext
 from lockstep.engine.expressions.errors import ExpressionTrouble
+from lockstep.engine.expressions.kinds import Evaluate, ValueKind
 from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue
-
-if TYPE_CHECKING:
-    from lockstep.engine.expressions.compiler import Evaluate, Form
 
 _RULES = (
     'SelectUniqueValue(Join("@", NormalizeDiacritics(StripSpaces(Join(".",  [PreferredFirstName], [PreferredLastName]))), "contoso.com"), '
