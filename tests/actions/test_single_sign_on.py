@@ -389,6 +389,13 @@ async def test_metadata_is_public_only_for_applications_that_people_sign_in_to(c
     assert refusals[0] == refusals[1]
 
 
+async def test_administrator_is_told_that_an_application_without_saml_has_no_metadata(context: Context) -> None:
+    with pytest.raises(LockstepError, match="documo does not use SAML") as refused:
+        await metadata.federation_metadata(context, "documo")
+
+    assert "lockstep sso set documo --mode saml" in refused.value.next_step
+
+
 async def test_a_trial_names_each_condition_and_signs_nothing(context: Context) -> None:
     before = await trying.try_sign_on(context, "documo", upn("ben"), origin=AT)
     await settings.change_sign_on(context, "documo", {"mode": "saml"})

@@ -17,7 +17,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on.issuing import facts_of
 from lockstep.actions.single_sign_on.settings import SignOnView, change_sign_on
 from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode, check_url
-from lockstep.errors import invalid, not_found
+from lockstep.errors import conflict, invalid, not_found
 from lockstep.http.deadline import end_of_request
 from lockstep.http.trouble import WireError
 from lockstep.saml.certificates import certificates_in
@@ -32,10 +32,14 @@ _SECONDS = 10.0
 async def federation_metadata(context: Context, app: str, *, origin: str = "") -> bytes:
     """Return Lockstep's metadata for *app*: its addresses and certificates, with the active certificate first. All of this is public.
 
-    If the application does not use SAML, raises the same error as for an unknown application.
+    If the application does not use SAML, raises the same error as for an unknown application, except to those who may see it.
     """
     facts = await facts_of(context, app, origin=origin)
     if facts.mode is not SignOnMode.SAML:
+        if context.actor.everywhere(Permission.APPLICATIONS_READ):
+            raise conflict(
+                f"{app} does not use SAML", next_step=f"Choose SAML first: lockstep sso set {app} --mode saml"
+            )
         raise not_found(f'Unknown application "{app}"', next_step="")
     login, logout = facts.endpoints.login_url, facts.endpoints.logout_url
     return write_idp_metadata(
