@@ -191,7 +191,7 @@ async def test_the_bar_of_a_real_cycle_never_goes_back_although_the_page_is_relo
 
     done = [one for one, _ in seen.states]
     assert {total for _, total in seen.states} == {PEOPLE}
-    assert done == sorted(done) and len(set(done)) > 2
+    assert done == sorted(done) and any(20 <= one < PEOPLE for one in done)
     assert len(application.user_names) == PEOPLE
 
 
