@@ -70,6 +70,25 @@ async def test_link_says_by_which_attribute_the_account_was_matched_and_keeps_it
     assert {values["name.familyName"] for values in target.people().values()} == {"Changed"}
 
 
+async def test_account_that_was_lost_and_is_linked_again_keeps_the_attribute_that_matched(
+    world: World, target: ModelTarget
+) -> None:
+    await world.add_people([1, 2, 3])
+    target.add({"userName": upn(1), "active": True, "name.givenName": "Given1", "name.familyName": "Sur1"})
+    await world.sync()
+    accounts = target.accounts[USER]
+    links = "select display, state, matched_by from link where display <> %s order by display"
+
+    target.accounts[USER] = {key: one for key, one in accounts.items() if one["userName"] == upn(3)}
+    await world.sync()
+    lost = await world.rows(links, upn(3))
+    target.accounts[USER] = accounts
+    await world.sync()
+
+    assert lost == [(upn(1), "lost", "userName"), (upn(2), "lost", "")]
+    assert await world.rows(links, upn(3)) == [(upn(1), "live", "userName"), (upn(2), "live", "")]
+
+
 async def test_restart_reads_pages_and_repairs_what_was_changed_in_the_application(
     world: World, target: ModelTarget
 ) -> None:

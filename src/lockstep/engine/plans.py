@@ -108,8 +108,8 @@ class Draft:
     """The decision for one object. *reasons* and *steps* concern this decision alone; a `Plan` adds those of the earlier decisions.
 
     *mapped* has all values that the mappings produce in this situation. It is empty if nothing may be written (`not_written`). *changes*
-    has only the values that differ from those in the application. If a match was found and the link is new, *link_to* is set, and
-    *matched_by* is the target attribute by which the match was found.
+    has only the values that differ from those in the application. *link_to* is the account if the plan makes or restores a link.
+    *matched_by* is the target attribute by which a match found this account; it is "" if the link is restored.
     """
 
     action: Action

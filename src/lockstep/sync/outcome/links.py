@@ -14,7 +14,7 @@ from lockstep.engine.decisions.mapping import base_after, held_values
 from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.settlement import SentOperation
 from lockstep.engine.plans import Plan
-from lockstep.engine.records import Account, Link, LinkState, Values
+from lockstep.engine.records import Account, Action, Link, LinkState, Values
 from lockstep.engine.rules.mappings import Drift, Expression, ObjectMapping
 from lockstep.engine.rules.sealing import holds_secret, without_secrets
 from lockstep.ports import Answer
@@ -69,7 +69,7 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
         cause=plan.cause,
         display=plan.display,
         answers=kept_values.answers_of(planned, old, answer),
-        matched_by=plan.matched_by if plan.link_to is not None else old.matched_by if old else "",
+        matched_by=plan.matched_by or (old.matched_by if old and plan.action is not Action.CREATE else ""),
         is_forgotten=old is not None and old.is_forgotten,
         gone_at=plan.gone_at,
     )
