@@ -28,9 +28,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 class AccessRule:
     """The permission that an action needs. If *permission* is None, everybody may call the action, even without signing in.
 
-    *app* is the name of the action's parameter that contains the application. The caller then needs the permission for that application
-    only. If *filters* is true, a caller who has the permission for some applications only may call the action without naming one. The
-    action then returns only data about those applications.
+    *app* is the name of the action's parameter that contains the application; "" if the action has no such parameter. If the call names an
+    application, the permission for that application is sufficient. If *filters* is true, a caller who has the permission only for some
+    applications may also call the action without naming one. The action then returns only data about those applications.
     """
 
     permission: Permission | None
@@ -45,9 +45,9 @@ CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permissio
 def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[F], F]:
     """Return a decorator that checks the permission before the action begins, and raises LockstepError if it is missing.
 
-    The caller needs *permission* everywhere. If *app* is the name of a parameter of the action, the permission for the application in that
-    parameter is sufficient. If *filters* is true and the call names no application, the permission for at least one application is
-    sufficient.
+    By default, the caller needs *permission* for all applications. If *app* is the name of a parameter of the action, the permission for
+    the application in that parameter is sufficient. If *filters* is true and the call names no application, the permission for at least one
+    application is sufficient.
 
     For an application that the caller may not read, the error is the same as for an unknown application.
     """

@@ -31,7 +31,7 @@ _MOST_NAME = 100  # characters
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A new token. The secret is available only here."""
+    """A new token with its secret, which Lockstep cannot show again."""
 
     id: str
     name: str
@@ -99,8 +99,8 @@ async def sign_in_for_token(
     expires_in: timedelta = USUAL_LENGTH,
     address: str = "",
 ) -> NewToken:
-    """Sign in, create a personal token and sign out again. Without *scopes*, the token gets every permission of the administrator that is a
-    valid scope. *address* is the network address of the client. Raises the errors of signing in and of creating a token.
+    """Sign in, create a personal token and sign out again. Without *scopes*, the token gets every valid scope for which the administrator
+    has the permission. *address* is the network address of the client. Raises the errors of signing in and of creating a token.
     """
     signed_in = await sign_in(context, email, password, code, device=name, address=address)
     try:
@@ -158,8 +158,8 @@ async def _delete(connection: Connection, row: TokenRow, *, actor: str) -> None:
 
 
 def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> tuple[str, ...]:
-    """Return *scopes* in the order in which `Permission` lists them. *able* contains the permissions that the token may get, and *who* is
-    the name of their holder for error messages.
+    """Return *scopes* in the order in which `Permission` lists them. *able* contains the permissions that the token may get. *who* names
+    the holder of these permissions in error messages.
 
     Raises LockstepError if *scopes* is empty, or if it contains a scope that is unknown or is not in *able*.
     """

@@ -1,4 +1,4 @@
-"""Count the accounts that changed in the applications, for each of the last days."""
+"""Count the accounts that changed in the applications on each of the last days."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class DayActivity:
 
 @needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def daily_activity(context: Context, *, app: str = "", days: int = DAYS) -> Sequence[DayActivity]:
-    """Return the activity of the last *days* days including today, oldest first. Without *app*, all applications that the caller may read
-    are counted.
+    """Return the activity on each of the last *days* days including today, oldest day first. Without *app*, the accounts of all
+    applications that the caller may read are counted.
     """
     today = context.now().astimezone(UTC).date()
     first = today - timedelta(days=days - 1)
@@ -49,8 +49,8 @@ async def daily_activity(context: Context, *, app: str = "", days: int = DAYS) -
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def activity_of_each(context: Context, *, days: int = DAYS) -> Mapping[str, Sequence[int]]:
-    """Return the number of accounts written on each of the last *days* days including today, oldest first. The keys are the names of the
-    applications that the caller may read.
+    """Return the number of accounts that were written on each day, for each application that the caller may read. The keys are the names of
+    the applications. Each list of numbers covers the last *days* days including today, oldest day first.
     """
     today = context.now().astimezone(UTC).date()
     first = today - timedelta(days=days - 1)

@@ -121,8 +121,8 @@ async def own_roles(context: Context) -> tuple[str, ...]:
 async def change_roles(
     context: Context, email: str, roles: Sequence[Role], *, owns: Sequence[str] = ()
 ) -> AdministratorView:
-    """Give an administrator exactly these roles and no others, and end their sessions. Raises LockstepError for the last Global
-    administrator.
+    """Give an administrator exactly these roles, and end their sessions if that changes the roles. Raises LockstepError if no enabled
+    Global administrator would be left, or if the roles come from the identity provider.
     """
     async with context.recording() as connection:
         await lock_administrators(connection)

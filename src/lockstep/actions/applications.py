@@ -36,8 +36,8 @@ class ApplicationView:
 async def add_application(context: Context, template: str, *, name: str = "", display_name: str = "") -> ApplicationRow:
     """Add an application from its gallery entry, with the entry's default configuration, roles and tenant URL. Provisioning is off.
 
-    If *name* is "", the application is named after the entry. If *template* is a former name of the entry, the application gets that former
-    name. Raises LockstepError for an unknown template, and for a name that is invalid or taken.
+    *template* is the name of the entry or a former name of it. If *name* is "", the application is called *template*, in lower case. Raises
+    LockstepError for an unknown template, and for a name that is invalid or taken.
     """
     entry = context.gallery.template(template)
     name = name or template.lower()

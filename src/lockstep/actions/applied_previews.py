@@ -27,10 +27,10 @@ OLDEST = timedelta(hours=24)  # a preview that ended earlier is not applied
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def apply_preview(context: Context, app: str, number: int) -> Cycle:
     """Begin the cycle that applies the preview, and return this cycle without waiting for its end. Works whether provisioning is on or off,
-    and does not switch it on. If another cycle is running, that cycle ends; the objects that it has not processed stay due.
+    and does not switch it on. A cycle that is already running is ended; the objects that it has not processed stay due.
 
-    Raises LockstepError if the preview cannot be applied (`why_not_applied`), and if the application is in quarantine or has no
-    credentials. After a restore, also raises it until all sources have been read again.
+    Raises LockstepError if the preview cannot be applied (`why_not_applied`), if the application is in quarantine, or if it has no
+    credentials. After a restore, also raises LockstepError until all sources have been read again.
     """
     context.refuse_rehearsal()
     async with context.changing() as edit:

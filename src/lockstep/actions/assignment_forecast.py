@@ -130,7 +130,9 @@ class _Undo(Exception):
 async def _added(
     context: Context, app: str, users: Sequence[str], groups: Sequence[str], role: str | None
 ) -> tuple[Job, list[_NewPerson]]:
-    """Return the people who would get access, are in scope and can be provisioned."""
+    """Return the job of *app*, and the people who would get access through the assignment. Leaves out people who are not in scope or cannot
+    be provisioned.
+    """
     found: list[_NewPerson] = []
     try:
         async with context.together() as inner:

@@ -1,5 +1,5 @@
-"""Assignments as pages show them: a part of the list at a time, with the number of people in each assigned group. Also the people and
-groups that can still be assigned.
+"""The assignments of an application, as its pages show them: one part of the list at a time, with the number of people in each assigned
+group. Also find the people and groups that can be assigned.
 """
 
 from __future__ import annotations

@@ -64,7 +64,8 @@ async def reassign(
     """Make *role* the only role that is directly assigned to each of these people and groups. Returns the assignments that were added and
     those that were removed.
 
-    Both changes are made in one transaction. If a person had no assignment between the two changes, Lockstep would disable the account.
+    The new assignments are added first, and the others are removed in the same transaction. A person is therefore never without an
+    assignment, which would make Lockstep disable the account.
     """
     async with context.together() as inner, inner.changing() as edit:
         new = await assign(inner, app, users=users, groups=groups, role=role)

@@ -16,8 +16,8 @@ MOST_ENTRIES = 1_001  # entries in one response; one more than a page of the com
 
 @needs(Permission.AUDIT_READ)
 async def list_entries(context: Context, wanted: AuditFilter, *, limit: int = 100) -> list[AuditRow]:
-    """Return the newest matching entries, newest first: *limit* of them, but at most MOST_ENTRIES. For older entries, call this again with
-    the number of the oldest returned entry as the upper limit in *wanted*.
+    """Return the newest matching entries, newest first: at most *limit* of them, and never more than MOST_ENTRIES. To read older entries,
+    call this again with `below_seq` in *wanted* set to the number of the last returned entry.
     """
     async with context.reading() as connection:
         return await audit_log.newest_entries(connection, wanted, limit=min(limit, MOST_ENTRIES))

@@ -17,7 +17,7 @@ class Caller:
 
     For a token, *session* and *csrf_secret* are "", and *email* is the address of the token's owner ("" for a service token).
     *stepped_up_at* is the time at which the caller last entered credentials. If *is_federated* is true, the caller has no password in
-    Lockstep, and enters them at the identity provider.
+    Lockstep, and enters the credentials at the identity provider.
     """
 
     actor: Actor

@@ -1,7 +1,8 @@
 """Preview a change of an application's configuration: who would get, change or lose an account, with the new values for some people.
 
-The change is made in a transaction that is rolled back. Every person and group that the change could affect is planned both without and
-with the change. The application is not contacted. A person whose account exists there but is not linked is therefore shown as created.
+The change is made in a transaction that is rolled back. Every person and group that the change could affect is planned both with and
+without the change. The application is not contacted. A person without a link is therefore shown as created, even if the application already
+contains an account for this person.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ async def plan_configuration(
     context: Context, documents: Sequence[ConfigDocument], *, prune: bool = False, resolve: Resolve = no_secrets
 ) -> ConfigurationPlan:
     """Return the changes that applying *documents* would make. Writes nothing. Raises LockstepError with file, line and column if the
-    documents cannot be applied, for example because of an unknown name or a different template of an application.
+    documents cannot be applied: for example, because a name is unknown, or because an application was created from another template.
     """
     refuse_doubles(documents)
     order = list(DocumentKind)
@@ -131,7 +131,7 @@ async def _source(context: Context, connection: Connection, document: ConfigDocu
 
 
 def _named_spec(context: Context, document: ConfigDocument, known: SourceRecord | None) -> Mapping[str, Any]:
-    """Return the spec of a source with absolute paths. Raises LockstepError for a file that the caller may not name."""
+    """Return the spec of a source, with absolute paths of its files. Raises LockstepError for a file that the caller may not name."""
     if context.actor.is_operator:
         return with_absolute_paths(document)
     if not (connection := document.spec.get("connection")):

@@ -43,7 +43,9 @@ Resolve = Callable[[str], Secret | None]
 
 
 def no_secrets(_: str) -> Secret | None:
-    """Return no secret for any reference. Used on a server, where a file from a caller must not be able to read the server's files."""
+    """Return None for every reference to a secret. Used on a server, where a file from a caller must not be able to read the server's
+    files.
+    """
     return None
 
 
@@ -63,7 +65,7 @@ async def plan_application(
     prune: bool,
     resolve: Resolve,
 ) -> DocumentPlan:
-    """Return the plan for one application. *coming* has the names of the groups that the same files create first."""
+    """Return the plan for one application. *coming* contains the lower-case names of the groups that the same files describe."""
     app = await applications.find_application(connection, document.name)
     try:
         template = context.gallery.template(document.spec["template"])
@@ -194,7 +196,7 @@ async def _stored_assignment(
 async def _secret_change(
     context: Context, connection: Connection, document: ConfigDocument, app: ApplicationRow | None, resolve: Resolve
 ) -> tuple[list[ConfigChange], list[str]]:
-    """Compare the token that the file refers to with the stored token. Returns the changes and the notes. Neither contains a token."""
+    """Compare the stored token with the token that the file refers to. Returns the changes and the notes. Neither contains a token."""
     given = document.spec.get("credentials", {})
     reference = given.get("secretTokenRef")
     if reference is None:

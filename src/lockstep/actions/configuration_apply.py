@@ -175,7 +175,9 @@ async def _set_credentials(context: Context, app: str, plan: DocumentPlan, token
 
 
 def _token(plan: DocumentPlan, resolve: Resolve) -> Secret | None:
-    """Return the token to store; None if the same token is stored already. Raises LockstepError if a token is needed and none is given."""
+    """Return the token to store, or None if the plan keeps the stored token. Raises LockstepError if the plan needs a token and the given
+    one is missing or invalid.
+    """
     if not any(change.place.startswith(_CREDENTIALS + "secretTokenRef") for change in plan.changes):
         return None
     reference = plan.document.spec["credentials"]["secretTokenRef"]
