@@ -22,8 +22,8 @@ PAGE = 100
 async def list_versions(
     context: Context, app: str, *, below: int | None = None, limit: int = PAGE
 ) -> list[VersionRow]:  # fmt: skip
-    """Return one page of the versions, newest first; the newest version is in force. *below* is the last version on the previous page.
-    Raises LockstepError for an unknown application.
+    """Return one page of the versions, newest first. The newest version of all is in force. *below* is the number of the last version on
+    the previous page. Raises LockstepError for an unknown application.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)

@@ -16,8 +16,8 @@ class DocumentPlan:
     """The changes that one document makes. *spec* contains the new values of the sections that differ, and *current* the values in force.
 
     *is_gone* is true for an application or source that is missing from a set of files for the whole organisation. Pruning removes it.
-    *looked_at_again* estimates the number of objects that are re-evaluated after saving. Re-evaluation writes only values that differ to
-    the application.
+    *looked_at_again* estimates the number of objects that are re-evaluated after saving. Re-evaluation writes to the application only the
+    values that differ.
     """
 
     document: ConfigDocument

@@ -49,8 +49,8 @@ async def ldap_spec(connection: Connection) -> Json:
 async def plan_ldap(
     context: Context, connection: Connection, document: ConfigDocument, resolve: Resolve
 ) -> tuple[list[ConfigChange], list[str]]:
-    """Return the change of the password and the notes. Neither contains a password. Raises LockstepError with the place in the file if the
-    section cannot be applied.
+    """Return two lists: the change of the password, and the notes. Neither contains a password. Raises LockstepError with the place in the
+    file if the section cannot be applied.
     """
     section = document.spec.get(SECTION)
     if section is None:
@@ -77,8 +77,8 @@ async def plan_ldap(
 
 
 async def ask_ldap(context: Context, documents: Sequence[ConfigDocument], resolve: Resolve) -> None:
-    """Send one test request to the LDAP directory that *documents* describe. Does nothing if that directory would not be used for sign-in,
-    or if neither its settings nor its password change, and in a rehearsal.
+    """Send one test request to the LDAP directory that *documents* describe. Sends nothing in three cases: people will not sign in with
+    this directory, neither its settings nor its password change, or the context is a rehearsal.
 
     Raises LockstepError if the directory does not respond or refuses the request. Call this before the transaction that makes the changes,
     because the directory may take seconds to respond.

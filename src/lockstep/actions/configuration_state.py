@@ -135,7 +135,9 @@ def source_config(spec: Mapping[str, Any]) -> Json:
 
 
 def with_absolute_paths(document: ConfigDocument) -> Json:
-    """Return the spec of a source with absolute paths. Relative paths start at the folder of the configuration file."""
+    """Return the spec of a source, in which relative paths are replaced by absolute ones. Relative paths start at the folder of the
+    configuration file.
+    """
     spec = dict(document.spec)
     files = spec.get("connection", {}).get("files")
     if document.origin is None or not isinstance(files, list):

@@ -82,8 +82,8 @@ async def set_tested_credentials(
     must_work: bool = False,
     agree: Callable[[Probe], None],
 ) -> CredentialView:
-    """Store the tenant URL, the secret, the authentication method, or several of these. If a token is stored already, or with *must_work*,
-    the new credentials are tested first.
+    """Store the tenant URL, the secret, the authentication method, or several of these. The new credentials are tested first if a token is
+    stored already or *must_work* is true.
 
     If the new credentials fail while the stored ones work, *agree* is called before anything is stored; it can refuse by raising an error.
     Raises LockstepError if the URL or the token is invalid. With *must_work*, also raises LockstepError if the new credentials fail.
@@ -159,8 +159,8 @@ async def _candidates(
 async def _stored_settings(
     context: Context, connection: Connection, job: Job, deadline_seconds: float
 ) -> TargetSettings | None:
-    """Return the target settings with the stored token. Returns None, not an error, if the key cannot decrypt that token, so that an
-    administrator can enter a new one.
+    """Return the target settings with the stored token. If the key cannot decrypt that token, returns None instead of raising an error, so
+    that an administrator can enter a new one.
     """
     try:
         return await read_target_settings(

@@ -21,8 +21,8 @@ def consequence_lines(found: Sequence[Consequences]) -> list[str]:
 
 
 def sentences_with_names(found: Sequence[Consequences]) -> list[tuple[str, Sequence[str]]]:
-    """Return a sentence without full stop for each effect, with the names of the affected people. Sentences about findings come without
-    names.
+    """Return, for each effect, a sentence without a full stop and the names of the affected objects. For each finding, return a sentence
+    and no names.
     """
     told: list[tuple[str, Sequence[str]]] = []
     for one in found:

@@ -36,10 +36,10 @@ _TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """The effects of a change on the people and groups of one application. *names* has the names of the affected objects for each effect.
-    *words* describes an effect in more detail; the text is "" if the details differ between the objects.
+    """The effects of a change on the people and groups of one application. *names* lists the affected objects for each effect. *words*
+    describes each effect in more detail; the text is "" if the details differ between the objects.
 
-    *findings* are the mistakes that the change introduces in the mappings that disable and enable accounts.
+    *findings* are the mistakes that the change introduces into the mappings that disable and enable accounts.
     """
 
     app: str
@@ -53,7 +53,11 @@ class Consequences:
 
     def needs_consent(self, named: int) -> bool:
         """Whether an administrator must confirm the change. *named* is the number of people that the administrator named in the command or
-        chose on the page. An effect on at most that many people needs no consent.
+        chose on the page.
+
+        A finding always needs consent. Loss of access, including the release of accounts, needs consent if it affects more than *named*
+        people. A gained privilege, a new name or a failure needs consent if it affects more than *named* people and at least ASKED_FROM
+        people.
         """
         if self.findings or sum(map(self.count, _TAKEN)) > named:
             return True
@@ -160,7 +164,7 @@ async def _whole(
     after: dict[tuple[str, ObjectKind], EffectsById],
     now: Mapping[str, Job] | None = None,
 ) -> None:
-    """Plan all objects of the jobs *whole*, whose configuration the change touches, and add the effects to *after*."""
+    """Plan all objects of the jobs in *whole*, and add the effects to *after*. The change touches the configuration of these jobs."""
     for job_id in whole:
         job = candidates[job_id]
         before = (now or {}).get(job_id, job)

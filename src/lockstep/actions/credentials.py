@@ -205,7 +205,7 @@ def check_token(token: Secret) -> None:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port of *url*: together they identify the server to which a token would be sent."""
+    """Return the scheme, the host and the port of *url*: together they identify the server to which a token would be sent."""
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port

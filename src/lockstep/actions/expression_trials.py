@@ -32,7 +32,7 @@ class TrialValue:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionTrial:
-    """The results of evaluating one expression. *findings* names unknown attributes, which evaluate as empty."""
+    """The results of evaluating one expression. *findings* reports each unknown attribute; such an attribute evaluates as empty."""
 
     trials: Sequence[TrialValue]
     findings: Sequence[Finding] = ()

@@ -1,4 +1,4 @@
-"""Evaluate a mapping expression for a person or for given attributes, with the value of each of its parts."""
+"""Evaluate a mapping expression and each of its parts, for a person or for given attributes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ async def evaluate(
     now: datetime | None = None,
     taken: Sequence[str] = (),
 ) -> tuple[ExplainedExpression, tuple[str, ...]]:
-    """Return the value of *expression* and of each of its parts. A part that fails contains the reason. Also return notes on names that are
-    not attributes of people.
+    """Return the value of *expression* and of each of its parts. A part that fails contains the reason. Also return a note on each name
+    that is not an attribute of people.
 
     *attributes* override the attributes of the person *user*. *taken* are the values that are already in use in the application. Raises
-    ExpressionError if the expression does not compile. Raises LockstepError if the person is unknown. If *user* is given, also raises
-    LockstepError for an unknown attribute.
+    ExpressionError if the expression does not compile, and LockstepError if the person is unknown. If *user* is given, an unknown attribute
+    raises LockstepError instead of leading to a note.
     """
     record = dict(await expression_record(context, user, app)) if user else {}
     record |= attributes
