@@ -16,7 +16,7 @@ from lockstep.storage.failure_groups import FailureGroup
 
 @dataclass(frozen=True, slots=True)
 class FailingApplication:
-    """One application in which at least one object fails. The largest group of failures comes first."""
+    """One application in which at least one object fails. *groups* contains the failures, grouped by error; the largest group is first."""
 
     id: str
     name: str

@@ -27,8 +27,8 @@ async def admit_identity(
     """Return the administrator for *identity*, with the roles that *claims* give now; add the administrator at the first sign-in.
 
     Raises LockstepError if the claims give no role, if the administrator is disabled, and if a new administrator would have the e-mail
-    address of another one. If the claims no longer give an existing administrator a role, that administrator also loses the former roles
-    and all sessions.
+    address of another one. If the claims no longer give any role to an existing administrator, the former roles and all sessions of that
+    administrator are removed as well.
     """
     async with context.recording() as connection:
         await lock_administrators(connection)

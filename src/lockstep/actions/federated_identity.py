@@ -32,8 +32,9 @@ class Identity:
 def identity_in(claims: Mapping[str, Any], *, issuer: str, provider: str, trusts_email: bool) -> Identity:
     """Return the person that *claims* describe. Raises LockstepError if there is no acceptable e-mail address.
 
-    An address is acceptable if the provider says that it is verified. If *trusts_email* is true, an address is also acceptable if the
-    provider says nothing about that, and the preferred user name is used if there is no address.
+    An address is acceptable if the provider says that it is verified. *trusts_email* makes two exceptions. First, an address is also
+    acceptable if the provider does not say whether it is verified. Second, if the provider sends no address, the preferred user name is
+    used as the address.
     """
     subject = claims["sub"]
     email = _text(claims.get("email")) or (_text(claims.get("preferred_username")) if trusts_email else "")

@@ -47,7 +47,9 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class CompletedSignIn:
-    """The result of a sign-in: a new session, or the stepped-up session with a new secret, and the address of the page to show next."""
+    """The result of a sign-in. *signed_in* is a new session, or the stepped-up session with a new secret. *next_page* is the address of the
+    page to show next.
+    """
 
     signed_in: SignedIn
     next_page: str
@@ -85,8 +87,9 @@ async def begin(
 ) -> Departure:
     """Begin an attempt. Returns the provider's address, from which the browser later returns to *redirect_uri*.
 
-    *session_secret* is the secret of the session to step up. With *again*, the provider asks for the credentials even if there is no
-    session to step up. Raises LockstepError if single sign-on is not configured, the provider cannot be reached, or the session has ended.
+    *session_secret* is the secret of the session to step up. For a step-up, or with *again*, the provider must ask for the credentials even
+    if the person is signed in there. Raises LockstepError if single sign-on is not configured, the provider cannot be reached, or the
+    session has ended.
     """
     session = (await caller_or_refusal(context, session_secret)).session if session_secret else ""
     client, _ = await read_client(context)

@@ -28,8 +28,8 @@ _WORKER_SILENT_SECONDS = 15.0
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def follow_cycle(context: Context, app: str, number: int, *, helps: bool = True) -> AsyncIterator[Cycle]:
-    """Yield the cycle *number* of the application whenever it has changed, as `follow` does. Reports a message if no worker works on the
-    cycle.
+    """Yield the cycle *number* of the application whenever it has changed, as `follow` does. If *helps* is false and no worker is running,
+    reports that the cycle waits for a worker.
     """
     cycle = await show_cycle(context, app, number)
     if not helps:
@@ -101,8 +101,8 @@ def _require_running(row: JobRow | None) -> None:
 
 
 async def _tell_of_trouble(context: Context, connection: Connection, job: str, told: str) -> str:
-    """Report to the user why nothing is sent if the application does not respond. *told* is the last reported message, which is not
-    reported again. Returns the message that is now the last reported one.
+    """If the application does not respond, report to the user what is wrong. *told* is the message that was reported last; the same message
+    is not reported twice. Returns the message that has now been reported last.
     """
     state = await target_state.read_state(connection, job)
     message = str((state.trouble or {}).get("message", ""))

@@ -1,8 +1,8 @@
 """Plan the people and groups that a deletion would affect, with and without the deletion. The deletion itself is not made.
 
 The objects are planned slice by slice. If a slice contains members of deleted groups, the slice is read a second time in a transaction that
-deletes these groups. That transaction is rolled back before the slice is planned, so other changes of the directory wait for one read at
-most, however many people a source has.
+deletes these groups. That transaction is rolled back before the slice is planned. Other changes of the directory therefore never wait
+longer than for one such read, even if the source has very many people.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ForeseenJob:
 
 
 class _Undo(Exception):
-    """Raised inside the transaction to roll the deletion of the groups back."""
+    """Raised inside the transaction to roll back the deletion of the groups."""
 
 
 async def foresee_deletion(context: Context, deletion: Deletion, report: ReportProgress) -> list[ForeseenJob]:
@@ -96,8 +96,8 @@ async def effects_among(known: SliceFacts, job: Job, moment: Moment) -> EffectsB
 
 
 async def _affected(connection: Connection, job: Job, leavers: Leavers) -> list[tuple[ObjectKind, list[str]]]:
-    """Return the objects whose plan the deletion may change. Deleted objects without an account are left out, because nothing is done to
-    them.
+    """Return the objects whose plan the deletion may change. Leaves out objects that are deleted but have no account, because nothing is
+    done to them.
     """
     everybody = job.configuration.scope is Scope.ALL
     found = []

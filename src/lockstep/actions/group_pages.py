@@ -1,4 +1,6 @@
-"""Groups as pages show them: members page by page, changes of people and groups together, and the effect of a new group's rule."""
+"""Groups as their pages show them: with one page of the members at a time, and with the effect of a new group's rule. Also change members
+that are people and members that are groups in one step.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +69,8 @@ async def change_mixed_members(
     add: Sequence[tuple[str, str]] = (),
     remove: Sequence[tuple[str, str]] = (),
 ) -> tuple[int, int]:
-    """Add and remove members, people as well as groups, each given as kind and id. Makes all changes or none. Returns the number of added
-    and of removed members.
+    """Add members to a group and remove members from it. Each member is a person or a group, and is given as its kind and its id. Makes all
+    changes or none. Returns the number of added members and the number of removed members.
     """
     added = removed = 0
     async with context.together() as inner:

@@ -1,4 +1,4 @@
-"""The checks of `lockstep doctor`, for the database and for each application.
+"""The checks of `lockstep doctor`, for example of the database, of the worker and of each application.
 
 An application whose connection was never tested gives a warning. An application whose last test failed gives an error.
 """
@@ -112,7 +112,7 @@ async def examine(context: Context) -> list[HealthFinding]:
 
 @needs(Permission.DIRECTORY_READ)
 async def failing_sources(context: Context) -> list[HealthFinding]:
-    """Return a finding for each source whose last read failed. People who joined or left since the last successful read are not known."""
+    """Return a finding for each source whose last read failed. Lockstep does not know who joined or left since the last successful read."""
     async with context.reading() as connection:
         return await _failing_sources(connection)
 

@@ -54,9 +54,9 @@ class IdentityProvider:
 
 @dataclass(frozen=True, slots=True)
 class ProviderChange:
-    """The identity provider to store. If *secret* is None, the stored secret is kept, but never sent to another issuer; "" makes Lockstep a
-    public client. Each entry of *roles* consists of a value of the claim, a role and, for an Application owner, the name of the
-    application.
+    """The identity provider to store. If *secret* is None, the stored secret is kept, but it is never sent to another issuer. If *secret*
+    is "", Lockstep becomes a public client, which has no secret. Each entry of *roles* consists of a value of the claim, a role and, for an
+    Application owner, the name of the application.
     """
 
     name: str
@@ -71,7 +71,7 @@ class ProviderChange:
 
 @open_to_all
 async def provider_name(context: Context) -> str:
-    """Return NAME for the button "Sign in with NAME"; "" if single sign-on is not configured."""
+    """Return the name of the provider, for the button "Sign in with NAME"; "" if single sign-on is not configured."""
     async with context.recording() as connection:
         row = await store.read_provider(connection)
     return row.name if row else ""
@@ -167,8 +167,8 @@ async def test_provider(context: Context) -> Metadata:
 
 @open_to_all
 async def sign_out_address(context: Context) -> str:
-    """Return the provider's address to which the browser goes to sign out there, too (RP-Initiated Logout 1.0); "" if the provider has none
-    or cannot be reached.
+    """Return the address at the provider that ends the browser's session there (RP-Initiated Logout 1.0). Returns "" if the provider has no
+    such address or cannot be reached.
     """
     try:
         client, _ = await read_client(context)
@@ -179,8 +179,8 @@ async def sign_out_address(context: Context) -> str:
 
 
 async def read_client(context: Context) -> tuple[ClientRegistration, ProviderRow]:
-    """Return Lockstep as a client of the provider. Raises LockstepError if single sign-on is not configured or the secret cannot be
-    decrypted.
+    """Return the registration of Lockstep as a client of the provider, and the stored row of the provider. Raises LockstepError if single
+    sign-on is not configured or the secret cannot be decrypted.
     """
     async with context.recording() as connection:
         row = await store.read_provider(connection)

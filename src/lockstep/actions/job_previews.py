@@ -32,8 +32,8 @@ _LARGEST = 2**62
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def begin_preview(context: Context, app: str) -> PreviewRow:
-    """Ask for a preview of the application, and return without waiting for it; `follow_preview` waits for its end. Works whether
-    provisioning is on or off.
+    """Request a preview of the application, and return before it is made; `follow_preview` waits for its end. Works whether provisioning is
+    on or off.
 
     Raises LockstepError if no credentials are stored or another preview of the application is under way.
     """
@@ -98,8 +98,8 @@ async def count_objects(context: Context, app: str, number: int, wanted: Preview
 async def pages_of_objects(
     context: Context, app: str, number: int, wanted: PreviewFilter = EVERYTHING
 ) -> AsyncIterator[list[PreviewedObject]]:
-    """Yield all objects of a preview that match the filter, page by page. Raises the errors of `list_objects`, also between two pages if
-    the preview is discarded there.
+    """Yield all objects of a preview that match the filter, page by page. Raises the errors of `list_objects`, even after the first page:
+    for example, if the preview is discarded in the meantime.
     """
     after = ""
     while True:
@@ -141,8 +141,8 @@ async def discard_preview(context: Context, app: str, number: int) -> PreviewRow
 async def follow_preview(context: Context, app: str, number: int, *, helps: bool = True) -> AsyncIterator[PreviewRow]:
     """Yield a preview whenever it has changed, until it has ended.
 
-    If no worker runs and *helps* is true, this process makes the preview, and stops it if the caller stops iterating. If no worker runs and
-    *helps* is false, reports that and ends.
+    If no worker runs and *helps* is true, this process makes the preview, and stops the preview if the caller stops iterating. If no worker
+    runs and *helps* is false, reports that the preview waits for a worker, and stops iterating.
     """
     helper: asyncio.Task[bool] | None = None
     last: PreviewRow | None = None
