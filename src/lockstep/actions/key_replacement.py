@@ -14,13 +14,13 @@ from lockstep.vault import Vault
 
 @needs(Permission.ORGANISATION_WRITE)
 async def encrypt_again(context: Context, *, abandon: Callable[[], None]) -> int:
-    """Find all stored secrets that are encrypted with another key than the vault's current one, and encrypt them with the current key.
-    Returns the number of these secrets. Responses kept for repeated requests stay as they are if they cannot be decrypted; they expire
+    """Find all stored secrets that are encrypted with a key other than the vault's current key, and encrypt them with the current key.
+    Returns the number of these secrets. A response that is kept for repeated requests stays as it is if it cannot be decrypted; it expires
     within a day.
 
     Raises LockstepError and changes nothing if a secret cannot be decrypted. Also raises it if another process of Lockstep is connected,
-    because that process would go on using the former key. If no secret is encrypted with the current key after such an error, *abandon* is
-    called.
+    because that process would go on using the former key. Before the error is raised, *abandon* is called if no stored secret is encrypted
+    with the current key: that key can then be discarded.
     """
     try:
         return await _encrypt_again(context)

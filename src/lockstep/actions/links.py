@@ -134,7 +134,7 @@ async def _without_link(context: Context, app: str) -> AsyncIterator[tuple[Job, 
 
 
 async def _made_accounts(context: Context, app: str) -> list[MadeAccount]:
-    """Return the creates in the journal whose accounts exist in the application but have no link."""
+    """Return the create operations in the journal whose accounts exist in the application but have no link."""
     found: list[MadeAccount] = []
     async for job, kind, free in _without_link(context, app):
         async with context.reading() as connection:
@@ -165,11 +165,11 @@ async def _made_for(
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | None = None) -> list[MadeAccount]:
-    """Link unlinked accounts to the people for whom Lockstep created them. *found* contains all unlinked accounts; None means that the
-    caller has not listed them.
+    """Reopen the create operations whose accounts have no link. The next run searches for each account in the application, and links it to
+    the person or group for which Lockstep created it. Returns the reopened operations.
 
-    An account that only the journal mentions is searched for in the application. If a person should have no account, the usual plan then
-    disables the linked account, subject to the guards. Returns the creates whose accounts are linked or searched for.
+    *found* contains all unlinked accounts of the application; if it is None, the application is read first. If a person should have no
+    account, the usual plan disables the account after it was linked, subject to the guards.
     """
     made = await _made_accounts(context, app) if found is None else [one.made for one in found if one.made is not None]
     async with context.changing() as edit:
@@ -227,8 +227,8 @@ async def forget_link(context: Context, app: str, user: str) -> LinkRow:
     """Delete the link of a person. The account stays in the application. If the person is in scope, Lockstep then matches or creates an
     account again.
 
-    The account is also removed from the groups to which Lockstep added it for this person, unless it then belongs to another member of the
-    group.
+    Lockstep also removes the account from the groups to which it added the account for this person. The account stays in a group if it then
+    belongs to another member of that group.
     """
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)

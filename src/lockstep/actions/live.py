@@ -6,8 +6,8 @@ the last event that it saw. If that is impossible, because too many events follo
 receives a `reset` event and must read everything again.
 
 Listeners must not slow a cycle down. A busy cycle records outcomes many times a second, but its progress is passed on only once a second.
-After a delivery, the hub collects events for a moment that grows with the number of listeners. It then delivers all of them at once, equal
-ones only once.
+After a delivery, the hub collects events for a moment, which is longer if there are more listeners. It then delivers all of them at once,
+and equal events only once.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Listener:
 
 
 class LiveHub:
-    """Passes the notices of the database on to the listeners of this process. A server opens it with `live_hub`."""
+    """The hub that delivers the notices of the database to the listeners of this process. A server opens the hub with `live_hub`."""
 
     def __init__(
         self, *, kept: int = KEPT, most_waiting: int = MOST_WAITING, progress_seconds: float = PROGRESS_SECONDS
@@ -173,8 +173,8 @@ class LiveHub:
             self._listeners.discard(one)
 
     def hear(self, topic: str, *, job: str = "", name: str = "") -> None:
-        """Publish a notice at once. The exception is progress of a job soon after earlier progress of the same job: such notices are
-        collected, and one notice for all of them is published a moment later.
+        """Publish a notice at once. Only a notice of progress may be delayed: if progress of the same job was published a moment ago, the
+        following notices of its progress are collected, and are soon published as one notice.
         """
         if topic != Topic.PROGRESS:
             self.publish(topic, job=job, name=name)
@@ -200,7 +200,7 @@ class LiveHub:
             self._deliver()
 
     def _deliver(self) -> None:
-        """Deliver the collected events, and collect the following ones for as long as DELIVERY_SHARE demands."""
+        """Deliver the collected events. Then collect the following events for `delivery_pause` seconds."""
         self._delivery = None
         if not self._collected or not self._listeners:
             self._collected.clear()

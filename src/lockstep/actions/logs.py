@@ -58,8 +58,8 @@ async def pages_of_log(
 
 @needs(Permission.DIRECTORY_READ)
 async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | None:
-    """Return the last change of the person or group in the directory before *row* was written. That change is often the cause of *row*.
-    Returns None if no such change is recorded.
+    """Return the last change that was made in the directory to the person or group of *row* before *row* was written. That change is often
+    the cause of *row*. Returns None if no such change is recorded.
     """
     if not row.source_id:
         return None
@@ -95,8 +95,8 @@ async def show_log(context: Context, name: str) -> list[LogRow]:
 
 @needs(Permission.LOGS_READ, filters=True)
 async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
-    """Return the ids of the previous and of the next change of the same object in the same application. Each id is "" if there is no such
-    change.
+    """Return the ids of two changes of the same object in the same application: the change before *row* and the change after it. An id is
+    "" if there is no such change.
     """
     if not row.source_id or not context.actor.may(Permission.LOGS_READ, row.app):
         return "", ""

@@ -28,7 +28,7 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow:
 
 
 async def find_person(connection: Connection, name: str) -> PersonRow:
-    """Find a person outside the recycle bin by user principal name, by id, or by another name.
+    """Find a person who is not in the recycle bin, by user principal name, by id, or by another name.
 
     The other names are the employee id, the mail address, the display name, and the given name followed by the surname. Accents are
     ignored. If *name* has the form of an id, only ids are compared. Raises LockstepError if nobody has this name, or if several people have
@@ -89,6 +89,6 @@ async def find_source(connection: Connection, name: str) -> SourceRecord:
 
 def unknown(noun: str, name: str, known: Iterable[str], *, otherwise: str) -> LockstepError:
     """Return the error for a name that does not exist. *noun* says what was searched for, such as "person". *known* contains the existing
-    names: the next step suggests up to three similar ones, or is *otherwise* if none is similar.
+    names. The next step of the error suggests up to three similar names, or is *otherwise* if no name is similar.
     """
     return not_found(f'Unknown {noun} "{name}"', next_step=did_you_mean(name, known, most=3, otherwise=otherwise))

@@ -63,7 +63,7 @@ async def move_mapping(
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def restore_default_mappings(context: Context, app: str, kind: ObjectKind) -> None:
-    """Replace the mapping of one kind of object by the mapping of the gallery entry, with the entry's scoping filters and attribute list.
+    """Replace the mapping of one kind of object by the mapping of the gallery entry, including its scoping filters and its attribute list.
 
     Raises LockstepError if the gallery entry has no mapping for this kind.
     """

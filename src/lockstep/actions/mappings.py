@@ -78,8 +78,8 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
 
 
 async def _count_privileges(context: Context, connection: Connection, job: Job) -> PrivilegeCounts | None:
-    """Return the privileges that people in scope would get; at most the first _MOST_LINTED people are counted. Returns None if no mapping
-    can grant a privilege.
+    """Count the privileges that people in scope would get. Only the first _MOST_LINTED people are evaluated. Returns None if no mapping can
+    grant a privilege.
     """
     mapping = job.configuration.mapping_for(ObjectKind.USER)
     if mapping is None or not any(mapping.privileges.values()):
@@ -192,10 +192,11 @@ async def count_scope(
 async def _everybody(
     connection: Connection, job: Job, *mappings: ObjectMapping, everybody: bool
 ) -> AsyncIterator[tuple[SourceObject, int, Sequence[str]]]:
-    """Group the people for whom the filters of *mappings* have the same result. For each group, yields one of its people, the number of
-    people in the group, and the names of those with an active account.
+    """Divide all people into groups, such that the filters of *mappings* have the same result for all members of a group. Yields for each
+    group an object that stands for its members, the number of its members, and the names of the members who have an active account.
 
-    If *everybody* is false, all people without an assignment form one group.
+    If *everybody* is false, people without an assignment may share a group although their attributes differ, because they are out of scope
+    in any case.
     """
     names = frozenset[str]().union(*(attributes_of(one.condition) for each in mappings for one in each.scoping_filters))
     if names <= _AS_STORED:

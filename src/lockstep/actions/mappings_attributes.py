@@ -32,7 +32,9 @@ ACTIVITY = "Update attribute list"
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
-    """Return the attributes of the gallery entry, the attribute list and the mappings, each with everything that is known about it."""
+    """Return the attributes of the gallery entry, the attribute list and the mappings. Each row contains the declared properties of one
+    attribute, such as its type, and says whether a mapping writes the attribute.
+    """
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         template = (await find_application(connection, app)).template
@@ -120,7 +122,9 @@ async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKi
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def evaluate_mappings(context: Context, app: str, user: str, *, creating: bool) -> MappedAccount:
-    """Return the values that the mappings give a person now. Redacted values are replaced by a mark. Does not contact the application."""
+    """Return the values that the mappings give a person now: the values for a new account if *creating* is true, otherwise those for an
+    update. Redacted values are replaced by a mark. Does not contact the application.
+    """
     async with context.reading() as connection:
         person = await find_person(connection, user)
         job = await read_job(context, connection, app)

@@ -24,7 +24,9 @@ _AWAITED = tuple(
 
 
 class Measures:
-    """Reads the monitoring figures from the database at each call of `read`. Writes are counted from the call of `begin` on."""
+    """The reader of the monitoring figures. Each call of `read` reads them from the database. Writes are counted from the call of `begin`
+    on.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
