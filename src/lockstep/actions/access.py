@@ -122,7 +122,7 @@ async def needs_also(context: Context, permission: Permission, *, app: str) -> N
 def _given(
     signature: inspect.Signature, context: Context, args: Sequence[Any], options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the arguments of the call by parameter name, without the context."""
+    """Return the arguments of the call, except the context. The keys are the names of the parameters."""
     _, *rest = signature.bind(context, *args, **options).arguments.items()
     return dict(rest)
 

@@ -42,8 +42,8 @@ class NewToken:
 
 @open_to_all
 async def caller_of_token(context: Context, token: str) -> Caller | None:
-    """Return the caller to whom this token belongs. Returns None if the token is unknown, expired or revoked, or if its owner is
-    disabled.
+    """Return the caller to whom this token belongs. Returns None if the token is unknown, expired or revoked. Also returns None if the
+    owner is disabled, or has not signed in through the identity provider for too long.
     """
     if not is_token(token):
         return None

@@ -50,7 +50,7 @@ class AssignmentForecast:
     accounts that these people already have.
 
     *looked_up* counts the people whose account Lockstep already knew, and the people that it looked up in the application. *is_asked* is
-    false if people could be looked up but no lookup was requested. *problem* says why some people were not looked up.
+    true if the lookup has been made, or if there was nobody to look up. *problem* says why some people were not looked up.
     """
 
     application: str

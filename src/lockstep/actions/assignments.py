@@ -132,7 +132,7 @@ async def unassign(
 async def list_assignments(
     context: Context, app: str, *, search: str = "", kind: str = "", after: Sequence[str] = (), limit: int = PAGE
 ) -> list[AssignmentRow]:
-    """Return one page of the assignments: groups first, then people, each by name. *search* is a part of the name; *kind* is "User",
+    """Return one page of the assignments: groups first, then people, both sorted by name. *search* is a part of the name; *kind* is "User",
     "Group" or "" for both. *after* is the `place` of the last row on the previous page.
     """
     async with context.reading() as connection:

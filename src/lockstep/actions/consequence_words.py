@@ -36,7 +36,7 @@ def sentences_with_names(found: Sequence[Consequences]) -> list[tuple[str, Seque
 
 
 def some(names: Sequence[str]) -> str:
-    """Join the first few of *names*, and say how many more there are."""
+    """Join the first few of *names*, and say how many more there are: "anna@..., bo@... and 237 more"."""
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 

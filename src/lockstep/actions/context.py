@@ -123,7 +123,7 @@ class Elsewhere(Protocol):
         ...
 
     async def upload(self, source: str, path: Path) -> str:
-        """Send the file at *path* for *source* to the other installation; return the id of the upload there."""
+        """Send the file at *path* to the other installation, for the source *source* there. Returns the id of the upload."""
         ...
 
     async def changed(self) -> None:

@@ -79,8 +79,8 @@ async def _added(connection: Connection, provider: ProviderRow, identity: Identi
 async def _renamed(
     connection: Connection, found: AdministratorRow, identity: Identity, provider: ProviderRow
 ) -> AdministratorRow | None:
-    """Update the row *found* with the present name of *identity*, and with the present address unless another administrator has that
-    address. Returns the row, or None if it no longer exists.
+    """Update the row *found* with the present name and the present e-mail address of *identity*. The address is not updated if another
+    administrator has it. Returns the row, or None if it no longer exists.
     """
     if found.email != identity.email and await administrators.find_administrator(connection, identity.email) is None:
         await administrators.save_email(connection, found.id, identity.email)

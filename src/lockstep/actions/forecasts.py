@@ -74,6 +74,6 @@ class Forecasts:
 
 
 def _seen(task: asyncio.Task[Any]) -> None:
-    """Retrieve the error of a failed forecast, because there may be no page that still asks for the result."""
+    """Retrieve the error of a failed forecast, so that asyncio does not log the error if no page asks for the result."""
     if not task.cancelled():
         task.exception()

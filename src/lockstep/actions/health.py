@@ -78,7 +78,7 @@ async def sealed(context: Context) -> list[HealthFinding]:
 
 
 async def _unreadable_keys(context: Context, connection: Connection) -> tuple[list[HealthFinding], bool]:
-    """Return a finding for each signing key that the vault's key cannot decrypt, and whether any signing keys are stored."""
+    """Return two values: a finding for each signing key that the vault's key cannot decrypt, and whether any signing keys are stored."""
     apps = {one.id: one for one in await applications.list_applications(connection)}
     stored = await signing_certificates.sealed_keys(connection)
     failed = []

@@ -126,7 +126,9 @@ def groups_of(held: Sequence[HeldWrite]) -> list[HeldGroup]:
 
 
 def summary(groups: Sequence[HeldGroup]) -> list[str]:
-    """Describe held writes in one sentence for each guard, with the number of objects, the operation, the limit and the reasons."""
+    """Describe held writes: one sentence for each guard, with the number of accounts, the effect of the writes and the limit of the guard.
+    The sentence for the guard `LOSSES` also contains the reasons.
+    """
     lines = []
     for guard in GuardCode:
         alike = [one for one in groups if one.guard is guard]
@@ -202,7 +204,7 @@ def _together(guard: GuardCode, alike: Sequence[HeldGroup]) -> str:
 
 
 async def facts_about(connection: Connection, job: str, decided: Sequence[str]) -> dict[str, Any]:
-    """Return the facts about decided writes for the audit log: the number of writes for each reason, and the names of the first objects.
+    """Return facts for the audit log about decided writes: the number of writes for each reason, and the names of the first objects.
     *decided* has the ids of the writes.
     """
     wanted = HeldFilter(ids=decided, is_decided=True)

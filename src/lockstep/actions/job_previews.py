@@ -1,7 +1,7 @@
 """Preview a whole application: what provisioning would do to everyone, before anything is written.
 
-A worker makes the preview. If no worker runs, the process in which somebody follows the preview makes it. The application is only read. The
-newest previews of each application are kept.
+A worker makes the preview. If no worker runs, a process that waits for the preview with `follow_preview` makes it. The application is only
+read. The newest previews of each application are kept.
 """
 
 from __future__ import annotations

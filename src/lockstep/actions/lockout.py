@@ -9,8 +9,9 @@ from lockstep.storage import audit_log
 
 
 async def admit(context: Context, email: str, *, address: str = "") -> None:
-    """Count the attempt as failed before it is checked, so that parallel attempts cannot exceed the limit together. Raises LockstepError
-    while a delay lasts; the error does not say whether the e-mail address or the network address caused the delay.
+    """Count the attempt as failed before its credentials are checked, so that even parallel attempts cannot exceed the limit. Raises
+    LockstepError while earlier failures delay sign-in; the error does not say whether the e-mail address or the network address caused the
+    delay.
     """
     await lockout.admit(context.recording, email, address=address, now=context.now())
 
