@@ -1,7 +1,7 @@
 """The outbox: send the messages that are due, and show which messages were sent, are waiting or were given up.
 
-Delivery is at least once: if the process dies after the server accepted a message and before that is recorded, the message is sent again
-with the same Message-ID. Failed attempts are repeated after growing pauses, and the message is given up after two days.
+Delivery is at least once: if the process dies after the server has accepted a message, but before Lockstep has recorded this, the message
+is sent again with the same Message-ID. Failed attempts are repeated after growing pauses, and the message is given up after two days.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Ways:
 
 @needs(Permission.MAIL_WRITE)
 async def send_due_mail(context: Context) -> int:
-    """Send the messages that are due; return how many were tried. Messages for a mail server or a webhook that is not set up
-    keep waiting.
+    """Send the messages that are due. Returns the number of messages that Lockstep tried to send. Messages for a mail server or a webhook
+    that is not set up keep waiting.
     """
     async with context.recording() as connection:
         ways = Ways(await mail_server.read_server(connection), await webhook.read_webhook(connection))

@@ -78,7 +78,7 @@ async def use_challenge(
 
 
 async def ask_passkey(context: Context, owner: PasskeyOwner, page: PasskeyAnswer | None) -> PasskeyQuestion | None:
-    """Return a challenge for the passkeys that *owner* has for the host of *page*; None if there is none for that host."""
+    """Return a challenge for the passkeys that *owner* has for the host of *page*; None if *owner* has no passkey for that host."""
     if page is None:
         return None
     async with context.recording() as connection:

@@ -27,8 +27,8 @@ async def list_passkeys(context: Context, secret: str) -> list[PasskeyRow]:
 
 @open_to_all
 async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> PasskeyQuestion:
-    """Return the options with which the browser at *page* creates a passkey. Raises StepUpRequired, and LockstepError if the administrator
-    has no authenticator app.
+    """Return the options with which the browser at *page* creates a passkey. Raises LockstepError if the administrator has no authenticator
+    app. Raises StepUpRequired if the password must be entered again first.
     """
     caller = await recent_caller(context, secret)
     async with context.recording() as connection:
@@ -45,8 +45,8 @@ async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> P
 
 @open_to_all
 async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, name: str) -> None:
-    """Store the passkey that the browser created. Raises StepUpRequired, and LockstepError if the passkey does not answer the challenge
-    that `begin_passkey` returned.
+    """Store the passkey that the browser created. Raises LockstepError if the passkey does not answer the challenge that `begin_passkey`
+    returned. Raises StepUpRequired if the password must be entered again first.
     """
     caller = await recent_caller(context, secret)
     owner = _owner(caller.actor.administrator)
@@ -57,7 +57,9 @@ async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, na
 
 @open_to_all
 async def remove_passkey(context: Context, secret: str, passkey: str) -> None:
-    """Remove the caller's own passkey with the id *passkey*. Raises StepUpRequired, and LockstepError if the passkey does not exist."""
+    """Remove the caller's own passkey with the id *passkey*. Raises LockstepError if the passkey does not exist. Raises StepUpRequired if
+    the password must be entered again first.
+    """
     caller = await recent_caller(context, secret)
     async with context.recording() as connection:
         if not await store.delete_passkey(connection, _owner(caller.actor.administrator), passkey):

@@ -65,7 +65,9 @@ async def count_people(context: Context, wanted: PersonFilter) -> int:
 
 @needs(Permission.DIRECTORY_READ)
 async def count_states(context: Context, wanted: PersonFilter) -> PersonCounts:
-    """Count the people who match *wanted* in each state. The state in *wanted* is ignored."""
+    """Return the number of people in each state. Only people who match *wanted* are counted; the state that *wanted* itself asks for is
+    ignored.
+    """
     async with context.reading() as connection:
         if await _is_hidden(context, connection, wanted):
             return PersonCounts(0, 0, 0, 0)
@@ -100,8 +102,8 @@ async def show_person(context: Context, name: str, *, is_deleted: bool = False) 
 
 @needs(Permission.PEOPLE_WRITE)
 async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes of a person. *texts* has the new value for each name: an empty string removes the attribute, and the text for
-    `manager` is the manager's name. Raises LockstepError for an invalid name or value.
+    """Change attributes of a person. *texts* maps the name of each attribute to its new value. An empty value removes the attribute, and
+    the value of `manager` is the name of the manager. Raises LockstepError for an invalid name or value.
     """
     async with context.changing() as edit:
         person = await find_person(edit.connection, name)
@@ -172,8 +174,8 @@ async def purge(context: Context, names: Sequence[str]) -> list[PersonRow]:
 
 
 async def _is_hidden(context: Context, connection: Connection, wanted: PersonFilter) -> bool:
-    """Whether *wanted* asks for people assigned to an application that the caller may not see. Such a query returns nobody, like one for an
-    application that does not exist.
+    """Whether *wanted* asks for the people who are assigned to an application that the caller may not see. Such a query finds nobody, as if
+    the application did not exist.
     """
     if not wanted.app or context.actor.everywhere(Permission.APPLICATIONS_READ):
         return False

@@ -181,7 +181,9 @@ SCOPES: frozenset[Permission] = frozenset(Permission) - {
 
 
 class NotPermitted(LockstepError):
-    """Raised if the caller lacks *permission*, either everywhere or for the application with the id *app*."""
+    """Raised if the caller lacks *permission*. *app* is the id of the application for which the caller needs the permission, or "" if the
+    caller needs it everywhere.
+    """
 
     def __init__(self, who: str, permission: str, app: str = "") -> None:
         super().__init__(

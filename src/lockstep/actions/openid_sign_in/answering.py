@@ -51,8 +51,8 @@ _MOST_PAIRS, _LONGEST = 40, 4_096
 class OpenidSignInFirst:
     """Result: the person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
 
-    *sealed* is the encrypted request, to be passed to `resume`, which accepts the request only from the browser that has the secret
-    *browser*. *name* is the user name that the application expects, or "".
+    *sealed* is the encrypted request, to be passed to `resume`. *browser* is a secret to store in the browser: `resume` accepts the request
+    only together with this secret. *name* is the user name that the application expects, or "".
     """
 
     sealed: str
@@ -77,8 +77,8 @@ OpenIdSignInResult = OpenidSignInFirst | ResponseToApplication | NotAssigned
 async def authorize(
     context: Context, pairs: Pairs, caller: PersonCaller | None, *, visitor: Visitor, origin: str, browser: str = ""
 ) -> OpenIdSignInResult:
-    """Answer the request with these parameters for *caller*, the person who is signed in. *browser* is the secret that the browser has from
-    an earlier request.
+    """Answer the authorization request whose parameters are *pairs*. *caller* is the signed-in person, or None. *browser* is the secret
+    that an earlier request stored in the browser, or "".
 
     Raises LockstepError, to be shown on a page, if it is not safe to send a response to the application.
     """
@@ -91,8 +91,8 @@ async def authorize(
 async def resume(
     context: Context, sealed: str, caller: PersonCaller | None, *, visitor: Visitor, origin: str, browser: str
 ) -> OpenIdSignInResult:
-    """Continue a request after the person has signed in. Raises LockstepError if the request is too old or was not sealed by Lockstep, or
-    if the browser does not have the secret *browser*.
+    """Continue the authorization request in *sealed* after the person has signed in. Raises LockstepError if the request is too old, if
+    Lockstep did not seal it, or if it was sealed for a browser with another secret than *browser*.
     """
     try:
         opened = context.vault.open(bytes.fromhex(sealed), purpose=_PURPOSE, name=_NAME).reveal()
@@ -151,8 +151,8 @@ async def _answer(
 
 
 async def _expected(context: Context, app: OpenIdApplication, request: AuthorizationRequest) -> str:
-    """Return the subject that the application expects, or "" if it accepts anybody. Raises OAuthFault unless the request's `id_token_hint`
-    is an ID token that Lockstep issued to this application.
+    """Return the subject that the application expects, or "" if it accepts anybody. Raises OAuthFault if the request has an `id_token_hint`
+    that is not an ID token of Lockstep for this application.
     """
     if not request.id_token_hint:
         return ""
@@ -199,7 +199,7 @@ async def _new_code(
     context: Context, connection: Connection, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest,
     caller: PersonCaller,
 ) -> str:  # fmt: skip
-    """Store a code and the record of the sign-in. Returns "" if the session has ended."""
+    """Store a code for the application, and the record of the sign-in. Returns the code, or "" if the session has ended."""
     code, sign_in = new_secret(), str(uuid4())
     is_stored = await openid_grants.insert_code(
         connection, hash_of(code), app=app.id, session=caller.session, redirect_uri=request.reply.redirect_uri,

@@ -1,7 +1,7 @@
 """Determine which application sends a request to the token endpoint, and check its client secret.
 
-Wrong client secrets lead to growing delays. Failures are counted for the network address, and for the client at that address. Failures at
-other addresses therefore cannot lock a client out.
+Wrong client secrets lead to growing delays. Failures are counted for each network address, and for each client at each network address.
+Failures at other addresses therefore cannot lock a client out.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from lockstep.storage import client_secrets
 async def authenticated(
     context: Context, authorization: str, form: Mapping[str, str], *, visitor: Visitor, origin: str
 ) -> OpenIdApplication:
-    """Return the application that sent *form*. Raises OAuthFault if it is unknown or its secret is wrong, and LockstepError during a
-    delay.
+    """Return the application that sent *form*. Raises OAuthFault if the application is unknown or its client secret is wrong. Raises
+    LockstepError while requests are delayed because of earlier failures.
     """
     presented = presented_client(authorization, form)
     subject = f"client {presented.id} {network_of(visitor.address)}"

@@ -94,7 +94,7 @@ async def note(
     context: Context, visitor: Visitor, app: OpenIdApplication | None, *, person: str | None = None, person_display: str = "",
     code: SignInCode | RefusalReason | None = None, detail: str = "", methods: Sequence[str] = (), id: str | None = None,
 ) -> None:  # fmt: skip
-    """Write one record of the sign-in log. A record without a *code* says that the sign-in succeeded. *id* is the id of the record, or None
+    """Write one record to the sign-in log. A record without a *code* says that the sign-in succeeded. *id* is the id of the record, or None
     for a new one.
     """
     await note_application_sign_in(

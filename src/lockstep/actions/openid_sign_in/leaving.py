@@ -18,7 +18,8 @@ from lockstep.openid.tokens import read_hint
 
 @dataclass(frozen=True, slots=True)
 class LogoutAsked:
-    """A logout request of an application. *is_sure* is true if the application proved that it means this session.
+    """A logout request of an application. *is_sure* is true if the application proved with an ID token that it means the session of this
+    browser.
 
     *back* is the address to which the browser goes afterwards, or "" for Lockstep's own page.
     """

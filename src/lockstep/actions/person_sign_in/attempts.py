@@ -33,8 +33,8 @@ LONGEST_NAME = 1_000
 
 
 def subject_of(name: str) -> str:
-    """Return the key under which failures with this name are counted. It differs from the key of an administrator with the same address, so
-    that the two are counted separately.
+    """Return the key under which failed sign-ins with this name are counted. An administrator with the same address has a different key, so
+    that failures of the two are counted separately.
     """
     return f"person {name.lower()}"
 
@@ -73,7 +73,9 @@ class PasswordAttempt:
         return found, DIRECTORY if verdict.has_entry else PASSWORD
 
     async def admit(self, name: str, *, address: str) -> None:
-        """Count the attempt as failed. Raises LockstepError while a delay lasts."""
+        """Count the attempt as failed before it is checked. `succeeded` and `forgiven` remove it from the count. Raises LockstepError while
+        a delay lasts.
+        """
         subject = subject_of(name)
         try:
             await lockout.admit(self.context.recording, subject, address=address, now=self.context.now())

@@ -17,7 +17,7 @@ from lockstep.storage.people import PersonRow
 
 
 async def refuse_for_administrators(context: Context, connection: Connection, person: PersonRow) -> None:
-    """Raise LockstepError if *person* has the name or an address of an administrator, unless the caller may change administrators."""
+    """Raise LockstepError if *person* has the name or an address of an administrator and the caller may not change administrators."""
     if context.actor.everywhere(Permission.ADMINISTRATORS_WRITE):
         return
     if await administrators.any_of(connection, list(_addresses(person))):

@@ -1,6 +1,6 @@
 """Query the LDAP directory for a person's entry, and check the password.
 
-An entry is found by the person's stored user principal name, never by the typed name, and the bind uses the entry's name as the directory
+An entry is found by the person's stored user principal name, never by the typed name. The bind uses the entry's name as the directory
 returns it. The typed name is only compared with login names, to find the user principal name of the entry.
 """
 

@@ -1,5 +1,5 @@
-"""Set up the LDAP directory that checks people's passwords. The server at its address receives passwords, so the address must satisfy the
-rules for addresses of applications.
+"""Set up the LDAP directory that checks people's passwords. The LDAP server receives the passwords, so its address must satisfy the same
+rules as the addresses of applications.
 """
 
 from __future__ import annotations

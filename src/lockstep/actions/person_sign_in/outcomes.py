@@ -171,8 +171,8 @@ async def note_application_sign_in(
 async def write_sign_in(context: Context, record: SignInRecord) -> None:
     """Write *record* to the sign-in log.
 
-    Refusals that concern no particular person can be very many. After MOST_RECORDS such refusals of the same application and network,
-    further ones are not written one by one: a single record counts them.
+    There can be very many refusals that concern no particular person. After MOST_RECORDS such refusals for the same application and
+    network, a single record counts all further ones.
     """
     if record.result != FAILURE or record.person is not None:
         async with context.recording() as connection:

@@ -36,7 +36,7 @@ async def end_own_session(context: Context, secret: str, session: str) -> None:
 
 @open_to_all
 async def end_other_sessions(context: Context, secret: str) -> int:
-    """End all sessions of the person except the caller's. Applications also lose their offline access. Returns how many sessions ended."""
+    """End all sessions of the person except the caller's, and the offline access of all applications. Returns how many sessions ended."""
     caller = await person_or_refusal(context, secret)
     async with context.recording() as connection:
         ended = await store.end_sessions(connection, caller.person, except_for=caller.session)

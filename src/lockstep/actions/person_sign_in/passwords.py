@@ -90,8 +90,8 @@ async def _check_factor(
 ) -> str:
     """Check the second factor after the password was accepted. Returns the method that was used.
 
-    Raises LockstepError unless *code* is a valid code of the person, or *passkey* the answer of one of their passkeys, and neither was used
-    before.
+    Raises SecondFactorRequired if neither a code nor the answer of a *passkey* is given. Raises LockstepError if the code or the answer is
+    wrong, or was used before.
     """
     context, visitor, owner = attempt.context, attempt.visitor, PasskeyOwner("person", found.person)
     if not code.strip() and not (passkey and passkey.answer):
@@ -120,7 +120,8 @@ async def _check_factor(
 async def new_sign_in_link(context: Context, person: str) -> SignInLink:
     """Create a link with which the person can set a password. Earlier links of the person stop working.
 
-    Raises LockstepError for an unknown or disabled person, and for an administrator unless the caller may change administrators.
+    Raises LockstepError if the person is unknown or disabled, if people may not sign in with passwords, or if the person is an
+    administrator and the caller may not change administrators.
     """
     secret, expires_at = new_secret(), context.now() + LINK_VALID
     async with context.recording() as connection:
@@ -160,8 +161,8 @@ async def accept_link(
 ) -> PersonSignedIn | None:
     """Set the password of the person for whom the link was made. The link stops working and all sessions of the person end.
 
-    Returns a new session, or None for a person with a second factor, who must then sign in with password and code. Raises LockstepError if
-    the link no longer works. Also raises it if the password does not meet the rules; the link then still works.
+    Returns a new session. Returns None for a person with a second factor, who must then sign in with the password and the second factor.
+    Raises LockstepError if the link no longer works. Also raises it if the password does not meet the rules; the link then still works.
     """
     name = await owner_of_link(context, secret)
     check_password(password, name, longest=LONGEST_PASSWORD)

@@ -1,5 +1,5 @@
-"""An authenticator app as the second factor of a person (TOTP, RFC 6238): add it, confirm it, and check its codes, each of which is
-accepted once. An administrator can remove all second factors of a person.
+"""An authenticator app as the second factor of a person (TOTP, RFC 6238): add it, confirm it, and check its codes. Each code is accepted
+once. An administrator can remove all second factors of a person.
 """
 
 from __future__ import annotations
@@ -62,9 +62,10 @@ async def begin_factor(context: Context, secret: str, password: str, *, visitor:
 
 @open_to_all
 async def confirm_factor(context: Context, secret: str, code: str) -> PersonSignedIn:
-    """Enable the authenticator app after a first code. The session gets a new secret, and the person's other sessions end.
+    """Enable the authenticator app after the person has entered a first code. The session gets a new secret, and the person's other
+    sessions end.
 
-    Raises LockstepError for a wrong code, and if the person signs in through a provider.
+    Raises LockstepError for a wrong code, or if the person signs in through a provider.
     """
     caller = await proved_caller(context, secret)
     subject = f"code {caller.person}"
@@ -92,7 +93,8 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
 async def remove_person_factor(context: Context, person: str) -> None:
     """Remove the authenticator app and the passkeys of a person who lost the device. All sessions of the person end.
 
-    Raises LockstepError if the person has no second factor, and for an administrator unless the caller may change administrators.
+    Raises LockstepError if the person has no second factor, or if the person is an administrator and the caller may not change
+    administrators.
     """
     async with context.recording() as connection:
         found = await find_person(connection, person)

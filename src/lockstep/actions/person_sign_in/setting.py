@@ -18,8 +18,8 @@ _LONGEST_CONTACT = 200
 
 @dataclass(frozen=True, slots=True)
 class WaysToSignIn:
-    """The ways to sign in that the sign-in page offers. *provider* is NAME in "Sign in with NAME"; "" if people cannot sign in through a
-    provider.
+    """The ways to sign in that the sign-in page offers. *provider* is the name in "Sign in with NAME", or "" if people cannot sign in
+    through a provider.
     """
 
     has_password: bool
@@ -53,7 +53,9 @@ async def change_sign_in_setting(
     contact: str | None = None,
     has_ldap: bool | None = None,
 ) -> SignInSetting:
-    """Change the given settings. Existing sessions continue. Raises LockstepError if the provider or the LDAP directory is not set up."""
+    """Change the given settings. Existing sessions continue. Raises LockstepError for an unusable contact. Also raises it if the settings
+    allow sign-in through a provider or an LDAP directory that is not set up.
+    """
     given: dict[str, Any] = {
         "has_password": has_password,
         "has_provider": has_provider,

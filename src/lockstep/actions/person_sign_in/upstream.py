@@ -42,7 +42,7 @@ async def leave_for_provider(context: Context, *, redirect_uri: str, next_page: 
     """Begin a sign-in through the provider and return the provider's address. With *again*, the provider asks for the credentials even if
     the person is already signed in at the provider.
 
-    Raises LockstepError if people may not sign in through the provider, and if the provider cannot be reached.
+    Raises LockstepError if people may not sign in through the provider, or if the provider cannot be reached.
     """
     if not (await ways_to_sign_in(context)).provider:
         raise LockstepError(
@@ -66,8 +66,8 @@ async def come_back(
     """Finish a sign-in. *answer* has the parameters that the provider added to the address, and *cookie* is the cookie that the browser
     kept. *replaces* is the secret of the browser's previous session, which ends.
 
-    Raises LockstepError if the answer does not belong to the cookie or was used before. All other refusals have the same message; the log
-    has the reason.
+    Raises LockstepError after too many failures, if the answer does not belong to the cookie, or if the answer was used before. For all
+    other refusals, the error has the same message, and only the sign-in log has the reason.
     """
     await lockout.admit(context.recording, "", address=visitor.address, now=context.now())
     begun = await federated.begun_with(context, cookie, answer)
