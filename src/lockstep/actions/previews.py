@@ -1,7 +1,7 @@
 """Preview the changes that Lockstep would make for a person, with the reasons. Also return the attribute values that expressions read.
 Nothing is written.
 
-The application is opened only if the plan needs it, so a person who is out of scope can be explained without credentials.
+Lockstep connects to the application only if the plan needs it, so a person who is out of scope can be explained without credentials.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROT
 
 @dataclass
 class LazyReader:
-    """A reader of the application that opens the connection at its first request. The connection is opened for reading only, so nothing can
-    be written through it.
+    """A reader of the application that connects to it when something is read for the first time. The connection is opened for reading only,
+    so nothing can be written through it.
     """
 
     services: Services
@@ -86,7 +86,7 @@ async def preview(context: Context, app: str, *, users: Sequence[str] = (), grou
 @needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def expression_record(context: Context, user: str, app: str = "") -> Mapping[str, Any]:
     """Return the attribute values of a person as the expressions of *app* read them. Without *app*, uses the first application to which the
-    person is assigned or, if there is none, the first of all applications. Applications that the caller may not read do not count.
+    person is assigned or, if there is none, the first of all applications. Applications that the caller may not read are ignored.
     """
     async with context.reading() as connection:
         person = await find_anybody(connection, user)

@@ -65,8 +65,8 @@ async def start(context: Context, app: str, *, as_of_backup: bool = False) -> Jo
     """Switch provisioning on, and end a quarantine. The first start begins an initial cycle; a later start continues where provisioning
     stopped.
 
-    Raises LockstepError if no credentials are stored. After a restore, also raises it until all sources have been read again. With
-    *as_of_backup*, the people in the backup count as current in all applications, so that sources need not be read.
+    Raises LockstepError if no credentials are stored, or if a backup was restored and some sources have not been read since. With
+    *as_of_backup*, the people in the backup count as current in all applications, and no source has to be read.
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
@@ -115,8 +115,8 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
     ConnectorDataStore.
 
     If *scopes* clear the position or the links, or if provisioning was never started, an initial cycle runs. Otherwise provisioning
-    continues where it stopped. Forgetting links also needs the permission of `forget_link`, and approving held writes that of
-    `approve_deletes`.
+    continues where it stopped. To forget links, the caller also needs the permission of `forget_link`. The scope ForceDeletes approves the
+    held writes; for it, the caller also needs the permission of `approve_deletes`.
     """
     wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
     for scope, permission in _RESETS_NEED.items():
@@ -188,7 +188,8 @@ async def clear_quarantine(context: Context, app: str) -> bool:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: str = "") -> int:
-    """Retry failed objects now: all of them, only the people *users*, or only objects that failed with *code*. Returns their number.
+    """Retry failed objects now: all of them, only the people *users*, or only objects that failed with *code*. Returns the number of
+    objects that will be retried.
 
     Objects that are held for approval stay held.
     """
@@ -209,8 +210,8 @@ async def push(
     reasons.
 
     With *again*, also send values that the application did not keep before. If the application keeps such a value now, Lockstep assumes
-    that it keeps this attribute for all objects. Raises LockstepError if a name is unknown or no credentials are stored. After a restore,
-    also raises it until all sources have been read again.
+    that it keeps this attribute for all objects. Raises LockstepError if a name is unknown, if no credentials are stored, or if a backup
+    was restored and some sources have not been read since.
     """
     context.refuse_rehearsal()
     services = new_services(context)

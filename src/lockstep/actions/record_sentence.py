@@ -17,7 +17,9 @@ _DONE: Mapping[str, str] = {
 
 
 def sentence_of(row: LogRow, app: str) -> str:
-    """Return, for example, `created in Documo`. The text says that something was done only if the record is a success."""
+    """Return the end of the sentence, such as `created in Documo`. If the record is not a success, the text says so: `could not be created
+    in Documo`, `held for approval: would be created in Documo`, or `skipped in Documo`.
+    """
     done = f"{_DONE.get(row.action, f'{row.action} in')} {app}"
     if row.action == "other" and app == (row.source_display or row.target_display):
         done = "checked"  # the record is about the application itself

@@ -26,8 +26,9 @@ _RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states of a source d
 
 @needs(Permission.ORGANISATION_WRITE)
 async def enter_restore_mode(context: Context, source: str) -> list[str]:
-    """Switch every job off, make its next start a full cycle, and discard all waiting mail. Returns the names of the applications. *source*
-    is written to the audit entry.
+    """Switch every job off, let the next start of every started job be a full cycle, and discard all waiting mail. Mark every source as not
+    read since the backup, except `lockstep`, which contains what was created by hand. Returns the names of the applications. *source* is
+    written to the audit entry.
     """
     async with context.changing() as edit:
         rows = await jobs.read_jobs(edit.connection)
@@ -53,13 +54,17 @@ async def enter_restore_mode(context: Context, source: str) -> list[str]:
 
 
 async def note_read_again(edit: Edit, source: SourceRecord) -> None:
-    """Record that the source was read completely. Its people then count as current, unless some of them are held for a decision."""
+    """Record that *source* was read completely after the restore. Its people count as current as soon as no hold of the source waits for a
+    decision.
+    """
     if (source.watermark or {}).get(_RESTORED):
         await sources.note_reading(edit.connection, source.name, {_RESTORED: _READ})
 
 
 async def require_people_of_today(connection: Connection, app: str) -> None:
-    """Raise LockstepError if a source has not been read since the backup was restored."""
+    """Raise LockstepError if a source has not been read since the backup was restored, or if people who are missing from the source wait
+    for a decision.
+    """
     for one in await sources.list_sources(connection):
         state = (one.watermark or {}).get(_RESTORED)
         if state == _UNREAD:

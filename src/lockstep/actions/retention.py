@@ -34,7 +34,7 @@ ACTIVITY = "Set retention"
 
 @dataclass(frozen=True, slots=True)
 class RetentionRow:
-    """The retention period of one kind of record. *what* names the kind, and *kept* is the period in words.
+    """The retention period of one kind of record. *what* names the kind, and *kept* is the period as text, such as "90 days".
 
     If *key* is "", the period cannot be changed, and *why* gives the reason. *days* is 0 for records that are kept forever.
     """
@@ -57,8 +57,8 @@ async def show_retention(context: Context) -> list[RetentionRow]:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def set_retention(context: Context, days: Mapping[str, int]) -> list[RetentionRow]:
-    """Set for how many days each kind in *days* is kept; 0 means forever. Raises LockstepError and changes nothing if a number is out of
-    range.
+    """Set the number of days for which each kind in *days* is kept; 0 means forever. Raises LockstepError and changes nothing if a number
+    is out of range.
 
     Older records are removed within an hour.
     """

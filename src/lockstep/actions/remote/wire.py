@@ -44,14 +44,16 @@ def _as_secret(value: Any) -> Any:
 
 
 def _read_again(document: ConfigDocument) -> ConfigDocument:
-    """Validate *document* by writing it as text and reading the text. Errors still name positions in the caller's file."""
+    """Validate *document* by writing it as text and reading that text. The result keeps the origin of *document*, so that later errors name
+    positions in the caller's file.
+    """
     [read] = read_documents(write_documents([document]), "request")
     return replace(read, origin=document.origin)
 
 
 def _record_with_secret(kind: type[Any]) -> Any:
-    """Return an annotated type with which pydantic can check records of type *kind*, which have a secret in one field. Errors do not
-    contain any values, because a value may be the secret.
+    """Return an annotated type with which pydantic checks records of type *kind*. One field of such a record is a secret, so errors do not
+    contain any values.
     """
     hints = get_type_hints(kind)
     members: dict[str, Any] = {

@@ -143,7 +143,9 @@ def object_json(one: PreviewedObject) -> PreviewedObjectJson:
 
 
 def csv_lines(one: PreviewedObject) -> list[list[Any]]:
-    """Return one line for each changed attribute, or one line if none changes."""
+    """Return one line for each changed attribute of the object. If no attribute changes, return one line whose attribute and values are
+    empty.
+    """
     lead = [one.action, one.is_held, one.is_due, one.kind, one.name, one.display_name]
     tail = [one.reason, one.next_step, one.target_id, one.id]
     changes: Sequence[Mapping[str, Any]] = one.changes or [{}]

@@ -194,7 +194,7 @@ def push_json(app: str, name: str, one: PushResult) -> PushJson:
 
 
 def push_problem(app: str, one: PushResult) -> str:
-    """Return why a push wrote no log record for the object; "" if there was nothing to record."""
+    """Return why a push wrote no log record for the object; "" if nothing had to be recorded."""
     return one.problem or ("" if one.counted else f"Not done yet. See why: lockstep status {app}")
 
 
