@@ -36,7 +36,8 @@ _WORD = re.compile(r"[^\s,;!?()\"“”]+")
 @dataclass(frozen=True, slots=True)
 class Query:
     """A person's search text. *words* are the words to search for. *app* is the id of the application that the text names. If a question or
-    an order names no application, and there is only one, *app* is that one. *is_order* is true if the text asks to provision somebody.
+    an order names no application, but the person can see only one, *app* is the id of that one. *is_order* is true if the text asks to
+    provision somebody.
     """
 
     text: str
@@ -59,7 +60,8 @@ class ApplicationHit:
 class Found:
     """The results of a search. *is_more* is true if more people were found than are listed.
 
-    If the text names no application, *others* are the caller's first applications; the caller may have meant one of them.
+    If the text names no application, *others* contains the first applications that the caller can see, because the caller may have meant
+    one of them.
     """
 
     query: Query
@@ -72,12 +74,14 @@ class Found:
 
     @property
     def asked(self) -> ApplicationHit | None:
-        """Return the application that the text names in addition to a person."""
+        """Return the application that the search is about: Documo, if the text is "anna documo". None if the search is about no particular
+        application.
+        """
         return next((one for one in self.applications if one.id == self.query.app), None)
 
     @property
     def answer(self) -> tuple[PersonHit, ApplicationHit] | None:
-        """Return the person and the application that a question is about, if both are unambiguous."""
+        """Return the person and the application that a question is about. None if no application or not exactly one person was found."""
         app = self.asked
         return (self.people[0], app) if app is not None and len(self.people) == 1 else None
 
@@ -117,7 +121,9 @@ async def find(context: Context, text: str, *, with_log: bool = True) -> Found:
 
 
 def read_query(text: str, visible: Sequence[ApplicationRow]) -> Query:
-    """Parse what a person typed. Question words are left out, unless the text consists of nothing else."""
+    """Parse what a person typed. In a question or an order, words such as "why" are left out. If nothing else remains, all words
+    are kept.
+    """
     text = " ".join(text.replace("\0", "").replace("’", "'").split())
     words = [_bare(word) for word in _WORD.findall(text)][:_MOST_WORDS]
     words = [word for word in words if word]
@@ -142,8 +148,8 @@ def _bare(word: str) -> str:
 def _named(
     words: Sequence[str], visible: Sequence[ApplicationRow], *, by_beginning: bool
 ) -> tuple[ApplicationRow | None, list[str]]:
-    """Return the application whose whole name is among *words*, and the remaining words. If there is none and *by_beginning* is true,
-    return the application whose name begins with one of the words.
+    """Return the application whose whole name is among *words*, and the remaining words. If no application has such a name and
+    *by_beginning* is true, return the application whose name begins with one of the words.
     """
     folded = [_folded(word) for word in words]
     for is_whole in (True, False) if by_beginning else (True,):

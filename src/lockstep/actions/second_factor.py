@@ -23,7 +23,9 @@ ISSUER = "Lockstep"
 
 @dataclass(frozen=True, slots=True)
 class NewSecondFactor:
-    """The seed of an authenticator app: *uri*, to be shown as a QR code, and the same secret to be typed. Neither can be shown again."""
+    """The seed of an authenticator app. *seed* is shown to be typed, and *uri* contains the same seed and is shown as a QR code. Neither
+    can be shown again.
+    """
 
     seed: str = field(repr=False)
     uri: str = field(repr=False)
@@ -41,7 +43,7 @@ async def has_second_factor(context: Context, secret: str) -> bool:
 @open_to_all
 async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
     """Create a TOTP seed for the administrator with this session. The second factor takes effect when a first code has been entered. Raises
-    StepUpRequired, and LockstepError if the administrator has a second factor already.
+    LockstepError if the administrator has a second factor already. Raises StepUpRequired if the password must be entered again first.
     """
     caller = await recent_caller(context, secret)
     seed = new_seed()
@@ -79,7 +81,9 @@ async def confirm_second_factor(context: Context, secret: str, code: str) -> lis
 
 @open_to_all
 async def remove_second_factor(context: Context, secret: str) -> None:
-    """Remove the caller's own second factor with its recovery codes and passkeys. Raises StepUpRequired."""
+    """Remove the caller's own second factor with its recovery codes and passkeys. Raises StepUpRequired if the password must be entered
+    again first.
+    """
     caller = await recent_caller(context, secret)
     async with context.recording() as connection:
         await store.save_seed(connection, caller.actor.administrator, None)
@@ -87,8 +91,8 @@ async def remove_second_factor(context: Context, secret: str) -> None:
 
 
 async def recent_caller(context: Context, secret: str) -> Caller:
-    """Return the administrator with this session. Raises StepUpRequired if they have not entered the password recently, and LockstepError
-    if they sign in through an identity provider.
+    """Return the administrator with this session. Raises LockstepError if the administrator signs in through an identity provider. Raises
+    StepUpRequired if the password was not entered recently.
     """
     caller = await caller_or_refusal(context, secret)
     if caller.is_federated:

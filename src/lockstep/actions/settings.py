@@ -118,8 +118,8 @@ async def set_mapping(
     """Add or change the mapping of the attribute *target*. The keys of *changes* are those of an application's configuration file (source,
     expression, constant, default, match, ...).
 
-    A value of None removes the key. If *changes* is None, the whole mapping of *target* is removed. Raises LockstepError with the place of
-    a mistake.
+    A value of None removes the key. If *changes* is None, the whole mapping of *target* is removed. Raises LockstepError for a mistake,
+    with its place in the configuration. Also raises it if no matching attribute would remain.
     """
 
     def changed(config: Config) -> None:
@@ -190,10 +190,10 @@ async def show_scope(
 async def set_scope(
     context: Context, app: str, filters: Sequence[Mapping[str, Any]], *, kind: ObjectKind = ObjectKind.USER
 ) -> JobConfiguration:
-    """Replace all scoping filters for one kind of object by *filters*. Without any filters, everybody passes.
+    """Replace all scoping filters for one kind of object by *filters*. Without filters, no object is filtered out.
 
-    Raises LockstepError for a mistake in a filter. Also raises it for an unknown group, because nobody would pass a filter for the members
-    of such a group.
+    Raises LockstepError for a mistake in a filter. Also raises it for an unknown group, because a filter for the members of such a group
+    would exclude everybody.
     """
     async with context.reading() as connection:
         for name in dict.fromkeys(named for one in filters for named in groups_named(one)):

@@ -182,8 +182,8 @@ async def accept_invitation(
     context: Context, link_secret: str, display_name: str, password: str, *, email: str = "", device: str = "",
     replaces: str = "",
 ) -> SignedIn:  # fmt: skip
-    """Use a one-time link: set the password and begin a session. The first administrator also gives an *email*. *replaces* is the secret of
-    the browser's previous session, which ends.
+    """Use a one-time link: set the password and begin a session. *email* is the address that the first administrator enters; for all other
+    links it is ignored. *replaces* is the secret of the browser's previous session, which ends.
 
     If *display_name* is "", a link that resets a password keeps the administrator's name. Raises LockstepError if the password does not
     meet the rules; the link then still works.
@@ -240,8 +240,8 @@ async def begin_session(
     lasts: timedelta = LONGEST,
     stepped_up_at: datetime | None = None,
 ) -> SignedIn:
-    """Begin a session with a new secret. *replaces* is the secret of the browser's previous session, which ends. *stepped_up_at* is when
-    the administrator last entered credentials; None means now.
+    """Begin a session with a new secret. *replaces* is the secret of the browser's previous session, which ends. *stepped_up_at* is the
+    time at which the administrator last entered credentials; None means now.
     """
     secret, expires_at = new_secret(), now + lasts
     previous = await sessions.read_session(connection, hash_of(replaces)) if replaces else None

@@ -80,7 +80,8 @@ async def answer_request(
     """Answer the request in *sealed* for the person whose session has this *secret*. *browser* is the secret of the browser that brought
     the request.
 
-    Raises LockstepError if the request is too old or came in another browser, and if no assertion can be made; the log has the reason.
+    Raises LockstepError if the request is too old, if it came in another browser, or if no assertion can be made. The sign-in log has the
+    reason.
     """
     facts = await saml_application(context, app, origin=origin)
     asked = opened(context, facts, sealed, browser)
@@ -101,7 +102,7 @@ async def launch(
 ) -> ApplicationStart | ResponseForm | NotAssigned:
     """Open an application from My Apps: at its Sign on URL, or with an unsolicited response if the application has no Sign on URL.
 
-    Raises LockstepError if the session has ended, and if no assertion can be made.
+    Raises LockstepError if the session has ended, or if no assertion can be made.
     """
     caller = await person_or_refusal(context, secret)
     facts = await saml_application(context, app, origin=origin)

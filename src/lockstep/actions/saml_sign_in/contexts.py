@@ -1,4 +1,4 @@
-"""Authentication contexts: the class that a session satisfies, and whether it meets the application's request (SAML core, section
+"""Authentication contexts: the class that a session satisfies, and whether this class meets the application's request (SAML core, section
 3.3.2.2.1). Pure.
 """
 
@@ -22,10 +22,11 @@ _RANKS: Sequence[frozenset[str]] = (
 
 
 def class_for(methods: Sequence[str], wanted: Sequence[str], comparison: str) -> str | None:
-    """Return the authentication context class of a session that began with *methods*. Returns None if the class does not satisfy *wanted*
-    under the rule *comparison*.
+    """Return the authentication context class to state for a session that began with *methods*. If *comparison* is "exact", this is the
+    first class in *wanted* that the session satisfies; otherwise it is the session's own class. Returns None if the session does not
+    satisfy *wanted*.
 
-    For a session that began at an identity provider, the class is "unspecified", because Lockstep does not know how the provider checked
+    The own class of a session that began at an identity provider is "unspecified", because Lockstep does not know how the provider checked
     the person.
     """
     rank = 2 if not SECOND_FACTORS.isdisjoint(methods) else 1 if not BY_PASSWORD.isdisjoint(methods) else 0

@@ -1,7 +1,7 @@
 """Single logout (SAML profiles, section 4.4) by HTTP-Redirect. Either an application signs a person out, or the person signs out in
 Lockstep.
 
-A logout request of an application is accepted only with a valid signature, and once; otherwise anybody could sign people out. When a
+A logout request of an application must have a valid signature, and is accepted only once; otherwise anybody could sign people out. When a
 person signs out in Lockstep, the browser visits one application after the other. A sealed cookie holds the list of the remaining
 applications.
 """
@@ -57,8 +57,8 @@ class Stop:
 async def receive_logout(context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str) -> str:
     """Process a logout message of an application.
 
-    For a logout request, ends the sessions that it names and returns the address that delivers the response; "" if the application accepts
-    no response. For the application's response to a request of Lockstep, returns "".
+    If the message is a logout request, ends the sessions that it names. Returns the address that delivers the response, or "" if the
+    application accepts no response. If the message is the response to a request of Lockstep, returns "".
 
     Raises LockstepError for a request that is not signed by the application, is meant for another identity provider, is too old, or was
     used before.

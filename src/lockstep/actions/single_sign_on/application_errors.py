@@ -1,7 +1,7 @@
 """Explain the error with which an application refused Lockstep's response: the cause, and what to check.
 
-Applications report the reason only to the browser, in words that depend on their library. Lockstep looks for known words in the text that
-an administrator copies from the application's page: a sentence, or an address with `error` and `error_description`.
+Applications show the reason only in the browser, and the wording depends on their library. Lockstep looks for typical words in the text
+that an administrator copies from the application's page: a sentence, or an address with `error` and `error_description`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CODE = re.compile(r"[A-Z][A-Za-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class ApplicationError:
-    """The meaning of an error. *value* is Lockstep's value for the setting concerned, or "" if the error does not concern a setting."""
+    """The meaning of an error. *value* is Lockstep's value for the setting that the error concerns, or "" if it concerns no setting."""
 
     cause: str
     value: str

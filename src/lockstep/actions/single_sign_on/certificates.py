@@ -113,7 +113,7 @@ async def remove_certificate(context: Context, app: str, thumbprint: str) -> Sig
 
 
 def certificate_to_remove(known: Sequence[CertificateRow], thumbprint: str, app: str) -> CertificateRow:
-    """Return the certificate that `remove_certificate` would delete. Raises LockstepError as it does."""
+    """Return the certificate that `remove_certificate` would delete. Raises the same errors as `remove_certificate`."""
     wanted = _chosen(known, thumbprint, app)
     if wanted.is_active:
         raise conflict(

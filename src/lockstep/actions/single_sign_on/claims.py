@@ -45,7 +45,7 @@ class AssertionClaims:
 
 
 def manager_names(settings: SignOnSettings) -> frozenset[str]:
-    """Return the attributes of the manager that *settings* refer to."""
+    """Return those attributes of a person's manager that *settings* read."""
     return frozenset(name.removeprefix(OF_MANAGER) for name in settings.attributes() if name.startswith(OF_MANAGER))
 
 

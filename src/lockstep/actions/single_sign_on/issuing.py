@@ -101,7 +101,7 @@ async def signing_key_of(context: Context, app_id: str) -> SigningKey:
 
 
 async def claims_for(context: Context, app_id: str, person_id: str) -> AssertionClaims:
-    """Return the statements about the person that an assertion for the application contains. *app_id* and *person_id* are ids.
+    """Return the claims and the Name ID that an assertion for the application contains about the person. *app_id* and *person_id* are ids.
 
     Raises LockstepError if the person is unknown, disabled or deleted, or if a claim or the Name ID cannot be evaluated.
     """

@@ -94,8 +94,8 @@ def _answer(row: SignInRow, app: str, code: CodeUse | None, now: datetime) -> st
 
 
 def _request(view: SignOnView, issuer: str) -> str:
-    """Return the address to which the application sends the browser if it requests all scopes. "..." stands for values that differ each
-    time.
+    """Return an example of the address to which the application sends the browser. The request asks for all scopes except offline access.
+    "..." stands for values that differ each time.
     """
     openid = view.settings.openid
     query = {

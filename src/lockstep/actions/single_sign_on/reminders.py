@@ -1,5 +1,4 @@
-"""Remind administrators that a signing certificate expires: 60, 30 and 7 days before the expiry, each reminder once for the whole
-installation.
+"""Remind administrators 60, 30 and 7 days before a signing certificate expires. Each reminder is given once for the whole installation.
 
 The database stores the last reminder. If several processes try to give the same reminder, only the process that stores it gives it. A
 reminder that was missed while no worker was running is replaced by the next one.
@@ -27,7 +26,7 @@ log = structlog.get_logger("lockstep.actions.reminders")
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """A reminder that the certificate *ending* expires. *days* says which reminder: 60, 30 or 7 days before the expiry."""
+    """A reminder that a certificate expires. *days* is 60, 30 or 7: the number of days before the expiry at which the reminder is due."""
 
     ending: Expiry
     days: int

@@ -1,4 +1,4 @@
-"""Error texts with which applications reject a SAML response, from the most specific to the most general. Each entry has the cause, the
+"""Texts with which applications report that they reject a SAML response. The most specific texts come first. Each entry has the cause, the
 setting that the error concerns, and the next step.
 """
 

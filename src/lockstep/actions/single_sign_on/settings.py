@@ -1,4 +1,4 @@
-"""The single sign-on settings of an application: read them, and change them by the keys that a configuration file has.
+"""The single sign-on settings of an application: read them, and change them with the keys of a configuration file.
 
 A change is read, checked as a whole, and stored in one transaction. Turning SAML on creates a signing certificate if there is none.
 """
@@ -245,7 +245,9 @@ def _merged(config: Json, changes: Mapping[str, Any]) -> Json:
 
 
 def _merged_name_id(before: Json, changes: Json) -> Json:
-    """Keep the format unless another is given, and the source as well, unless Lockstep generates Name IDs of the format."""
+    """Return *before* with *changes*. The format and the source of the Name ID are kept if *changes* does not contain them. The source is
+    dropped if Lockstep itself generates Name IDs of the new format.
+    """
     found = with_changes(before, changes)
     if found.get("format") in [kind.value for kind in NameIdKind if kind.is_generated]:
         return {key: value for key, value in found.items() if key not in SOURCES or key in changes}

@@ -40,7 +40,7 @@ def readable_request(request: AuthnRequest | None) -> str:
 async def response_to(
     request: AuthnRequest | None, view: SignOnView, claims: AssertionClaims, now: datetime
 ) -> Sequence[MessagePart]:
-    """Return the response for the person described by *claims*, or an empty one if no assertion can be made."""
+    """Return the response for the person described by *claims*. The response is empty if no assertion can be made."""
     settings = view.settings
     if not (settings.identifiers and settings.reply_urls and claims.name_id) or claims.problems:
         return ()
