@@ -48,7 +48,7 @@ class RetentionRow:
 
 @needs(Permission.DIRECTORY_READ)
 async def show_retention(context: Context) -> list[RetentionRow]:
-    """Return the retention of every kind of record; those that can be changed come first."""
+    """Return the retention of every kind of record. The kinds whose retention can be changed come first."""
     async with context.reading() as connection:
         days = days_of((await tenant.read_tenant(connection)).settings)
     changeable = [RetentionRow(one.what, days_text(days[one.key]), one.why, one.key, days[one.key]) for one in LIMITS]

@@ -81,7 +81,9 @@ class Found:
 
     @property
     def answer(self) -> tuple[PersonHit, ApplicationHit] | None:
-        """Return the person and the application that a question is about. None if no application or not exactly one person was found."""
+        """Return the person and the application that a question is about. None if the search is about no application, or if it found no
+        person or several people.
+        """
         app = self.asked
         return (self.people[0], app) if app is not None and len(self.people) == 1 else None
 

@@ -60,7 +60,7 @@ async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
 async def confirm_second_factor(context: Context, secret: str, code: str) -> list[str]:
     """Enable the second factor after a first code. Returns the recovery codes, which cannot be shown again.
 
-    Raises StepUpRequired. Raises LockstepError for a wrong code.
+    Raises LockstepError for a wrong code. Raises StepUpRequired if the password must be entered again first.
     """
     caller = await recent_caller(context, secret)
     await admit(context, caller.email)

@@ -69,7 +69,7 @@ async def change_settings(
 
     Changing the scope from *all* to *assigned* makes a leaver of everybody who is not assigned. Changing the status calls `start` or
     `pause` and needs the permission of that action. A *deletion_threshold* of 0 disables the whole guard; a *deletion_percent* of 0
-    disables only its percentage.
+    disables only the percentage of the guard.
     """
     if status is not None:
         await needs_also(context, Permission.PROVISIONING_CONTROL, app=app)

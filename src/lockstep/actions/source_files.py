@@ -24,8 +24,8 @@ from lockstep.storage.sources import SourceRecord
 
 @dataclass(frozen=True, slots=True)
 class NamedFiles:
-    """The configuration of a source in the form in which it is stored. *by_operator* contains the paths in it that the operator of the
-    machine has named.
+    """The configuration of a source in the form in which it is stored. *by_operator* contains those of its paths that the operator of the
+    machine named.
     """
 
     config: Mapping[str, Any]
@@ -54,11 +54,11 @@ def named_files(context: Context, config: Mapping[str, Any], known: SourceRecord
 
 
 def open_files(context: Context, source: SourceRecord, config: Mapping[str, Any] | None = None) -> Sequence[SourcePass]:
-    """Open the passes of *source*. *config* replaces the registered configuration.
+    """Open *source* for reading. *config* replaces the registered configuration. Each of the returned passes reads one kind of object.
 
-    Registered files are checked again, except those that the operator named. Files that occur only in *config* are not checked: *config*
-    comes from the operator's command line, or names the copy of an upload. No other interface lets its caller choose *config*
-    (`remote/exposed.py`).
+    Registered files are checked again, except those that the operator named. Files that occur only in *config* are not checked, because no
+    caller on another machine can choose *config* (`remote/exposed.py`): it comes from the operator's command line, or names the copy of an
+    upload.
 
     Raises LockstepError for a file that is now outside the folder for sources' files, and for any error that the source finds.
     """

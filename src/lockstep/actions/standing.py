@@ -37,8 +37,8 @@ class AppStanding:
 
 
 async def standings(connection: Connection, person: str, is_visible: Callable[[str], bool]) -> list[AppStanding]:
-    """Return the access of the person with the id *person* to each visible application that matters for the person: the application is
-    assigned to the person, contains an account of the person, or has everyone in scope.
+    """Return the access of the person with the id *person* to each visible application that matters for the person. An application matters
+    if it is assigned to the person, contains an account of the person, or has everyone in scope.
     """
     apps = [one for one in await applications.list_applications(connection) if is_visible(one.id)]
     assigned = await read_entitlements_everywhere(connection, person)

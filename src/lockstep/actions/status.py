@@ -34,9 +34,9 @@ class JobStatus:
     """The state of one job. *code* is Microsoft Graph's: NotConfigured, NotRun, Active, Paused or Quarantine. *headline* is Lockstep's more
     detailed state.
 
-    *is_on* is true while provisioning is switched on, also in quarantine. *links* counts linked accounts by kind of object. *backlog*
+    *is_on* is true while provisioning is switched on, even during a quarantine. *links* counts linked accounts by kind of object. *backlog*
     counts objects that wait, have failed, or are due at a later time. *held* counts writes that wait for approval. *rejected* counts writes
-    that were rejected but are still planned. *maybe_created* counts creates that got no response.
+    that were rejected but are still planned. *maybe_created* counts the requests to create an account that got no response.
 
     *trouble* is set while the application gives no usable responses. It has the last response, and the seconds until the next attempt.
     """
@@ -168,8 +168,8 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
 
 
 class _Found(NamedTuple):
-    """The data that was read for all jobs at once, by the id of the job. *with_secret* and *signing_on* contain ids of applications
-    instead.
+    """The data that was read for all jobs at once. The mappings have the ids of jobs as keys. *with_secret* and *signing_on* contain ids of
+    applications.
     """
 
     cycles: Mapping[str, tuple[Cycle | None, Cycle | None]]

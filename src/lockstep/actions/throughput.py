@@ -95,8 +95,8 @@ class WaitDay:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """The figures of one application. *waiting* is the present length of the queue, and *per_minute* the average number of objects per
-    minute that were processed in the last ten minutes. *cycles* are the newest finished cycles, oldest first. *gained* and *lost* are the
+    """The figures of one application. *waiting* is the present length of the queue. *per_minute* is the average number of objects that were
+    processed per minute in the last ten minutes. *cycles* are the newest finished cycles, oldest first. *gained* and *lost* are the
     percentiles of the last week.
     """
 
@@ -119,7 +119,7 @@ class Throughput:
 @dataclass(frozen=True, slots=True)
 class LeaverDelays:
     """The time for which people kept access that should have ended. *days* has the percentiles for each day of the last week, and *whole*
-    those for the whole week.
+    has the percentiles for the whole week.
     """
 
     days: Sequence[Percentiles]

@@ -257,8 +257,8 @@ async def _keep(context: Context, upload: str, content: AsyncIterator[bytes]) ->
 
 
 async def _import(context: Context, found: UploadRow, options: IntakeOptions | None) -> list[PassResult]:
-    """Import the file within the transaction of *context*. If the source is registered without files, also store in its configuration how
-    this file was read.
+    """Import the file in the transaction of *context*. If the source is registered without files, also store in the configuration of the
+    source how this file was read.
     """
     async with context.recording() as connection, as_file(connection, found) as path:
         source = await sources.read_source(connection, found.source)

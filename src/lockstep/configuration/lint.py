@@ -32,7 +32,7 @@ def lint(
 ) -> tuple[Finding, ...]:
     """Return all findings in the order of the configuration. Checks against an attribute list are skipped if no list is given.
 
-    *given* counts the privileges that people in scope would get. Without it, only constants are checked.
+    *given* counts the privileged values that people in scope would get. Without it, only constants are checked for privileged values.
     """
     found: list[Finding] = []
     for index, mapping in enumerate(configuration.objects):

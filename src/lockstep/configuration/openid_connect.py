@@ -75,7 +75,9 @@ def openid_from_json(part: Part) -> OpenIdSettings:
 
 
 def openid_to_json(settings: OpenIdSettings, *, is_used: bool) -> dict[str, Any]:
-    """Write the canonical form, without default values. Claims are an exception: if *is_used* is true, they are always written."""
+    """Write the canonical form. Default values are left out; if *is_used* is true, the claims are written even if they have their default
+    value.
+    """
     found: dict[str, Any] = {
         "redirectUris": list(settings.redirect_uris),
         "postLogoutRedirectUris": list(settings.post_logout_uris),

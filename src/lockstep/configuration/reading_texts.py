@@ -10,7 +10,9 @@ from lockstep.errors import LockstepError, invalid
 
 
 def read_columns(texts: Sequence[str]) -> dict[str, str | list[str]]:
-    """Parse the attribute or attributes of each column. Raises LockstepError if a text has another form."""
+    """Parse texts of the form COLUMN=ATTRIBUTE. Returns the attribute or attributes of each column. Raises LockstepError for any other
+    form.
+    """
     found: dict[str, list[str]] = {}
     for text in texts:
         column, equals, attribute = text.rpartition("=")
@@ -33,7 +35,7 @@ def read_words(texts: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def read_formats(texts: Sequence[str]) -> dict[str, str]:
-    """Parse the format of the dates in each column. The column "" stands for all columns."""
+    """Parse texts of the form [COLUMN:]FORMAT. Returns the date format of each column. The column "" stands for all columns."""
     found = {}
     for text in texts:
         column, colon, form = text.partition(":")
@@ -44,12 +46,12 @@ def read_formats(texts: Sequence[str]) -> dict[str, str]:
 
 
 def word_texts(values: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Undo `read_words`: return the texts that it would read as *values*."""
+    """Return the texts that `read_words` reads as *values*."""
     return [f"{column}:{word}={meaning}" for column, words in values.items() for word, meaning in words.items()]
 
 
 def format_texts(formats: Mapping[str, str]) -> list[str]:
-    """Undo `read_formats`: return the texts that it would read as *formats*."""
+    """Return the texts that `read_formats` reads as *formats*."""
     return [f"{column}:{form}" if column else form for column, form in formats.items()]
 
 

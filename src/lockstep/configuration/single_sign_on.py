@@ -154,7 +154,7 @@ def sign_on_from_json(part: Part) -> SignOnSettings:
 
 
 def sign_on_to_json(settings: SignOnSettings) -> dict[str, Any]:
-    """Write the canonical form, without default values, except those that readers expect to see."""
+    """Write the canonical form. Default values are left out, except those that readers expect to see."""
     name_id: dict[str, Any] = {"format": settings.name_id_format.value}
     found: dict[str, Any] = {
         "mode": settings.mode.value,

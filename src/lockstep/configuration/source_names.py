@@ -1,4 +1,4 @@
-"""Find source attributes in mappings and filters that do not exist, and correct the letter case of known ones. Pure.
+"""Find source attributes that do not exist but occur in mappings and filters, and correct the letter case of known ones. Pure.
 
 An unknown name is not a syntax error. It evaluates as empty for every object, so accounts may be disabled and values may be lost. A change
 that introduces an unknown name is therefore refused, with a suggestion.
@@ -27,7 +27,9 @@ SourceAttributes = Mapping[ObjectKind, Collection[str]]
 
 
 def unknown_source_names(configuration: JobConfiguration, sources: SourceAttributes) -> tuple[Finding, ...]:
-    """Report every name that is not in *sources* for its kind of object, in the order of the configuration."""
+    """Report every source attribute that *sources* does not contain for the kind of object of its mapping. The findings have the order of
+    the configuration.
+    """
     return tuple(
         finding
         for index, mapping in enumerate(configuration.objects)

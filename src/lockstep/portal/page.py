@@ -26,7 +26,7 @@ class PortalContext:
 
 @dataclass(frozen=True, slots=True)
 class LeavingView(PageView):
-    """A page shown during a sign-out that continues at other applications.
+    """A page that is shown while a sign-out continues at other applications.
 
     The browser stores *way*: the encrypted list of the applications that remain, or "" if none remain.
     """

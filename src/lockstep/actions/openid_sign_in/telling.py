@@ -23,7 +23,7 @@ from lockstep.storage import openid_grants
 async def user_info(context: Context, access_token: str, *, origin: str) -> dict[str, Any]:
     """Return the claims about the person for whom the token was issued, as they are now.
 
-    Raises OAuthFault if the token is unknown, revoked or expired, and if the person may no longer use the application.
+    Raises OAuthFault if the token is unknown, revoked or expired, or if the person may no longer use the application.
     """
     async with context.recording() as connection:
         token = await openid_grants.read_token(connection, hash_of(access_token))

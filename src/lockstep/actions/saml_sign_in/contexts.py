@@ -22,9 +22,9 @@ _RANKS: Sequence[frozenset[str]] = (
 
 
 def class_for(methods: Sequence[str], wanted: Sequence[str], comparison: str) -> str | None:
-    """Return the authentication context class to state for a session that began with *methods*. If *comparison* is "exact", this is the
-    first class in *wanted* that the session satisfies; otherwise it is the session's own class. Returns None if the session does not
-    satisfy *wanted*.
+    """Return the authentication context class to state for a session that began with *methods*. If *comparison* is "exact" and *wanted* is
+    not empty, this is the first class in *wanted* that the session satisfies; otherwise it is the session's own class. Returns None if the
+    session does not satisfy *wanted*.
 
     The own class of a session that began at an identity provider is "unspecified", because Lockstep does not know how the provider checked
     the person.

@@ -45,7 +45,7 @@ async def add_client_secret(
 ) -> NewClientSecret:
     """Create a client secret that is valid for *days* days, in addition to the existing ones.
 
-    Raises LockstepError for a public client, and if the application has too many secrets.
+    Raises LockstepError for a public client, or if the application has too many secrets.
     """
     text = description.strip()
     if not 1 <= days <= MOST_DAYS:

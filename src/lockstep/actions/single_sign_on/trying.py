@@ -73,8 +73,8 @@ class SignOnTrial:
     made. *attempts* contains the newest entries of the sign-in log about the person, and those about requests that were refused before
     anybody signed in. It is empty for a caller who may not read the log.
 
-    With OpenID Connect, *audience* is the client id, *recipient* the first redirect URI, *request* an address, and *response* the payload
-    of the ID token.
+    With OpenID Connect, *audience* is the client id, and *recipient* is the first redirect URI. *request* is then an address, and
+    *response* is the payload of the ID token.
     """
 
     view: SignOnView

@@ -138,7 +138,7 @@ def _guards_to_json(guards: Guards) -> dict[str, Any] | None:
 
 
 def _optional(part: Part, key: str, default: int | None, *, least: int, most: int = 2**31) -> int | None:
-    """Read a number, or null, which switches the limit off."""
+    """Read the limit that *key* contains: a number, or null if the limit is switched off."""
     if part.says_null(key):
         return None
     return part.number(key, default or 0, least=least, most=most) if key in part else default

@@ -106,7 +106,7 @@ def attribute_facts(attribute: TargetAttribute) -> dict[str, Any]:
 
 
 def attribute_to_json(attribute: TargetAttribute) -> dict[str, Any]:
-    """Like `attribute_facts`, but without flags that have their default value."""
+    """Return the same as `attribute_facts`, but without flags that have their default value."""
     usual = attribute_facts(TargetAttribute(attribute.name))
     always = ("name", "type")
     return {key: value for key, value in attribute_facts(attribute).items() if key in always or value != usual[key]}

@@ -10,7 +10,9 @@ from typing import Any
 
 
 def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Compare *theirs* and *ours*. For every key whose values differ, return both values; *ours* has the present ones."""
+    """Return, for every key whose values in *theirs* and *ours* differ, both values. A value is absent if its side does not have
+    the key.
+    """
     kept: dict[str, Any] = {}
     for key in dict.fromkeys((*theirs, *ours)):
         if key in theirs and key in ours and theirs[key] == ours[key]:

@@ -83,7 +83,9 @@ def import_schema(document: Any, source_names: SourceAttributes | None = None) -
 def _object(
     found: ImportedSchema, theirs: Mapping[str, Any], place: str, known: list[TargetAttribute]
 ) -> dict[str, Any]:
-    """Read one object mapping into *found*. Returns an entry by which an export finds the mapping again."""
+    """Convert one object mapping of Entra and add it to *found*. Returns an entry by which an export finds the mapping again. If Lockstep
+    does not provision objects of this type, the entry contains the whole mapping of Entra.
+    """
     try:
         kind = ObjectKind(str(theirs.get("sourceObjectName")).capitalize())
     except ValueError:
@@ -113,7 +115,9 @@ def _object(
 
 
 def _keep_the_rest(ours: dict[str, Any], theirs: Mapping[str, Any], mapping_id: str, unmapped: list[Any]) -> None:
-    """Attach to *ours*, the mapping in Lockstep's form, those parts of *theirs*, Entra's form, that only an export needs."""
+    """Attach to *ours* those parts of *theirs* that only an export needs. *ours* is the mapping in Lockstep's form, *theirs* the same
+    mapping in Entra's form.
+    """
     (mapping,) = configuration_from_json({"mappings": [ours]}, version=0).objects
     originals = [
         a for i, a in enumerate(theirs.get("attributeMappings") or []) if i not in {u["index"] for u in unmapped}

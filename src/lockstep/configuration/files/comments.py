@@ -14,8 +14,8 @@ Anchor = tuple[int, str]  # the index of the document, and the place in the docu
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment. *text* begins with #. *beside* is true if the comment is on the line of its key, and false if it is before that line.
-    *anchor* is None at the end of the file.
+    """A comment. *text* begins with #. *anchor* is the key or list item to which the comment belongs, or None for a comment at the end of
+    the file. *beside* is true if the comment is on the line of *anchor*, and false if it is before that line.
     """
 
     text: str

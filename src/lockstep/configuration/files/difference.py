@@ -232,7 +232,7 @@ def _mapping(comparison: DocumentComparison, place: str, declared: Json, current
 
 
 def _as_known(declared: Json, current: Json) -> Json:
-    """Add to *declared* what the gallery knows about the application, where the file says nothing else.
+    """Add to *declared* the attribute list and the privileged values of *current*, unless the file itself sets them.
 
     Otherwise a file that contains only mappings would remove the list of privileged roles, and thereby disable the guard for them.
     """

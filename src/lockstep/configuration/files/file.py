@@ -64,7 +64,9 @@ class ConfigDocument:
         return f"{self.kind} {self.name}"
 
     def wrong(self, place: str, error: LockstepError) -> LockstepError:
-        """Return *error* with a position in the file added. The content at *place* (such as `spec.template`) has caused the error."""
+        """Return *error* with a position in the file added: the position of *place*, such as `spec.template`, whose content caused the
+        error.
+        """
         if self.origin is None:
             return error
         line, column = self.origin.position(place)

@@ -33,7 +33,7 @@ LIMITS = (
 
 
 def days_of(settings: Mapping[str, Any]) -> dict[str, int]:
-    """Return the number of days for each kind: the set number, otherwise the default."""
+    """Return the number of days for each kind: the number in *settings* or, if there is none, the default."""
     given = settings.get("retention") or {}
     return {one.key: int(given.get(one.key, one.days)) for one in LIMITS}
 

@@ -81,7 +81,9 @@ def laid_out(value: Any) -> yaml.Node:
 
 
 def serialized(node: yaml.Node) -> str:
-    """Return the text of *node*, written by PyYAML. PyYAML's emitter takes twenty times as long as `_block`, which writes the same text."""
+    """Return the text of *node*, written by PyYAML. Only scalars and documents with unusual keys are written in this way, because PyYAML
+    takes twenty times as long as `_block`, which otherwise writes the same text.
+    """
     return str(yaml.serialize(node, Dumper=_Dumper, width=1_000_000, allow_unicode=True))
 
 

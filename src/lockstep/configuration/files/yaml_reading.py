@@ -1,7 +1,7 @@
 """Read YAML documents as JSON values, and record the position of every key.
 
-Values follow YAML 1.2: `on`, `off`, `yes`, `no` and `007` are texts; only true and false are truth values. Size limits apply to a
-document after its aliases are expanded, so aliases cannot make a small file large.
+Values follow YAML 1.2: `on`, `off`, `yes`, `no` and `007` are texts; only `true` and `false` are booleans. Size limits apply to a document
+after its aliases are expanded, so aliases cannot make a small file large.
 """
 
 from __future__ import annotations
