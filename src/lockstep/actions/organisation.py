@@ -48,7 +48,7 @@ async def change_organisation(
 ) -> Organisation:
     """Set the organisation's name, the badge or both. None leaves a value unchanged; an empty name removes the name or the badge.
 
-    Raises LockstepError, and changes nothing, for a name that is too long or an unknown colour.
+    Raises LockstepError, and changes nothing, for an unknown colour or for a name that is too long.
     """
     new_name = None if name is None else _checked_name(name)
     new_badge = None if badge is None else _checked_badge(badge)

@@ -60,8 +60,8 @@ class TimelinePosition:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """One page of a timeline. *names* contains the names of managers and members that the changes mention, by id. *apps* contains the
-    display names of the applications that the caller may read, by name. *next* is where the following page begins.
+    """One page of a timeline. *names* maps the ids of the managers and members that the changes mention to their names. *apps* maps the
+    names of the applications that the caller may read to their display names. *next* is where the following page begins.
     """
 
     events: Sequence[Event]

@@ -55,8 +55,8 @@ async def set_webhook(context: Context, *, url: Secret | None = None, secret: Se
     """Store the webhook. Without *url*, the stored address is kept. Without *secret*, the stored signing secret is kept if the origin stays
     the same. An empty *secret* switches signing off.
 
-    Raises LockstepError for an address that Lockstep may not reach, and for a weak secret. Also raises it if the origin changes, a signing
-    secret is stored, and *secret* is not given.
+    Raises LockstepError for an address that Lockstep may not reach, or for a weak secret. If a signing secret is stored and the origin
+    changes, also raises it if *secret* is not given.
     """
     async with context.recording() as connection:
         before = await store.lock_webhook(connection)
