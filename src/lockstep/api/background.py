@@ -1,4 +1,4 @@
-"""Requests whose work continues after the response: the response has status 202 and the address of the operation."""
+"""Requests whose work continues after the response. The response has status 202 and names the address of the operation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OperationJson(TypedDict):
 
 
 async def accepted(context: Context, request: Request, name: TaskName, work: TaskWork) -> OperationJson:
-    """Start *work* and return its operation. The header Location has the address of the operation."""
+    """Start *work* as an operation, and return the operation. The response gets a header Location with the address of the operation."""
     known = await tasks.begin_task(context, request.app.state.tasks, name, work, explain=partial(_problem, request))
     request.state.headers["Location"] = rooted(request, f"/operations/{known.id}")
     return operation_json(request, known)

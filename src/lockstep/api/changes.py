@@ -49,7 +49,7 @@ async def changed(
 ) -> Effects[Result]:
     """Do *work*. Raises ApiError, with the effects on people, if the change needs consent and the request does not give it.
 
-    *named* is the number of people that the request itself names.
+    With `?dryRun=true`, return only the effects. *named* is the number of people that the request itself names (see `needs_consent`).
     """
     if consent.dry_run:
         return {"dryRun": True, "effects": effects_json(await foresee(context, work)), "result": None}

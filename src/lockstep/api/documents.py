@@ -169,10 +169,10 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
 
 
 def example_of(schema: dict[str, Any], described: dict[str, Any]) -> Any:
-    """Return an example for *schema*. This is the schema's own example if it has one. Otherwise the example is built from the schema's
-    members or, for a schema without members, from its default or its type.
+    """Return an example for *schema*: the schema's own example if it has one. Otherwise the example is built from the schema's members. For
+    a schema without members, it is built from the default or the type.
 
-    A member is included if it has an example or is required.
+    A member is included if it has an example or is required. References are looked up in *described*, the complete description.
     """
     if "$ref" in schema:
         return example_of(described["components"]["schemas"][schema["$ref"].rpartition("/")[2]], described)

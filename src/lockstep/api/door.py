@@ -203,7 +203,9 @@ class FrontRoute(DoorRoute):
 
 
 async def _refuse_unstorable(request: Request, *, takes_json: bool) -> None:
-    """Refuse values that cannot be stored, before an action receives them: invalid JSON, NUL characters, and numbers that are too large."""
+    """Raise LockstepError for a request with a value that cannot be stored: invalid JSON, a NUL character, or a number with more than 64
+    bits. The check comes before the action is called.
+    """
     given = (one for pair in request.query_params.multi_items() for one in pair)
     require_no_nul([request.scope["path"], *given], of="address")
     if not takes_json or not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):

@@ -30,7 +30,7 @@ def wanted_fields(request: Request, given: str) -> frozenset[str]:
 
 
 def with_fields(response: Response, wanted: Collection[str]) -> Response:
-    """Return *response* with only the members *wanted* of each item."""
+    """Return *response* with each of its items reduced to the members in *wanted*. If *wanted* is empty, *response* is unchanged."""
     if not wanted or response.status_code != 200:
         return response
     page = orjson.loads(bytes(response.body))

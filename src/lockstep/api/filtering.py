@@ -57,8 +57,8 @@ def words(*allowed: str) -> ReadField:
 
 @dataclass(frozen=True, slots=True)
 class Selects:
-    """A comparison that a list supports, such as `state eq "active"`. It sets the action's parameter *parameter* to the result of *read*
-    for the compared value.
+    """A comparison that a list supports, such as `state eq "active"`. The function *read* converts the compared value, here "active". The
+    result becomes the argument *parameter* of the action.
     """
 
     attribute: str

@@ -45,7 +45,7 @@ class LateApi(BaseRoute):
 
 
 def late_api(contexts: Callable[[Actor], Context], *, hub: LiveHub, tasks: BackgroundTasks) -> LateApi:
-    """Return the routes of `lockstep.api.app.api_routes` as one route that loads them when the first request arrives."""
+    """Return one route that stands for all routes of `lockstep.api.app.api_routes`. The first request to this route loads them."""
 
     def load() -> Sequence[BaseRoute]:
         from lockstep.api.app import api_routes

@@ -67,7 +67,7 @@ class ListQuery:
         return base64.urlsafe_b64encode(orjson.dumps([self._path, self.sort, key])).decode().rstrip("=")
 
     def refuse_sort(self, only: str) -> None:
-        """Raise ApiError for any sort order except *only*, the order in which the list is stored."""
+        """Raise ApiError if the request asks for another sort order than *only*, the order in which the list is stored."""
         if self.sort not in ("", only):
             raise _refused("sort", f"This list can be sorted only by {only}")
 
@@ -102,7 +102,8 @@ Asking = Annotated[ListQuery, Depends(_asked)]
 def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None = None) -> Page[Item]:
     """Build a page of the first *items*, up to the limit. *key* returns the key of an item.
 
-    Pass one more item than the limit if there are more items: the additional item shows that another page follows.
+    If there are more items than the limit, pass one item more than the limit. This last item is not on the page; it shows that another page
+    follows.
     """
     shown, has_more = list(items[: query.limit]), len(items) > query.limit
     return page_until(query, shown, key(shown[-1]) if has_more else None, count=count)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One type of problem. *meaning* is for the person who reads its page."""
+    """One type of problem. *meaning* is the explanation that the page of the type shows."""
 
     slug: str
     status: int

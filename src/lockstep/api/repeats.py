@@ -18,7 +18,9 @@ _KEPT_HEADERS = ("location", "etag", "retry-after", "content-type")
 
 
 async def once(request: Request, context: Context, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Return the response of *answer*. If the request repeats an earlier one, return the earlier response instead."""
+    """Call *answer* and return its response. If the request has the Idempotency-Key of an earlier request, return the response to that
+    earlier request instead.
+    """
     key = request.headers.get(HEADER, "").strip()
     if request.method != "POST" or not key:
         return await answer(request)

@@ -1,4 +1,4 @@
-"""Previews of a whole application: begin, list, read, stop and remove them."""
+"""Previews of a whole application: begin, list, read, apply, stop and remove them."""
 
 from __future__ import annotations
 

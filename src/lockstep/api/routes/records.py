@@ -1,4 +1,4 @@
-"""The provisioning log, the audit log, sources, and the outbound list."""
+"""The provisioning log, the audit log, sources, and the retention of records."""
 
 from __future__ import annotations
 

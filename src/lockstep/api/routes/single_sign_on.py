@@ -1,4 +1,6 @@
-"""Single sign-on of an application (settings, claims, signing certificates, client secrets, metadata), and the keys of all tokens."""
+"""Single sign-on of an application: settings, claims, signing certificates, client secrets and metadata. Also the keys that sign the OpenID
+Connect tokens of all applications, and the public address of Lockstep.
+"""
 
 from __future__ import annotations
 

@@ -96,7 +96,9 @@ async def _timeline(context: Context, query: ListQuery, subject: TimelineSubject
 
 
 def _position(query: ListQuery) -> tuple[datetime | None, int]:
-    """Return the position that the cursor contains. The page begins at a time, and skips a number of events with that time."""
+    """Return the position in the cursor: the time at which the page begins, and the number of events with exactly this time to skip. On the
+    first page, there is no time.
+    """
     match query.after(list):
         case None:
             return None, 0

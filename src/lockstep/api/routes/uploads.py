@@ -230,7 +230,9 @@ async def discard_upload(context: Asked, unchanged: Unchanged, upload: str) -> U
 
 
 async def _named(context: Context, kind: str, upload: str) -> TaskName:
-    """Return the name of the operation on *upload*. Raises LockstepError if the caller may not see the upload."""
+    """Return the name under which the operation *kind* on *upload* is started. Raises LockstepError if the caller may not see the
+    upload.
+    """
     return TaskName(kind, (await uploads.find_upload(context, upload)).source, f"/uploads/{upload}")
 
 
