@@ -159,7 +159,7 @@ class SuggestingGroup(click.Group):
 
 
 def _require_reach(ctx: click.Context, command: click.Command | None, rest: list[str]) -> None:
-    """Raise an error for a command that does not work with the server in use. Its help works everywhere."""
+    """Raise LockstepError if *command* does not work with the server in use. The help of every command is available with every server."""
     if command is None or isinstance(command, click.Group) or ctx.resilient_parsing or {"-h", "--help"} & set(rest):
         return
     from lockstep.cli.remote.reach import refused, works_anywhere
@@ -176,7 +176,7 @@ def _require_reach(ctx: click.Context, command: click.Command | None, rest: list
 
 
 class LockstepCommands(LazyCommands, SuggestingGroup):
-    """The commands of `lockstep`, with their aliases, listed by section (`SECTIONS`)."""
+    """The commands of `lockstep` and their aliases. The help lists the commands by section (`SECTIONS`)."""
 
     places = COMMANDS
     sentences = SHORT_HELP

@@ -173,7 +173,7 @@ def list_(app: str, output: Output) -> None:
 
 
 async def _read(context: Context, app: str) -> list[AssignmentRow]:
-    """Return all assignments, read in pages."""
+    """Read all assignments page by page, and return them."""
     found: list[AssignmentRow] = []
     while True:
         after = found[-1].place if found else ()

@@ -63,7 +63,9 @@ def audit(ctx: click.Context, /, **given: Any) -> None:
 
 
 async def _entries(context: Context, wanted: AuditFilter, limit: int | None) -> list[AuditRow]:
-    """Return one entry more than *limit*, or all entries, read in pages."""
+    """Return the entries that *wanted* selects, read page by page: at most *limit* and one more, which shows that there are more. A *limit*
+    of None returns all entries.
+    """
     found: list[AuditRow] = []
     page = wanted
     while limit is None or len(found) <= limit:
@@ -124,7 +126,7 @@ def _lines(entry: AuditRow) -> Iterator[str]:
 
 
 def _flat(value: Any, place: str = "") -> dict[str, str]:
-    """Return all leaf values of *value*, each under its path."""
+    """Return all leaf values of *value* as text. The key of each leaf value is its path."""
     if isinstance(value, dict):
         inner = [_flat(one, f"{place}.{key}" if place else str(key)) for key, one in value.items()]
     elif isinstance(value, list):

@@ -239,7 +239,7 @@ def _planned(documents: Sequence[ConfigDocument], *, prune: bool) -> Configurati
 
 
 def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, prune: bool) -> list[Consequences]:
-    """Return the effects on people of applying *documents*."""
+    """Return the effects that applying *documents* would have on people."""
     if not found.effective:
         return []
 
@@ -256,5 +256,7 @@ def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, 
 
 
 def _any_secret(reference: str) -> Secret:
-    """Return a placeholder, so that a plan can be shown even if a secret is missing on this machine."""
+    """Return the secret to which *reference* refers or, if this machine does not have it, a placeholder. With the placeholder, a plan can
+    be shown without the secret.
+    """
     return resolve_reference(reference) or Secret("rehearsed")

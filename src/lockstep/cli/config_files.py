@@ -71,7 +71,9 @@ def _next_step(name: str) -> str:
 
 
 def resolve_reference(reference: str) -> Secret | None:
-    """Return the secret of `env:NAME` or `file:/path` without its trailing newline; None if it does not exist."""
+    """Return the secret to which *reference* refers: `env:NAME` or `file:/path`. A newline at the end is removed. Returns None if there is
+    no such secret, or if it is empty.
+    """
     way, _, where = reference.partition(":")
     if way == "env":
         text = os.environ.get(where, "")

@@ -20,7 +20,9 @@ USUAL_TEMPLATE = "custom"
 
 
 def imported(text: str, file: str, *, app: str, template: str = "") -> tuple[str, list[str]]:
-    """Return the file as YAML, and the lines of the report. Raises LockstepError if *text* is not a schema."""
+    """Convert the exported schema *text*. Returns the configuration file as YAML, and the lines of the report. *file* is the name for error
+    messages. Raises LockstepError if *text* is not a schema.
+    """
     try:
         schema = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -1,4 +1,6 @@
-"""`lockstep deletes`: writes that a guard holds until someone decides: loss of access, new privileges, renames, emptied values."""
+"""`lockstep deletes`: the writes that a guard holds until someone decides. They would remove access, give new privileges, rename accounts
+or empty values.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +120,7 @@ def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: 
 
 
 def _read(app: str, chosen: dict[str, Any]) -> list[HeldWrite]:
-    """Return the chosen writes, read in pages."""
+    """Read the held writes that the options in *chosen* select, page by page."""
     first = chosen["first"]
     wanted = {name: value for name, value in chosen.items() if name != "first"}
 
@@ -137,7 +139,9 @@ def _read(app: str, chosen: dict[str, Any]) -> list[HeldWrite]:
 
 
 def _asked(verb: str, app: str, ids: tuple[str, ...], chosen: dict[str, Any], *, yes: bool) -> list[str]:
-    """Return the ids of the chosen writes after the user has confirmed."""
+    """Ask the user to confirm the decision *verb*, such as "Approve". Returns the ids of the held writes that it concerns. Raises
+    LockstepError if one of *ids* is not the id of a held write.
+    """
     held = _read(app, chosen)
     chosen_ids = {one.lower() for one in ids}
     unknown = chosen_ids - {one.id for one in held}

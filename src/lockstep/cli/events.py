@@ -28,8 +28,8 @@ def log_to_stderr(*, level: str, form: str) -> None:
 
 @contextmanager
 def events_on_stderr(settings: Settings) -> Iterator[None]:
-    """Set up logging for one command. Only errors are logged unless the settings ask for more, because the command's output says what
-    happened.
+    """Set up logging for one command. By default, only errors are logged, because the command's output already says what happened. The
+    settings can ask for more events.
     """
     before = structlog.get_config()
     _configure(settings.log_level if settings.origins["log_level"] != "default" else "error", settings.log_format)

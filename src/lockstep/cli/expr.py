@@ -37,7 +37,9 @@ Result = TypeVar("Result")
 
 
 class ExprGroup(click.Group):
-    """Ends every usage error with the exit code for usage errors, even if the group runs without the command `lockstep` around it."""
+    """Ends with the exit code for usage errors after every usage error. This holds even if the group is not run through the command
+    `lockstep`.
+    """
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
         return _with_usage_code(lambda: super(ExprGroup, self).make_context(*arguments, **more))
@@ -236,7 +238,9 @@ def _time(text: str | None) -> datetime:
 
 
 def _check_names(expression: str, record: Mapping[str, Any], *, has_person: bool) -> None:
-    """Raise an error for names that are not attributes of people. Without a person, only warn that the name evaluates as empty."""
+    """Check that all names in *expression* are attributes of people. If there is a person, an unknown name is an error. Otherwise, only a
+    note is printed: the name evaluates as empty.
+    """
     from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
 
     unknown = list(unknown_in_expression(expression, "the expression", SOURCE_NAMES[ObjectKind.USER] | record.keys()))

@@ -46,7 +46,7 @@ def run_repl(record: dict[str, Any], stdin: TextIO, *, now: Callable[[], datetim
 
 
 def answer(text: str, record: dict[str, Any], context: EvaluationContext) -> str:
-    """Return the answer to *text*, or "". `set` and `unset` change *record*."""
+    """Carry out the line *text* and return the text to print, or "". The lines `set` and `unset` change *record*."""
     command, _, rest = text.partition(" ")
     match command:
         case "set":

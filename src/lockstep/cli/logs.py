@@ -115,7 +115,9 @@ def show(change: str, output: Output) -> None:
 async def _read(
     context: Context, wanted: LogFilter, app: str, limit: int | None, output: Output
 ) -> tuple[list[dict[str, Any]], int | None]:
-    """Return the rows to show, and the number where the next page starts; None if there is no next page."""
+    """Return the rows to show, and the number of the last one if more rows follow, otherwise None. The next page starts below this
+    number.
+    """
     found: list[LogRow] = []
     size = {} if limit is None else {"size": limit + 1}
     async for page in actions.pages_of_log(context, wanted, app=app, **size):

@@ -14,7 +14,7 @@ from lockstep.wiring import House
 
 @dataclass(frozen=True, slots=True)
 class RequestTimes:
-    """Requests that this process sent to applications."""
+    """Counts and times the requests that this process sends to applications."""
 
     histogram: Histogram
 
@@ -30,7 +30,7 @@ class RequestTimes:
         return cls(histogram)
 
     def note(self, application: str, status: int | None, seconds: float) -> None:
-        """Count one request. *status* is None if there was no complete response."""
+        """Record one request and its duration. *status* is None if there was no complete response."""
         shown = "none" if status is None else f"{status // 100}xx"
         self.histogram.labels(application, shown).observe(seconds)
 

@@ -71,7 +71,9 @@ class Output:
             _print_table(self.form, shown, [[_cell(row, column, is_read=is_read) for column in shown] for row in rows])
 
     def one(self, row: OutputRow, *, text: str | Sequence[str], secret: str = "") -> None:
-        """Print one object: *row* for JSON and similar formats, *text* for people. *secret* is shown only now: `-q` prints it."""
+        """Print one object: *row* for JSON and similar formats, *text* for people. *secret* is a value that is never shown again, such as a
+        new token. If there is a *secret*, `-q` prints only the secret.
+        """
         if self.query:
             self._answer({"formatVersion": FORMAT_VERSION, **row})
         elif self.form == "json":
@@ -89,7 +91,9 @@ class Output:
                 click.echo(line)
 
     def _answer(self, document: OutputRow) -> None:
-        """Print the result of the query on *document*: as JSON or YAML if requested, otherwise as plain lines for scripts."""
+        """Run the query of `--query` on *document* and print the result: as JSON or YAML if requested, otherwise as plain lines for
+        scripts.
+        """
         import jmespath  # imported only if it is needed
 
         try:
@@ -165,7 +169,7 @@ def shows_colour() -> bool:
 
 
 def with_sign_colour(line: str) -> str:
-    """Colour *line* by its leading sign. The colour only repeats what the sign says."""
+    """Colour *line* by its leading sign, such as `+`. The colour only repeats the meaning of the sign."""
     colour = SIGN_COLOURS.get(line.lstrip()[:2])
     return click.style(line, fg=colour) if colour and shows_colour() else line
 
@@ -176,7 +180,9 @@ def hint(text: str) -> None:
 
 
 def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
-    """Ask on a terminal. Without a terminal, raise an error that names the flag to use instead."""
+    """Ask *question* on a terminal. If the answer is no, nothing changes and the command ends. If *yes* is true, nothing is asked. Without
+    a terminal, raise an error that names *flag*, the flag to use instead.
+    """
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -214,7 +214,7 @@ def _said(output: Output, people: list[PersonRow], what: str, effects: list[Effe
 
 
 def _standing(one: AppStanding) -> str:
-    """Return for example `assigned through the group Sales (Member); account active (2819c223)`."""
+    """Describe a person's access to one application: `assigned through the group Sales (Member); account active (2819c223)`."""
     ways = (
         f"assigned {', '.join(one.ways)}"
         if one.ways

@@ -27,7 +27,9 @@ _IN_STEP = "No changes: the current configuration is the same."
 
 
 def show_plan(found: ConfigurationPlan, output: Output, effects: Sequence[Consequences]) -> None:
-    """Print *found* in the requested format, with notes on stderr. CSV has a row for each change; effects are then on stderr."""
+    """Print *found* in the requested format, with notes on stderr. CSV has one row for each change, and no room for the effects on people:
+    they are printed on stderr.
+    """
     rows = configuration_plan_json(found, effects)
     if output.quiet or output.form in ("csv", "name"):
         output.many(rows["changes"], _COLUMNS, name="place")

@@ -124,7 +124,9 @@ def _preview(app: str, only: str | None, limit: int, output: Output, *, is_last:
 async def _shown(
     context: Context, app: str, only: str | None, most: int | None, *, is_last: bool
 ) -> tuple[PreviewRow, list[PreviewedObject]]:
-    """Return the preview and its objects, at most *most* if it is given. Raises the error with which the preview failed."""
+    """Return the preview and its objects, but no more than *most* objects. If *is_last* is false, a new preview is made first. If the
+    preview failed, its error is raised.
+    """
     if is_last:
         row = await _newest(context, app)
     else:
@@ -172,8 +174,8 @@ def _is_text(output: Output) -> bool:
 
 
 def _tell_rest(row: PreviewRow, objects: Sequence[PreviewedObject], only: str | None, *, lists_quiet: bool) -> None:
-    """Print a hint if the text output does not list all objects. If *lists_quiet* is true, objects that need no write belong to the list as
-    well.
+    """Print a hint if the text output does not list all objects. Objects that need no write are expected in the list only if *lists_quiet*
+    is true.
     """
     listed = sum(lists_quiet or one.action not in _QUIET for one in objects)
     if only == _CHANGED:

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere, nothing if switched off."""
+"""Progress on stderr: a bar on a terminal, and elsewhere a line every ten seconds. If progress is switched off, nothing is printed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ProgressLine:
             click.echo("\r\x1b[K", err=True, nl=False)
 
     def show(self, done: int, *, fraction: float | None = None, label: str = "") -> None:
-        """Show that *done* objects are done. *fraction* is the part of the total, if it is known."""
+        """Show that *done* objects have been processed. *fraction* is the part of the total, if the total is known."""
         rate = done / max(time.monotonic() - self._began, 0.001)
         self.tell(after=f"{label or self.label}  {done:,}  {rate:,.0f}/s", fraction=fraction)
 

@@ -190,7 +190,7 @@ def _run_lines(app: str, cycle: Cycle, failures: Sequence[LogRow], began: float)
 
 
 def _grouped(failures: Sequence[LogRow]) -> list[dict[str, Any]]:
-    """Group failures by kind, the most frequent first, each with one reason as an example."""
+    """Group failures by their kind: a count and the reason of one failure as an example. The most frequent kind comes first."""
     groups: dict[str, dict[str, Any]] = {}
     for row in failures:
         group = groups.setdefault(

@@ -23,7 +23,7 @@ _DAY = timedelta(days=1)
 
 
 class Days(click.ParamType[int]):
-    """A number of days: 90d, 12w; `forever` is 0."""
+    """A number of days, typed as 90d or 12w. The word `forever` stands for 0."""
 
     name = "length"
 

@@ -117,7 +117,9 @@ def _token(*, from_stdin: bool) -> Secret:
 
 
 def _rules_for(url: str) -> OutboundRules:
-    """Allow exactly the origin of *url*, even a private one: a person at a shell can reach it anyway."""
+    """Return outbound rules that allow only the origin of *url*, even if it is private: a person at a shell can reach a private address
+    anyway. Raises LockstepError if *url* cannot be checked.
+    """
     origin = "/".join(url.split("/")[:3]).partition("?")[0]
     try:
         rules = OutboundRules([origin] if "://" in url else [])

@@ -1,6 +1,7 @@
 """The resources of a command: settings, database, vault and a context, for the duration of the command.
 
-Every command except the servers attaches to a running PostgreSQL, or starts it for its own duration.
+A command uses the PostgreSQL that is already running. If none is running, the command starts the embedded one for its own duration. The
+servers, such as `lockstep serve`, open their database themselves.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ async def _run_there(server: ServerContext, work: Callable[[Context], Awaitable[
 
 
 async def _tell_of_missing_worker(context: Context, touched: Collection[str]) -> None:
-    """After a change, warn if no worker is running to process it."""
+    """Warn if the command changed something that a worker must process, and no worker is running."""
     _tell_of_undone(await left_undone(context, touched) if touched else [])
 
 
@@ -120,7 +121,7 @@ async def session(settings: Settings, *, creates: bool = False) -> AsyncIterator
 
 
 def has_data(settings: Settings) -> bool:
-    """Return whether a database exists: one that a URL names, or one in the data folder."""
+    """Return whether there is a database: either the settings name one by a URL, or the data folder contains one."""
     if "lockstep" in settings.database_urls:
         return True
     record = read_record(settings.data.expanduser().resolve())

@@ -28,7 +28,7 @@ class ReadingOptions:
 
 
 def reading_options(command: Any) -> Any:
-    """Add the options of `ReadingOptions` to *command* under the same names; `chosen_reading` collects them."""
+    """Add the options of `ReadingOptions` to *command*. The command receives them under the names of the fields of `ReadingOptions`."""
     for option in (
         click.option("--partial", is_flag=True, help="Keep people who are not in the file."),
         click.option("--delimiter", default="", help="Delimiter, such as ';' (default: detected)."),
@@ -66,7 +66,7 @@ def config_from(files: Sequence[Mapping[str, str | None]], reading: ReadingOptio
 
 
 def overlaid(registered: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options *registered*, with those in *given* replaced for this run. The registered files stay."""
+    """Return the options *registered*, changed for this run by the options in *given*. The files remain the registered ones."""
     merged = dict(registered)
     for name, value in given.items():
         if name != "files":

@@ -67,7 +67,7 @@ def stamp(at: datetime | None) -> str:
 
 
 def local_time(text: str) -> str:
-    """Return a time written by `iso` in the local zone, without the date if it is today."""
+    """Convert *text*, a time as `iso` writes it, to a time in the local zone. The date is left out if it is today's date."""
     if not text:
         return ""
     at = datetime.fromisoformat(text).astimezone()

@@ -1,6 +1,6 @@
 """`lockstep worker`: additional workers on any machine.
 
-The module does not import the pages and the API: they would cost every worker most of a second and memory.
+This module does not import the pages and the API. Loading them would take almost a second in every worker, and memory.
 """
 
 from __future__ import annotations

@@ -109,7 +109,9 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _name(kept: Contexts, name: str, address: str) -> str:
-    """Return the name of the context for *address*: the given name, the name it already has, or its host."""
+    """Return the name of the context for *address*: *name* if it is given, otherwise the name of the existing context for this address,
+    otherwise the host of the address.
+    """
     known = next((one.name for one in kept.servers.values() if one.url == address), "")
     chosen = name or known or urlsplit(address).netloc
     if chosen == LOCAL or not chosen.isprintable():
@@ -129,7 +131,9 @@ def _days(length: timedelta) -> int:
 
 
 def _given_token(*, from_stdin: bool) -> Secret | None:
-    """Return the token that was piped in or set in the environment; None if login asks for the password."""
+    """Return the token that was piped in, typed or set in the environment. Returns None if there is no token, so that login asks for the
+    password.
+    """
     if not from_stdin:
         return settings_of().login_token
     if sys.stdin.isatty():

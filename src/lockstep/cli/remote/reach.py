@@ -1,4 +1,6 @@
-"""Which commands work with a server on another machine. Every command is in one of the three tables, and a test checks this."""
+"""The commands that work with a server on another machine, and those that do not. Every command is in one of the three tables, and a test
+checks this.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The connection to a server. Actions called with the context of this connection run on the server, and raise the same errors as locally.
 
-Connection errors are worded here, once: no connection, another program at the address, an expired token, a different version.
+All messages about the connection are in this module: no connection, another program at the address, an expired token, a different version.
 """
 
 from __future__ import annotations
@@ -128,14 +128,14 @@ class RemoteServer:
         )
 
     async def foresee(self, context: Context, work: Callable[[Context], Awaitable[Any]]) -> list[Consequences]:
-        """Return the consequences of *work*. The server rehearses each action that *work* calls separately."""
+        """Return the consequences of *work*. If *work* calls several actions, the server rehearses each of them on its own."""
         inner = RemoteServer(self.url, self._http, token=self._token, name=self._name)
         inner._rehearses = True
         await work(replace(context, elsewhere=inner))
         return inner.effects
 
     async def changed(self) -> None:
-        """Wait until something may have changed on the server."""
+        """Wait until something may have changed on the server, or until a time limit is reached."""
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._listen())
         try:

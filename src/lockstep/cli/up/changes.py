@@ -1,7 +1,8 @@
-"""Change five people as an administrator would, and wait until Documo shows each change: rename, assign, unassign, disable, restore.
+"""Make five changes to people as an administrator would: rename, assign, unassign, disable and restore. After each change, wait until
+Documo shows it.
 
-Each change is timed from its commit to the first read that shows it. The expectations are updated with each change, so that everyone can be
-compared again afterwards.
+Each change is timed from its commit to the first read that shows it. The expectations are updated with each change, so that all people can
+be compared again afterwards.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Changes:
         self._rows: list[dict[str, Any]] = []
 
     async def make_all(self) -> list[dict[str, Any]]:
-        """Make the changes one after the other; return one row for each. Raises LockstepError if Contoso has too few people."""
+        """Make the changes one after the other, and return one row for each change. Raises LockstepError if Contoso has too few people."""
         renamed, disabled, restored = (self._somebody(assigned=True) for _ in range(3))
         newcomer = self._somebody(assigned=False)
         await self._rename(renamed)
@@ -109,7 +110,9 @@ class Changes:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     def _somebody(self, *, assigned: bool) -> str:
-        """Return an enabled person that no other change uses."""
+        """Return an enabled person that no other change uses. *assigned* says whether the person must have an assignment, or must have
+        none.
+        """
         for name, row in self._contoso.people.items():
             if name in self._used or row["accountEnabled"] != "True" or (name in self._expected) is not assigned:
                 continue

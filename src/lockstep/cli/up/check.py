@@ -144,7 +144,9 @@ class CheckRun:
 
     @staticmethod
     async def _unchanged_cycle(context: Context) -> Cycle:
-        """Run another cycle, after the one opened by the changes has ended."""
+        """Run one more cycle, which should find nothing to change. If the cycle that the five changes started is still running, wait for
+        its end first.
+        """
         running = (await status.show_status(context, stage.APP)).running
         if running is not None:
             await stage.follow(context, running, on_progress=lambda _: None)
@@ -153,7 +155,9 @@ class CheckRun:
 
 
 def _both(first: VerificationResult, again: VerificationResult) -> dict[str, Any]:
-    """Combine both results: the numbers from the check after the initial cycle, and the differences from both checks."""
+    """Combine the results of two comparisons: *first* after the initial cycle, *again* after the changes. The numbers are those of *first*;
+    the differences are those of both.
+    """
     return {
         "accounts": first.accounts,
         "attributes": first.attributes,

@@ -38,7 +38,7 @@ class Expectation:
 
 @dataclass(slots=True)
 class Contoso:
-    """The organisation as described by its CSV files."""
+    """The demo organisation Contoso, read from its CSV files."""
 
     people: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by lower-case user principal name
     members: dict[str, set[str]] = field(default_factory=dict)  # group display name -> lower-case user principal names

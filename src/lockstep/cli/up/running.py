@@ -65,8 +65,8 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
 
 @asynccontextmanager
 async def _allowed(data: Path, origin: str) -> AsyncIterator[None]:
-    """Let other commands that use this data folder reach Documo, too, for the duration of the block. For that, a file in the folder
-    contains the origin of Documo.
+    """Let other commands that use the data folder *data* reach Documo, too, for the duration of the block. They read Documo's origin from a
+    file in this folder.
     """
     file = data / OWN_APPLICATION
     file.write_text(noted_application(data, origin))

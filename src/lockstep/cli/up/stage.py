@@ -100,7 +100,7 @@ async def make_password(data: Path) -> Secret:
 
 
 async def add_documo(context: Context) -> bool:
-    """Add Documo from the gallery; False if it exists already."""
+    """Add Documo from the gallery. Returns False if it was added earlier."""
     if any(app.name == APP for app in await applications.list_applications(context)):
         return False
     await applications.add_application(context, "documo", name=APP)
@@ -116,7 +116,9 @@ class ConnectionResult:
 
 
 async def connect(context: Context, documo: DocumoProcess) -> ConnectionResult:
-    """Set the tenant URL in Lockstep, and a key if none is stored for this URL. Then test the connection."""
+    """Store the tenant URL in Lockstep. If Lockstep has no key for this URL, also create a key in Documo and store it. Then test the
+    connection.
+    """
     view = await credentials.set_credentials(context, APP, tenant_url=documo.base_url)
     has_key = bool(view.secret_token)
     if not has_key:
@@ -170,7 +172,7 @@ async def follow(context: Context, cycle: Cycle, *, on_progress: Callable[[Cycle
 
 
 def require_passed(probes: Sequence[Probe]) -> int:
-    """Return how many probes were run if all passed. Raises LockstepError with the first that failed."""
+    """Return the number of probes that were run. Raises LockstepError with the message of the first probe that failed."""
     tried = [probe for probe in probes if probe.tried]
     for probe in tried:
         if not probe.passed:

@@ -20,7 +20,9 @@ PAGE = 200
 
 @dataclass(slots=True)
 class VerificationResult:
-    """The number of compared attributes, and the differences: one sentence each, with path, expected and observed value."""
+    """The number of compared accounts, the number of compared attributes, and the differences. Each difference has the person, the path,
+    the expected value and the observed value.
+    """
 
     accounts: int = 0
     attributes: int = 0
@@ -94,7 +96,9 @@ def expected_values(expectation: Expectation) -> dict[str, Any]:
 def compare_everybody(
     expected: Mapping[str, Expectation], accounts: Mapping[str, Mapping[str, Any]], *, unmanaged: frozenset[str]
 ) -> VerificationResult:
-    """Find missing accounts, and accounts that should not exist. *unmanaged* are Documo's own accounts."""
+    """Compare the attributes of every account in *accounts* with its expectation. Missing accounts are differences, too, and so are
+    accounts that should not exist. *unmanaged* are Documo's own accounts, which are ignored.
+    """
     verified = VerificationResult()
     for name, expectation in expected.items():
         account = accounts.get(name)
