@@ -12,8 +12,8 @@ from lockstep.wording import duration
 
 
 def stacked_markup(title: str, drawn: StackedChart, heading: str, *, has_totals: bool = True) -> Markup:
-    """Return *drawn* with its legend and its table. *heading* names the columns in the table. The legend shows the totals or, if
-    *has_totals* is false, the newest values.
+    """Return *drawn* with its legend and its table. *heading* is the heading of the table's first column, which has the names of the
+    chart's columns. The legend shows the totals or, if *has_totals* is false, the newest values.
     """
     shown = [one.total if has_totals else one.values[-1] for one in drawn.series]
     keys = [_key(one.tone, one.label, f"{number:,}", one.href) for one, number in zip(drawn.series, shown, strict=True)]

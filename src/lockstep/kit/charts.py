@@ -81,7 +81,7 @@ class StackedChart:
 
     @property
     def idle(self) -> Sequence[int]:
-        """The columns without a bar."""
+        """The positions of the columns in which every value is 0."""
         return [column for column in range(len(self.columns)) if not any(one.values[column] for one in self.series)]
 
     @property
@@ -205,8 +205,8 @@ def stacked(columns: Sequence[str], series: Sequence[Series], hrefs: Sequence[st
 
 
 def sparkline(values: Sequence[int]) -> Sequence[Bar]:
-    """Return one bar for each of *values*, the highest as high as the drawing. A value of 0 has a low bar, so that the day
-    remains visible.
+    """Return one bar for each of *values*. The highest bar is as high as the drawing. A value of 0 has a low bar, so that its day remains
+    visible.
     """
     top = max(values, default=0) or 1
     return [

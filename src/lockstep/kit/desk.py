@@ -73,7 +73,7 @@ class PageDesk(ABC, Generic[C, P]):
         """Read the data that the frame shows to signed-in callers."""
 
     def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
-        """Return the redirect that is sent instead of the page for *error*; None if that page is shown."""
+        """Return a redirect to send in place of the error page for *error*. Returns None if the error page is to be shown."""
         return None
 
     async def shown_of(self, error: LockstepError, request: Request) -> LockstepError:

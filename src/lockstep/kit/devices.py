@@ -15,7 +15,7 @@ _SYSTEMS = (
 
 
 def device_name(user_agent: str) -> str:
-    """Return the browser and its system. Returns *user_agent* itself if neither is known, and "Unknown" if it is empty."""
+    """Return the browser and its system. If neither is recognised, return *user_agent* itself or, if that is empty, "Unknown"."""
     browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
     return " on ".join(filter(None, (browser, system))) or user_agent or "Unknown"

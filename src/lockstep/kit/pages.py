@@ -41,8 +41,8 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyAs:
-    """Ways to get the same content outside the pages: with a command, or with a path of the API. If parts of the page need other commands,
-    *more* contains the ways to get these parts; each has a *title*.
+    """Ways to get the same content outside the pages: with a command, or with a path of the API. If a part of the page needs another
+    command, *more* contains the way to get that part, with a *title*.
     """
 
     command: str = ""
@@ -56,8 +56,8 @@ class PageView:
     """A whole page. *model* contains the data for the template. *section* is the entry of the navigation rail. *parents* are the
     breadcrumbs before the page.
 
-    *live* names event topics: after an event with one of these topics, the page reloads its parts with `data-live`. If a form of the page
-    is sent to another server, *sends_to* must be that server's address; otherwise browsers block the form.
+    *live* contains event topics. After an event with one of these topics, the page reloads its parts that have the attribute `data-live`.
+    If a form of the page is sent to another server, *sends_to* must be that server's address; otherwise browsers block the form.
     """
 
     template: str

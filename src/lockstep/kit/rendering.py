@@ -32,8 +32,8 @@ class Renderer(ABC):
     """Renders the templates of one product with the kit's macros.
 
     *product* is the name of the product; the names of its cookies and bundles begin with it. *globals_* are names that all templates may
-    use; the kit's own templates need `asset`, `version` and `sign_in_page`, and show `product_icon` beside the name. *steps* are the pages
-    that replace commands in the next steps of errors.
+    use. The kit's own templates require `asset`, `version` and `sign_in_page`. They show the icon `product_icon` beside the name of the
+    product. *steps* are the pages that replace commands in the next steps of errors.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Renderer(ABC):
         """Return the view that puts the page of *problem* into the frame."""
 
     def ways_to_copy(self, request: Request, wanted: CopyAs) -> list[tuple[str, str]]:
-        """Return the ways to get the page's content outside the pages, as pairs of label and command."""
+        """Return the ways in *wanted* to get the page's content outside the pages. Each is a pair of a label and a command."""
         return []
 
     def more_names(self, request: Request) -> Mapping[str, Any]:
@@ -136,7 +136,9 @@ def _sealed_notice(text: str) -> str:
 
 
 def _retry_headers(view: PageView) -> Mapping[str, str]:
-    """Return the header Retry-After for a form that is shown again because of a temporary refusal; empty for any other view."""
+    """Return the header Retry-After for a form that is shown again because of a temporary refusal. Returns an empty mapping for any other
+    view.
+    """
     if view.status not in (429, 503):
         return {}
     found = [one.retry_headers for one in view.model.values() if isinstance(one, LockstepError)]

@@ -21,9 +21,10 @@ def page_asked_for(request: Request) -> str:
 
 
 def nearest_page(address: str, paths: Collection[str]) -> str:
-    """Return *address* if it has a page, otherwise the nearest parent address that has one, or "/". *paths* are the addresses of all pages.
+    """Return *address* if it has a page. Otherwise return the nearest parent address that has a page, or "/". *paths* are the addresses of
+    all pages.
 
-    The page that answers a POST can have an address at which there is no page for a GET.
+    The parent is needed because some addresses answer only a POST, and have no page for a GET.
     """
     path, patterns = urlsplit(address).path, [compile_path(one)[0] for one in paths]
     above = path

@@ -1,4 +1,4 @@
-"""Server-sent events: the loop that all streams share. It sends heartbeats, and ends a stream when the caller is no longer allowed to
+"""Server-sent events: the loop that all streams share. The loop sends heartbeats. It ends a stream when the caller is no longer allowed to
 listen.
 """
 

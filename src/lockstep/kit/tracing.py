@@ -1,4 +1,6 @@
-"""Identify a request by a request id, which is in its response and its log lines, and by the caller's trace id."""
+"""Identify a request by its request id and by the caller's trace id. The response and all log lines of the request contain the
+request id.
+"""
 
 from __future__ import annotations
 

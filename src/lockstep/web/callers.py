@@ -1,4 +1,4 @@
-"""Identify the caller of a page: the session of the cookie, the cookie itself, and the page to show after signing in."""
+"""The caller of a page: find the caller by the session cookie, set and delete the cookies, and redirect callers who must sign in first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare an HTTP exchange with the same request of the attempt before it."""
+"""Compare each HTTP exchange of an attempt with the exchange that sent the same request in an earlier attempt."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class ComparedExchange:
 
 
 def compared_exchanges(row: LogRow, earlier: Sequence[LogRow]) -> list[ComparedExchange]:
-    """Return the exchanges of *row*, each compared with the last one in *earlier* (oldest first) that has the same method and action."""
+    """Return the exchanges of *row*. Each is compared with the last exchange in *earlier* that has the same method, in a row with the same
+    action. The rows of *earlier* must be oldest first. Exchanges whose address is not in the log are not compared.
+    """
     return [_compared(row, one, earlier) for one in row.record["exchanges"]]
 
 

@@ -15,7 +15,7 @@ APPS = Crumb("Enterprise applications", "/apps")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """An entry of the navigation rail. *key* is the second of the two keys that open the entry's page."""
+    """An entry of the navigation rail. Two keys, typed one after the other, open the page of the entry; *key* is the second one."""
 
     label: str
     href: str
@@ -83,8 +83,8 @@ TABS_OF_SECTION: Mapping[str, Sequence[tuple[str, str]]] = {"Logs": LOG_TABS, "S
 
 @dataclass(frozen=True, slots=True)
 class SideColumn:
-    """The column of links beside the content: the pages of an application, or of the settings. *below* are the pages below the
-    current one.
+    """The column of links beside the content: the pages of an application, or of the settings. *below* are the pages below the page that is
+    open.
     """
 
     title: str

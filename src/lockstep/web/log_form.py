@@ -44,7 +44,9 @@ _MOST_DIGITS = 18  # record numbers are bigints in the database
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """The filters in an address. Unknown values of a choice are ignored. *start* and *end* are exact times, to which charts link."""
+    """The filters in an address. Unknown values of a choice are ignored. *start* and *end* are exact times, which the links of
+    charts set.
+    """
 
     app: str = ""
     status: str = ""
@@ -85,7 +87,7 @@ class LogQuery:
 
     @property
     def exact_times(self) -> str:
-        """The period between *start* and *end* as text, or "" if the filter has none."""
+        """The period from *start* to *end* as text, or "" if the address contains neither."""
         begin, end = time_in(self.start), time_in(self.end)
         if begin and end:
             return f"{begin:%d %b %H:%M} to {end:%H:%M} UTC"

@@ -39,7 +39,7 @@ class AppPlace:
 class View(PageView):
     """A whole page. *app* with *tab* and *subtab* is its place within an application; breadcrumbs and title are then derived from them.
 
-    *live* lists the topics of `actions.live` after whose events the page is read again.
+    *live* contains topics of `actions.live`. After an event with one of these topics, the page reloads its parts that may have changed.
     """
 
     _: KW_ONLY

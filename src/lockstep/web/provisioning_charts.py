@@ -69,7 +69,7 @@ def provisioning_charts(found: Throughput, app: str) -> ProvisioningCharts:
 
 
 def _hrefs(found: Throughput, app: str, **more: str) -> list[str]:
-    """Return, for each step, the address of the log records in that step. *more* contains further filters."""
+    """Return one address for each column of time: the list of the log records in that time. *more* contains further filters of the list."""
     times = [
         quote_plus(time_text(found.steps[0].at + found.span.step * place)) for place in range(found.span.steps + 1)
     ]
@@ -89,9 +89,7 @@ def _operations(found: Throughput) -> list[Series]:
 
 
 def _failures(found: Throughput, app: str) -> list[Series]:
-    """Return one series for each of the most frequent error codes, with the address of the records. Another series adds up all other
-    codes.
-    """
+    """Return one series for each of the most frequent error codes, with a link to its records. One more series adds up all other codes."""
     totals: Counter[str] = Counter()
     for one in found.steps:
         totals.update(one.failures)

@@ -75,7 +75,7 @@ async def sign_out(context: Context, request: Request) -> Response:
 
 @pages.get(SIGNED_OUT, is_public=True)
 async def show_signed_out(context: Context, request: Request) -> PageAnswer:
-    """Show the page after signing out, for administrators who may still be signed in at the single sign-on provider."""
+    """Show the page that follows signing out. It is for administrators who may still be signed in at the single sign-on provider."""
     if request.state.caller is not None:
         return Redirect("/")
     name = await identity_providers.provider_name(context)
@@ -137,7 +137,9 @@ async def step_up(context: Context, request: Request) -> PageAnswer:
 
 @pages.get("/invitations/{secret}", is_public=True)
 async def show_invitation(context: Context, request: Request) -> View:
-    """Show the form. If this browser is signed in as somebody else, ask first, because the link replaces that session."""
+    """Show the form for accepting an invitation. If this browser is signed in as somebody else, ask first, because the link replaces that
+    session.
+    """
     given = request.query_params.get(INSTEAD_OF, "")
     return await _question(context, request, given) or await _invitation_page(context, request, given=given)
 

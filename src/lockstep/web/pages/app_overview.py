@@ -131,7 +131,9 @@ async def _properties(
 
 
 def _is_set_up(app: ApplicationView, found: AppOverview) -> bool:
-    """Whether the application is set up, so that the list of steps is hidden. Single sign-on or provisioning alone is enough."""
+    """Whether the application is set up, so that the list of steps is hidden. It needs single sign-on or provisioning. It also needs an
+    assignment, or a scope that contains everyone.
+    """
     return (found.signs_on or found.is_on) and (app.assignment_count > 0 or app.application.syncs_all)
 
 

@@ -83,8 +83,8 @@ async def choose(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/users-groups/add")
 async def add(context: Context, request: Request) -> PageAnswer:
-    """Assign people and groups. The first click shows the effects, and the second one assigns. Between the two, the page looks up who
-    already has an account in the application: automatically with script, and otherwise by another click.
+    """Assign people and groups. The first click shows the effects, and the second one assigns. Between the two, the page looks up which
+    people already have an account in the application. It does this automatically with script, and otherwise after another click.
     """
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()

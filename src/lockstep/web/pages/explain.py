@@ -41,7 +41,9 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One check. The page shortens the account's id in its text: *before* is the text in front of the id, *after* the text behind it."""
+    """One check. The page shortens the account's id in the text of the check. *before* is the text in front of the id, and *after* is the
+    text behind it.
+    """
 
     label: str
     look: StatusLook

@@ -56,7 +56,9 @@ class GalleryCard:
 
     @property
     def rate_limit(self) -> str:
-        """The highest rate of requests that Lockstep sends to the application, until the configuration is changed."""
+        """The highest rate at which Lockstep sends requests to the application by default. An administrator can change it in the
+        configuration.
+        """
         rate = self.entry.configuration().limits.requests_per_second
         if rate is None:
             return "None until you set one"

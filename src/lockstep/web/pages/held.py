@@ -51,7 +51,9 @@ async def decide(context: Context, request: Request) -> PageAnswer:
 
 
 async def _chosen(context: Context, request: Request, form: FormData) -> tuple[str, list[str]]:
-    """Return the decision (approve or reject) and the ids."""
+    """Return the decision ("approve" or "reject") and the ids of the held changes that it concerns. Raises LockstepError if all are to be
+    decided, but the typed number is not their present number.
+    """
     for verb in ("approve", "reject"):
         if one := form.get(verb):
             return verb, [str(one)]
@@ -147,7 +149,7 @@ def _number(groups: Sequence[HeldGroup]) -> int:
 
 
 def _chips(groups: Sequence[HeldGroup], here: str, *, show: str, reason: str, search: str) -> list[Chip]:
-    """Return one chip for all reasons, and one for each reason, the most frequent first."""
+    """Return one chip that selects all reasons, then one chip for each reason. The most frequent reason comes first."""
     counts: Counter[str] = Counter()
     for one in groups:
         counts[one.reason] += one.count

@@ -72,7 +72,9 @@ async def show_home(context: Context, request: Request) -> View:
 
 
 def _heading(found: Overview) -> str:
-    """Return the heading. It says "in step" only after a first cycle has begun, and not while an application is paused."""
+    """Return the heading, such as "2 things need you". It is "Everything is in step" only if nothing needs attention, provisioning has
+    begun and no application is paused.
+    """
     number = len(found.urgent) + len(found.sources) + len(found.certificates) + len(found.mail)
     if not found.apps:
         return "Welcome to Lockstep"

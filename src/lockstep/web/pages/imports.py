@@ -168,7 +168,9 @@ def _step(problem: LockstepError) -> str:
 
 
 def _to_type(view: UploadView) -> int:
-    """Return the number to type before the import: the number of people who leave the directory or lose an account, which may be 0."""
+    """Return the number that must be typed before the import. This is the number of people who leave the directory or, if it is larger, the
+    number of people who lose an account. It may be 0.
+    """
     rehearsal = view.upload.rehearsal or {}
     return max(int(rehearsal.get("leaving", 0)), int(rehearsal.get("losing", 0)))
 

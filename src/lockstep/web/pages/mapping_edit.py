@@ -162,7 +162,9 @@ async def _dialog(
 
 
 async def _filled(context: Context, app: str, kind: ObjectKind, form: AttributeForm) -> AttributeForm:
-    """Return the stored mapping of the form's target attribute, with the expression from the expression builder."""
+    """Return the fields for the form's target attribute: those of its stored mapping, if it has one, with the expression from the
+    expression builder.
+    """
     view = await mapping_pages.show_mapping(context, app, kind)
     row = next((one for one in view.rows if one["target"].lower() == form.target.lower()), None)
     stored = AttributeForm.of_row(row) if row is not None else AttributeForm(target=form.target)

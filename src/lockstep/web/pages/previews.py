@@ -214,7 +214,9 @@ async def _objects(context: Context, request: Request, place: AppPlace, row: Pre
 
 
 def _known_count(row: PreviewRow, wanted: PreviewFilter) -> int | None:
-    """Return how many objects match, or None if they must be counted."""
+    """Return the number of objects that match *wanted*, if the preview already contains this number. Returns None if the objects must be
+    counted.
+    """
     if wanted.search or wanted.effect or wanted.kind or wanted.differs_from:
         return None
     if not wanted.action:
@@ -244,7 +246,9 @@ def _chips(row: PreviewRow, here: str, wanted: PreviewFilter) -> list[Chip]:
 
 
 def _chip_of_changed(difference: Mapping[str, int] | None, here: str, wanted: PreviewFilter) -> list[Chip]:
-    """Return the chip that selects the objects whose plan differs from their plan in the earlier preview, if there is one."""
+    """Return a chip that selects the objects whose plan differs from their plan in the earlier preview. Without an earlier preview, the
+    list is empty.
+    """
     if difference is None:
         return []
     earlier = difference["earlier"]

@@ -53,8 +53,8 @@ class SetupStep:
 
 
 def setup_steps(setup: SetupProgress, place: AppPlace) -> Sequence[SetupStep]:
-    """Return the steps Connect, Map, Scope, Preview and Start. Preview may be skipped. Whether a step is done is derived from what is
-    stored, so the setup can be interrupted and continued.
+    """Return the steps Connect, Map, Scope, Preview and Start. Preview may be skipped. The stored data shows which steps are done, so the
+    setup can be interrupted and continued.
     """
     attributes = sum(one.attributes for one in setup.mappings if one.is_enabled)
     settings = f"{place.href}/provisioning/settings"

@@ -172,8 +172,8 @@ async def retry(context: Context, request: Request) -> PageAnswer:
 
 
 async def _exchanges(context: Context, rows: list[LogRow], before: str) -> list[list[ComparedExchange]]:
-    """Return, for each of *rows*, its HTTP exchanges, compared with those of earlier attempts: the change *before*, and the rows
-    before it.
+    """Return the HTTP exchanges of each row in *rows*. They are compared with the exchanges of the change *before* and of the earlier rows
+    in *rows*.
     """
     earlier = await logs.show_log(context, before) if before else []
     return [compared_exchanges(row, [*earlier, *rows[:place]]) for place, row in enumerate(rows)]

@@ -101,9 +101,9 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(HERE)
 async def save(context: Context, request: Request) -> PageAnswer:
-    """Test the connection, or save the settings. New credentials are tested before they are saved, except with step=save-anyway and while
-    there is no token to test them with. A change that disables or deletes accounts is saved only if the administrator has typed the number
-    of these accounts.
+    """Test the connection, or save the settings. New credentials are tested before they are saved. They are saved without a test if
+    step=save-anyway, or if there is no token to test them with. A change that disables or deletes accounts is saved only if the
+    administrator has typed the number of these accounts.
     """
     data = await request.form()
     stored, form = await _read(context, request), SettingsForm.of(data)

@@ -107,7 +107,9 @@ def _place_words(found: Found) -> Sequence[str]:
 
 
 def _explanations(found: Found) -> Iterator[SearchResult]:
-    """Return explanations to offer, if an application is named together with people, or if the text is a question about people."""
+    """Yield a link to an explanation for each of the first people found. If the text names an application, the explanation is about that
+    application. Otherwise, there are links only if the text is a question.
+    """
     app = found.asked
     for person in found.people[:_MOST_ASKED]:
         if app is not None:
@@ -119,8 +121,8 @@ def _explanations(found: Found) -> Iterator[SearchResult]:
 
 
 def _tasks(context: Context, found: Found) -> Iterator[SearchResult]:
-    """Yield the task "provision on demand" for each person found, in the application that the text names, if the caller may do that
-    there.
+    """Yield the task "provision on demand" for the first people found who are not deleted. The task is for the application that the text
+    names. It is offered only if the caller may provision there.
     """
     app = found.asked
     if app is None or not context.actor.may(Permission.PROVISIONING_PUSH, app.id):
@@ -145,7 +147,7 @@ def _applications(found: Found) -> Iterator[SearchResult]:
 
 
 def _pages_of_others(found: Found) -> Iterator[SearchResult]:
-    """Return pages of applications, for words such as `secret token` that describe a page but name no application."""
+    """Yield pages of applications that the text does not name, for words such as `secret token` that describe a page."""
     for app in found.others:
         for title, href, icon in pages_of(app, found.query.words):
             yield SearchResult(title, href, icon)

@@ -168,8 +168,8 @@ def page_of(
     status: int = 200,
     command: str = "",
 ) -> View:
-    """Show a page of the tab. *is_below* is true if the page is reached from a card. *command* is the command to copy; by default it is
-    `lockstep sso show`.
+    """Show a page of the tab *Single sign-on*. *is_below* is true if the page is reached from a card. *command* is the command to copy; by
+    default it is `lockstep sso show`.
     """
     app = found.application
     place = AppPlace(app.name, app.display_name)

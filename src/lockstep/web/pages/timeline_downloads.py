@@ -55,7 +55,7 @@ async def _download(context: Context, request: Request, object_id: str) -> PageA
 async def _records(
     context: Context, object_id: str, query: TimelineQuery, apps: Mapping[str, str]
 ) -> AsyncIterator[list[LogJson]]:
-    """Yield the events that the page shows with the same filters, in pages."""
+    """Yield the events that the page shows with the same filters. They are read and returned in batches."""
     after, before = query.after(context.now()), query.before
     async for page in pages_of_timeline(context, object_id, only=query.only, after=after, before=before):
         yield [_record(one, page.names, apps) for one in page.events]
