@@ -125,7 +125,7 @@ async def _restore_mode(settings: Settings, backup: str) -> tuple[list[str], lis
 
 
 def _refuse_another_key(settings: Settings, key: bytes | None) -> None:
-    """Raise LockstepError if the folder has a different key, instead of overwriting it."""
+    """Raise LockstepError if the data folder contains another key than *key*, so that the key in the folder is not overwritten."""
     there = settings.data / "key"
     if key is not None and there.exists() and there.read_bytes().strip() != key.strip():
         raise conflict(

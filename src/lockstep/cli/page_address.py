@@ -89,7 +89,9 @@ ADMINISTRATOR = NameOrAddress("/settings/admins/")
 
 
 def application_in(address: str) -> str:
-    """Return the application in the address of a page that explains a person; "" if *address* names none."""
+    """Return the application that *address* names as `?app=NAME`. Returns "" if it names none, or if *address* is not the address of a
+    page.
+    """
     return next(iter(parse_qs(urlsplit(address).query).get("app", [])), "") if is_address(address) else ""
 
 

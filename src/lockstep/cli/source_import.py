@@ -120,8 +120,8 @@ def _summary(result: PassResult, *, is_rehearsal: bool) -> str:
 
 
 def _names(result: PassResult, *, everybody: bool) -> Iterator[str]:
-    """Yield the names of created, changed and removed objects. After a real import, yield only the names of removed objects, and only if
-    these are few.
+    """Yield one line for each object that the import created, changed or removed. If *everybody* is false, yield lines only for removed
+    objects, and no lines if there are many.
     """
     left = [one for one in result.movements if one.what == "removed"]
     if not everybody and len(left) > _SHOWN_LEAVERS:

@@ -105,7 +105,9 @@ async def _ending(context: Context) -> list[Expiry]:
 async def _watch(
     context: Context, read: Callable[[Context], Awaitable[list[JobStatus]]], app: str | None, output: Output
 ) -> None:
-    """Show the status whenever it changes. A terminal shows only the newest; JSON prints one line per change."""
+    """Show the status, and show it again whenever it changes. A terminal shows only the newest status; JSON prints one line for each
+    change.
+    """
     streaming = Output("jsonl" if output.form == "json" else output.form, output.quiet)
     last: list[JobStatus] | None = None
     with ends_with_reader():

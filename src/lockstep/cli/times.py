@@ -30,7 +30,9 @@ class LengthOfTime(click.ParamType[timedelta]):
 
 
 class PointInTime(click.ParamType[datetime]):
-    """A duration before now (2h, 7d, 1w), a day (2026-11-01, which begins at midnight) or a time (2026-11-01T08:00), in the local zone."""
+    """A point in time, typed as a duration before now (2h, 7d, 1w), as a day (2026-11-01, which means its midnight) or as a time
+    (2026-11-01T08:00). Days and times are in the local zone.
+    """
 
     name = "time"
 

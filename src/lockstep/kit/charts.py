@@ -217,7 +217,7 @@ def sparkline(values: Sequence[int]) -> Sequence[Bar]:
 
 
 def _rounded_up(highest: int) -> int:
-    """Round *highest* up to one of `_STEPS` times a power of ten, at least 1."""
+    """Round *highest* up to one of `_STEPS` times a power of ten. The result is at least 1."""
     power = 10 ** max(len(str(highest)) - 1, 0)
     return next((step * power for step in _STEPS if step * power >= highest), 1)
 

@@ -143,7 +143,7 @@ def timeline_entry(event: Event, names: Mapping[str, str], apps: Mapping[str, st
 
 
 def _look_of(event: Event) -> tuple[str, str]:
-    """Return the tone of an event, and the address of the page of its record, or "" if it has no record."""
+    """Return the tone of an event, and the address of the page that shows its record. The address is "" if the event has no record."""
     if event.sign_in is not None:
         return SignInLine(event.sign_in).look.tone, f"/logs/sign-ins/{event.sign_in.id}"
     if event.record is not None:

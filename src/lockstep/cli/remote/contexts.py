@@ -62,7 +62,7 @@ class Contexts:
         return self.servers[name]
 
     def using(self, name: str) -> Contexts:
-        """Return a copy with the context *name* in use. Raises LockstepError if it does not exist."""
+        """Return a copy in which the context *name* is in use. Raises LockstepError if there is no such context."""
         if name != LOCAL:
             self.named(name)
         return Contexts(name, self.servers)

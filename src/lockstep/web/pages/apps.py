@@ -103,8 +103,8 @@ def row_of(app: AppOverview) -> AppRow:
 
 
 def _outcome(paused: Sequence[str], refusals: Sequence[str]) -> str:
-    """Return the notice: first the refusals, then the applications that were paused. A long notice is cut off, and the list shows the
-    paused applications as well.
+    """Return the notice: the numbers, then the refusals, then the names of the paused applications. These names come last because a long
+    notice is cut off, and the list of applications shows them as well.
     """
     if not refusals:
         return f"{counted(len(paused), 'application')} paused" if paused else "Nothing was selected"

@@ -40,7 +40,7 @@ class EvaluationLine:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionResult:
-    """The value for one person, and the value of every part."""
+    """The value of the expression for one person. *name* is the person, and *steps* are the values of all parts of the expression."""
 
     name: str
     value: EvaluationLine

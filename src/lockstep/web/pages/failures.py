@@ -37,7 +37,7 @@ async def list_failures(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/retry")
 async def retry(context: Context, request: Request) -> PageAnswer:
-    """Retry the objects of an application that failed with one code, or all failed objects."""
+    """Retry the failed objects of an application: those that failed with the code in the form or, without a code, all of them."""
     form = await request.form()
     count = await provisioning.retry(context, str(form.get("app", "")), code=str(form.get("code", "")))
     return Redirect(HERE, notice=f"{counted(count, 'object')} retried now" if count else "They no longer fail")

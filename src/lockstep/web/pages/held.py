@@ -30,7 +30,9 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(_HERE)
 async def decide(context: Context, request: Request) -> PageAnswer:
-    """Approve or reject one change, the selected ones, or all that match the filter. To decide about all, their number must be typed."""
+    """Approve or reject one held change, the selected ones, or all that match the filter. To approve or reject all, their number must be
+    typed.
+    """
     form = await request.form()
     name = request.path_params["app"]
     is_rejected = _is_rejected(request)

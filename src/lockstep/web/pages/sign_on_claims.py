@@ -110,8 +110,8 @@ async def _tried(context: Context, app: str, source: dict[str, Any], user: str) 
 
 
 async def _sample(context: Context, request: Request) -> tuple[SignOnTrial | None, str]:
-    """Return the values of the sample person in the address, or of an assigned person. Also return an error if the name in the address is
-    wrong.
+    """Return the values of the sample person: the person that the address names or, without a name, an assigned person. If there is no such
+    person, return None and the text of the error.
     """
     app, user = request.path_params["app"], request.query_params.get("user", "").strip()
     try:
