@@ -1,4 +1,6 @@
-"""Refuse programs at the API if the account's plan does not include the API or an Admin has switched SCIM off. Pages are not affected."""
+"""Refuse API requests of programs if the account's plan does not include the API, and SCIM requests if an Admin has switched SCIM off.
+Pages are not affected.
+"""
 
 from __future__ import annotations
 

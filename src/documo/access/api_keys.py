@@ -23,7 +23,7 @@ MOST_NAME = 100  # characters
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key just created. The secret is available only here."""
+    """An API key that was just created. The secret is available only here."""
 
     id: str
     name: str
@@ -62,7 +62,8 @@ async def create_key(
     kind: str = "key",
     created_by: str | None = None,
 ) -> NewKey:
-    """Create a key for *member*, or for the first active member with *role*. *created_by* is the person who requests the key.
+    """Create a key for *member* or, if *member* is "", for the first active member with *role*. *created_by* is the person who requests the
+    key.
 
     Raises LockstepError if there is no such member or the member is not active.
     """

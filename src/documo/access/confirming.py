@@ -1,8 +1,8 @@
 """Confirm who is at the keyboard before a sensitive change. The member enters the password or, if the identity provider began the session,
 signs in at the provider again.
 
-The confirmation is valid for a limited time. If the provider did not ask for the credentials again, it says so in its response
-(AuthnInstant), and such a sign-in confirms nothing.
+The confirmation is valid for a limited time. A sign-in at the provider confirms only if the provider asked for the credentials again. The
+time of authentication in its response (AuthnInstant) shows whether it did.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ConfirmationRequired(LockstepError):
 
 
 def require_confirmed(caller: MemberCaller, *, within: timedelta, now: datetime) -> None:
-    """Raise ConfirmationRequired if the caller last proved who they are in this session longer ago than *within*."""
+    """Raise ConfirmationRequired if more than *within* has passed since the caller last proved, in this session, who they are."""
     if now >= caller.confirmed_at + within:
         raise ConfirmationRequired(caller.user_name)
 
@@ -53,7 +53,9 @@ async def seal_opened_form(store: Store, caller: MemberCaller, now: datetime) ->
 
 
 async def require_opened_form(store: Store, caller: MemberCaller, sealed: str, now: datetime) -> None:
-    """Raise ConfirmationRequired unless the session is confirmed now, or the form was opened in this session within the last hour."""
+    """Raise ConfirmationRequired if *sealed* does not prove that the form was opened in this session within the last hour. Never raises it
+    while the session is confirmed.
+    """
     opened, _, seal = sealed.partition(".")
     is_ours = hmac.compare_digest(seal.encode(), (await _seal(store, caller, opened)).encode())
     if not is_ours or now >= datetime.fromtimestamp(int(opened), UTC) + FORM_OPEN:

@@ -34,7 +34,9 @@ class EndedKeys:
         self._noted: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     async def note(self, token: bytes, scope: MutableMapping[str, Any]) -> None:
-        """Record a request that was refused with status 401 if *token* was once a key of an account. Never fails."""
+        """If *token* is an expired or revoked key, record the request, which was refused with status 401, in the request log of the key's
+        account. Never fails.
+        """
         if not token.startswith(KEY_PREFIX.encode()):
             return
         try:
@@ -47,9 +49,7 @@ class EndedKeys:
             self._request_log.add(LoggedRequest.of(scope, tenant_id=ended.tenant_id, key_id=ended.key_id, status=401))
 
     def may_note(self, key_id: str, *, at: float) -> bool:
-        """Count one refused use of the key. Returns whether to write a log entry for it. *at* is the time of a monotonic clock
-        in seconds.
-        """
+        """Count one refused use of the key, and return whether the use may be logged. *at* is a time in seconds, from a monotonic clock."""
         begun, count = self._noted.pop(key_id, (at, 0))
         if at - begun >= 60:
             begun, count = at, 0

@@ -1,4 +1,4 @@
-"""Read an issuer's public keys from a JWKS document, or from PEM with keys and certificates.
+"""Read an issuer's public keys from a JWKS document, or from PEM blocks that contain keys and certificates.
 
 A private key is refused with an error and never stored, so that an admin who pastes one by mistake notices.
 """
@@ -43,7 +43,9 @@ def read_keys(data: bytes) -> Mapping[str, Any]:
 
 
 def _jwk(kind: str, block: bytes) -> dict[str, Any]:
-    """Convert one key to a JWK. An RSA key gets the algorithm RS256, because PEM does not name the algorithm and issuers use RS256."""
+    """Convert the key in a PEM block to a JWK. An RSA key gets the algorithm RS256, because PEM does not name the algorithm and issuers use
+    RS256.
+    """
     try:
         key = (
             x509.load_pem_x509_certificate(block).public_key() if kind == "CERTIFICATE" else load_pem_public_key(block)

@@ -1,4 +1,4 @@
-"""The hashing of members' passwords. SCIM and the pages use the same parameters, so that verifying a password takes the same time."""
+"""The hashing of members' passwords. SCIM and the pages use the same parameters, so that every password takes the same time to verify."""
 
 from __future__ import annotations
 

@@ -208,10 +208,10 @@ async def _with_password(
 
 
 async def forget_failures(connection: Connection, name: str, *, address: str = "") -> bool:
-    """Forget the failures of *name* after a success. Returns False, and forgets nothing, if a member of another account has the same name.
+    """Forget the failures of *name* after a success. If members of several accounts have the name, forget nothing and return False.
 
-    Without this exception, an administrator could guess the password of a member of another account without delays. They could give the
-    same user name to a member of their own account, and reset the delays by signing in as that member.
+    An administrator could otherwise guess the password of a member of another account without delays: they could give the same user name to
+    a member of their own account, and reset the delays by signing in as that member.
     """
     if len(await table.members_named(connection, name, most=2)) > 1:
         return False

@@ -20,9 +20,7 @@ from lockstep.errors import LockstepError, invalid, not_found
 
 
 async def require_password(store: Store, caller: MemberCaller, password: str) -> None:
-    """Raise LockstepError unless *password* is the caller's password. A wrong password counts as a failed sign-in with the caller's
-    name.
-    """
+    """Raise LockstepError unless *password* is the caller's password. A wrong password counts as a failed sign-in of the caller."""
     name = key_of(caller.user_name)
     OF_MEMBERS.refuse_if_busy()
     await lockout.admit(store.control, name, address="", now=datetime.now(UTC))
@@ -75,8 +73,8 @@ async def sessions_of(store: Store, tenant: TenantFacts, who: str) -> list[Membe
 
 
 async def end_sessions(store: Store, tenant: TenantFacts, who: str, *, only: str | None = None) -> int:
-    """End the session *only* of a member, or all sessions if *only* is None. Returns how many ended. Raises LockstepError for an unknown
-    member.
+    """End a member's session with the id *only*, or all sessions of the member if *only* is None. Returns the number of ended sessions.
+    Raises LockstepError for an unknown member.
     """
     async with store.tenant(tenant.id) as connection:
         member_id = await members_table.find_member(connection, tenant.id, who)

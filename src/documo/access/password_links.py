@@ -101,8 +101,10 @@ async def accept_link(
     """Set the password, begin a session and use up the link. The member's other sessions end.
 
     Raises LockstepError if the link has expired or was used, if the password does not meet the rules, or if the account enforces single
-    sign-on. A link replaces only the password: if the member has a second factor, raises CodeRequired if *code* is missing, and
-    LockstepError if it is wrong.
+    sign-on.
+
+    A link replaces only the password. A member with a second factor must also enter *code*: a missing code raises CodeRequired, and a wrong
+    code raises LockstepError.
     """
     found = await owner_of_link(store, secret)
     check_password(password, found.user_name)

@@ -87,7 +87,7 @@ async def confirm_second_factor(
 
 
 async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewMemberSecondFactor | None:
-    """Return the seed that is not confirmed yet, to show it again after a wrong code."""
+    """Return the seed that is not confirmed yet, to show it again after a wrong code. Returns None if there is no such seed."""
     async with store.tenant(tenant_id) as connection:
         found = await table.read_factor(connection, tenant_id, member_id)
         member = await sign_ins_table.read_member(connection, tenant_id, member_id)
@@ -106,7 +106,7 @@ async def remove_second_factor(store: Store, tenant_id: int, member_id: str, *, 
 
 
 async def reset_second_factor(store: Store, tenant: TenantFacts, who: str) -> bool:
-    """Remove the second factor of a member who lost it, and sign the member out everywhere. Returns whether there was one.
+    """Remove the second factor of a member who lost it, and sign the member out everywhere. Returns whether the member had a second factor.
 
     Raises LockstepError for an unknown member.
     """

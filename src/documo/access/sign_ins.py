@@ -39,7 +39,7 @@ class RefusedSignIns:
         """Count the refusal of *token* at the endpoint *door*, and sleep for as long as the response must be delayed. Not every refusal is
         logged, so that a flood of guesses does not flood the log.
 
-        Uses of an ended key also appear in its account's request log.
+        If *token* is an expired or revoked key, the request also appears in the request log of the key's account.
         """
         client = scope.get("client")
         address = client[0] if client else ""
@@ -50,7 +50,7 @@ class RefusedSignIns:
         await asyncio.sleep(seconds_to_wait(count))
 
     def count(self, address: str, *, at: float) -> int:
-        """Count one refusal and return the total for *address*. *at* is the time of a monotonic clock in seconds."""
+        """Count one refusal and return the total for the network of *address*. *at* is a time in seconds, from a monotonic clock."""
         key = _network(address)
         count, last = self._counts.pop(key, (0, at))
         count = 1 if at - last > FORGET_SECONDS else count + 1
@@ -61,7 +61,9 @@ class RefusedSignIns:
 
 
 def seconds_to_wait(count: int) -> float:
-    """Return by how many seconds the response to refusal number *count* is delayed: doubled each time, at most two seconds."""
+    """Return the delay, in seconds, of the response to refusal number *count*. The first FREE refusals are not delayed. The delay then
+    doubles with each refusal, up to MOST_SECONDS.
+    """
     if count <= FREE:
         return 0.0
     return min(MOST_SECONDS, FIRST_SECONDS * 2.0 ** min(count - FREE - 1, 16))

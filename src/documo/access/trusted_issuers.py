@@ -145,7 +145,7 @@ def _is_text(value: str) -> bool:
 
 
 def _verified(token: bytes, trust: IssuerRow) -> dict[str, Any]:
-    """Return the claims after verifying signature, issuer, audience and times (RFC 7519, section 4.1). Raises ScimError 401."""
+    """Verify signature, issuer, audience and times of the token (RFC 7519, section 4.1), and return its claims. Raises ScimError 401."""
     wanted = jwt.get_unverified_header(token).get("kid")
     keys = _usable_keys(trust.jwks)
     named = [key for key in keys if wanted is not None and key.key_id == wanted] or keys

@@ -40,8 +40,8 @@ class ServiceAddress:
 
 
 async def service_address(store: Store, tenant_id: int, api_url: str) -> ServiceAddress:
-    """Return the address of the account: its first verified API domain with the scheme and port of *api_url*, or *api_url* itself if
-    there is none.
+    """Return the address of the account: its first verified API domain, with the scheme and port of *api_url*. If the account has no such
+    domain, the address is *api_url* itself.
     """
     found = await list_domains(store, tenant_id)
     host = next((one.host for one in found if one.verified and one.kind == API), None)
@@ -49,8 +49,8 @@ async def service_address(store: Store, tenant_id: int, api_url: str) -> Service
 
 
 async def place_of(store: Store, tenant_id: int, host: str) -> SignInHost:
-    """Return which of the account's hosts a request was sent to, from its Host header *host*. The result is PUBLIC for every host that is
-    not a verified API or app domain of the account.
+    """Return which of the account's hosts received a request. *host* is the request's Host header. The result is PUBLIC for every host that
+    is not a verified API or app domain of the account.
     """
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     for one in await list_domains(store, tenant_id):

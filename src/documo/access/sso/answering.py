@@ -38,17 +38,19 @@ START_HERE = "StartHere"  # the account is not clear; it is if the sign-in begin
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket that the browser exchanges for its session at *address*. The address contains a secret that is available only here."""
+    """A ticket. The browser opens *address* to exchange the ticket for a session. The address contains a secret that is available only
+    here.
+    """
 
     address: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """The person that an account's provider authenticated.
+    """The person that an account's provider authenticated. *name* is the name that the provider sent.
 
-    *member_id* is None if there is no such active member; *problem* then says why, and *may_be_made* is true if the member may be
-    created.
+    *member_id* is None if no member of the account can sign in under this name. *problem* then contains the reason, and *may_be_made* is
+    true if the member may be created.
     """
 
     tenant_id: int
@@ -60,11 +62,10 @@ class _Person:
 
 
 async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, number: str, address: str) -> Ticket:
-    """Accept a response. *address* is the client's network address. If the response is refused, *number* is shown to the person, so that an
-    Admin can look up the refusal.
+    """Accept a response, and return a ticket for it. *address* is the client's network address.
 
-    Raises LockstepError if the response is refused. If it is clear for which account the response is, the account's list of sign-ins shows
-    what was expected and received.
+    Raises LockstepError if the response is refused. The person then sees *number*, with which an Admin can look up the refusal. If it can
+    be determined which account the response is for, that account's list of sign-ins shows the expected and the received values.
     """
     incoming = read_post(form)
     now = datetime.now(UTC)
@@ -90,10 +91,12 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 async def _person(store: Store, tenants: Sequence[int], arrival: ReceivedResponse, api_url: str) -> _Person:
     """Return the person that the response signs in. An unsolicited response may be for any account that uses the provider.
 
-    If several accounts accept the response, the account that verified the email domain gets it, even if only another account has a matching
-    member. If no account verified the domain, the response signs in only if exactly one account has a matching member; no member is
-    created. The reason is that anybody can configure somebody else's provider for their own account, and could otherwise learn the names of
-    that provider's people.
+    If several accounts accept the response, it is for the account that verified the email domain, even if only another account has a
+    matching member. If none of these accounts verified the domain, exactly one of them must have a matching member, and no member is
+    created.
+
+    These rules are strict because anybody can configure somebody else's provider for their own account. They could otherwise learn the
+    names of that provider's people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
@@ -158,8 +161,8 @@ async def _expected(
 
 
 def _name(provider: Provider, accepted: AcceptedResponse) -> str:
-    """Return the only value of the configured attribute or, if none is configured, the Name ID. Raises LockstepError if there is no such
-    value.
+    """Return the only value of the configured attribute or, if no attribute is configured, the Name ID. Raises LockstepError unless the
+    attribute has exactly one value.
     """
     wanted = provider.row.identity_attribute
     if not wanted:
@@ -207,7 +210,9 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
 
 
 async def _signed_in(store: Store, vouched: _Person, arrival: ReceivedResponse, api_url: str) -> Ticket:
-    """Record that the response was used, before a member or a ticket is created, so that a repeated response has no effect."""
+    """Return a ticket for the person. First records that the response was used, before it creates a member or the ticket, so that a
+    repeated response has no effect.
+    """
     accepted, request = vouched.accepted, arrival.request
     used = hash_of(f"{accepted.issuer}\n{accepted.assertion_id}"), accepted.not_on_or_after
     async with store.control() as connection:

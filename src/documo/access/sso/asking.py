@@ -32,7 +32,7 @@ async def ask(
 ) -> ProviderRequest:
     """Begin a sign-in, or a test by an Admin. Stores nothing. Raises LockstepError if the account has no provider.
 
-    If *is_test* or *is_again* is true, the provider must ask for the credentials even if it knows the browser.
+    If *is_test* or *is_again* is true, the provider must ask for the credentials even if it already has a session for the browser.
     """
     provider = (await provider_of(store, tenant_id)).row
     service, now = await service_address(store, tenant_id, api_url), datetime.now(UTC)

@@ -56,7 +56,7 @@ class OwnKey:
 
 
 async def find_own_keys(store: Store, tenant_id: int) -> list[OwnKey]:
-    """Return the account's keys, the active one first; empty if none has been needed yet."""
+    """Return the account's keys, the active one first. The list is empty if the account has not needed a key yet."""
     async with store.tenant(tenant_id) as connection:
         return [_own_key(row) for row in await table.read_keys(connection, tenant_id)]
 
@@ -93,10 +93,10 @@ async def prepare_key(store: Store, tenant_id: int) -> OwnKey:
 
 
 async def activate_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
-    """Sign with the other key from now on. *thumbprint* can be abbreviated.
+    """Sign with the key *thumbprint* from now on. *thumbprint* can be abbreviated.
 
-    The active key becomes the retiring key. If the retiring key is made active again, the present active key becomes the next key. Raises
-    LockstepError if the key is unknown or already active.
+    The key that was active becomes the retiring key or, if *thumbprint* is the retiring key, the next key. Raises LockstepError if the key
+    is unknown or already active.
     """
     async with store.tenant(tenant_id) as connection:
         keys = [_own_key(row) for row in await table.read_keys_alone(connection, tenant_id)]

@@ -104,8 +104,8 @@ async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
     """Require single sign-on. Nobody except *break_glass* can sign in with a password any longer, and sessions that began with a password
     end.
 
-    *break_glass* is the user name of an active Admin with a password. Raises LockstepError if the account has no provider, or if that Admin
-    cannot sign in, because a failure of the provider would then lock everybody out.
+    *break_glass* is the user name of an active Admin with a password. If that Admin could not sign in, a failure of the provider would lock
+    everybody out. LockstepError is therefore raised for any other member. It is also raised if the account has no provider.
     """
     await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
@@ -184,7 +184,7 @@ def setup_of_metadata(xml: bytes, *, now: datetime) -> SamlSetup:
 
 
 def filled_from(before: SamlSetup, said: SamlSetup) -> SamlSetup:
-    """Return *before* with the fields that metadata fills, from *said*."""
+    """Return *before* with new values, taken from *said*, in the fields that metadata fills."""
     return replace(
         before,
         entity_id=said.entity_id,

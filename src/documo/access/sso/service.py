@@ -26,11 +26,11 @@ async def metadata_address(store: Store, tenant_id: int, api_url: str) -> str:
 
 
 async def metadata_at(store: Store, reference: str, *, api_url: str) -> bytes:
-    """Return the metadata of the account that the address names. *reference* is the id in the address or, for accounts that had keys before
-    there were ids, the number of the account.
+    """Return the metadata of the account that the address names. *reference* is the id in the address. In addresses from before there were
+    ids, it is the number of the account.
 
-    Raises LockstepError for an unknown account, and for an account without keys. Anybody may call this, so the text is the same in both
-    cases.
+    Raises LockstepError for an unknown account, and for an account without keys. Anybody may call this, so the error message is the same in
+    both cases.
     """
     async with store.control() as connection:
         if reference.isascii() and reference.isdigit() and len(reference) <= _MOST_DIGITS:
@@ -41,8 +41,8 @@ async def metadata_at(store: Store, reference: str, *, api_url: str) -> bytes:
 
 
 async def metadata_of(store: Store, tenant_id: int, *, api_url: str) -> bytes:
-    """Return the metadata of the account. Raises LockstepError for an unknown account, and for an account without keys: its Admins have not
-    opened the page *Security*.
+    """Return the metadata of the account. Raises LockstepError for an unknown account, and for an account without keys. The first key is
+    created when it is needed, for example when an Admin opens the page *Security*.
     """
     keys = await find_own_keys(store, tenant_id) if tenant_id else []
     if not keys:
