@@ -60,7 +60,8 @@ SETTABLE = (
 async def create_account(
     store: Store, name: str, *, admin: str, settings: Mapping[str, Any] | None = None, admin_is_user: bool = True
 ) -> TenantAccount:
-    """Create an account with *admin* (an e-mail address) as its first member, with the role Admin. Raises LockstepError.
+    """Create an account with *admin* (an e-mail address) as its first member, with the role Admin. Raises LockstepError for a name that is
+    invalid or taken, and for an invalid address or setting.
 
     Unless *admin_is_user* is true, the admin is hidden from SCIM, so the account looks empty to a client.
     """
@@ -86,8 +87,8 @@ async def create_account(
 async def find_account(store: Store, name: str) -> TenantAccount:
     """Return the account with this name, ignoring case, or else the one with this number. Raises LockstepError if there is none.
 
-    Use this only for a name that a person entered, because the name of one account may be the number of another. For stored numbers there
-    is `account_with_id`.
+    Use this only for a name that a person entered, because the name of one account may be the number of another. For a stored number, use
+    `account_with_id`.
     """
     async with store.control() as connection:
         row = await table.account_row(connection, name)
@@ -112,8 +113,8 @@ async def list_accounts(store: Store) -> list[TenantAccount]:
 
 
 async def only_account(store: Store, name: str | None) -> TenantAccount:
-    """Return the account called *name* or, without a name, the only account. Raises LockstepError if there is no such account. Without a
-    name, also raises it if there are several accounts.
+    """Return the account called *name* or, without a name, the only account. Raises LockstepError if no account has the name. Without a
+    name, raises it unless there is exactly one account.
     """
     if name:
         return await find_account(store, name)
@@ -127,7 +128,7 @@ async def only_account(store: Store, name: str | None) -> TenantAccount:
 
 
 async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -> TenantAccount:
-    """Change settings of the account with this name or number, see `change_settings`."""
+    """Change settings of the account with this name or number. See `change_settings`."""
     return await change_settings(store, await find_account(store, name), settings)
 
 
@@ -147,7 +148,7 @@ async def _default_role(store: Store, account: TenantAccount, wanted: str) -> st
     """Return the value of the role called *wanted*. Raises LockstepError if the role is unknown, or if the account would lose its last
     Admin.
 
-    The latter happens if all Admins have that role only because it is the present default role.
+    The account would lose its last Admin if every Admin has this role only because Admin is the present default role.
     """
     async with store.tenant(account.id) as connection:
         role = await known_role(connection, account.id, wanted)

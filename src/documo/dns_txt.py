@@ -22,7 +22,7 @@ TIMEOUT_SECONDS, TRIES = 2.0, 3
 
 
 async def txt_records(name: str, *, name_server: str | None = None) -> list[str]:
-    """Return the TXT records of *name*; empty if there are none. Raises LockstepError if no name server responds."""
+    """Return the TXT records of *name*. The list is empty if it has none. Raises LockstepError if no name server responds."""
     return _texts(await _answer(name, "TXT", name_server))
 
 
@@ -39,7 +39,7 @@ async def cname_record(name: str, *, name_server: str | None = None) -> str:
 
 
 async def addresses_of(name: str, *, name_server: str | None = None) -> list[str]:
-    """Return the addresses of *name*, IPv4 first; empty if it has none. Raises LockstepError if no name server responds."""
+    """Return the addresses of *name*, IPv4 first. The list is empty if it has none. Raises LockstepError if no name server responds."""
     return [
         record.address
         for kind in ("A", "AAAA")

@@ -52,7 +52,7 @@ def _to_delete(reader: DocumentReader, document: DocumentRow) -> MemberPermissio
 async def list_documents(
     store: Store, reader: DocumentReader, *, search: str = "", before: str = "", most: int
 ) -> list[DocumentRow]:
-    """Return the documents, newest first. With *before*, return only documents older than that one."""
+    """Return the documents, newest first. With *before*, return only documents that are older than the document *before*."""
     async with store.tenant(reader.tenant_id) as connection:
         return await table.rows(connection, reader.tenant_id, search=search, before=read_id(before) or "", most=most)
 

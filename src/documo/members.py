@@ -182,10 +182,9 @@ async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = 
 
 
 async def enable(store: Store, tenant: TenantFacts, who: str) -> None:
-    """Enable a member again. This includes a member that a directory deleted and the account kept as deactivated. Revoked keys stay
-    revoked.
+    """Enable a member again. Also enables a member that a directory deleted and the account kept as deactivated. Revoked keys stay revoked.
 
-    Raises LockstepError for an unknown member, if no seat is free, and if another member now has the name.
+    Raises LockstepError for an unknown member, if no seat is free, and if another member now has the member's name.
     """
     try:
         async with store.tenant(tenant.id) as connection:
@@ -205,7 +204,7 @@ async def show(store: Store, tenant: TenantFacts, who: str) -> dict[str, Any]:
 
 
 async def find_role(store: Store, tenant: TenantFacts, name: str) -> str:
-    """Return the role that `add_member` would give for *name*. Raises LockstepError if the role is unknown."""
+    """Return the value of the role that `add_member` would give for *name*. Raises LockstepError if the role is unknown."""
     async with store.tenant(tenant.id) as connection:
         return await known_role(connection, tenant.id, name)
 
@@ -225,7 +224,7 @@ async def effective_role(store: Store, tenant: TenantFacts, who: str, *, deleted
 
 
 async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) -> None:
-    """Restore a soft-deleted member. Raises LockstepError if the undelete window has passed, the name is taken or no seat is free."""
+    """Restore a soft-deleted member. Raises LockstepError if the undelete window has passed, the name is taken, or no seat is free."""
     try:
         async with store.tenant(tenant_id) as connection:
             member_id = await table.find_deleted(connection, tenant_id, who, window_days)

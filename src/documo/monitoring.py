@@ -67,7 +67,9 @@ class RequestFigures:
         )
 
     def counting(self, app: App) -> App:
-        """Wrap *app* to count its requests. If the client disconnects before the response begins, the status counts as 499."""
+        """Wrap *app* to count its requests. A request counts with status 499 if it ends before the response begins, for example because the
+        client disconnects.
+        """
 
         async def counted(scope: AsgiScope, receive: Receive, send: AsgiSend) -> None:
             if scope["type"] != "http":

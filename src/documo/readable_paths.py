@@ -15,6 +15,8 @@ def readable_path(path: str) -> str:
 
 
 def written_forms(text: str) -> list[str]:
-    """Return the forms in which clients may have written *text* in a path."""
+    """Return the forms, in lower case, in which clients may have written *text* in a path: as it is, and percent-encoded in several ways.
+    For example, a space may be written as `%20` or `+`.
+    """
     forms = (text, quote(text, safe=_LITERAL), quote(text, safe=""), quote_plus(text, safe=_LITERAL))
     return list(dict.fromkeys(form.lower() for form in forms))

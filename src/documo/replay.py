@@ -37,8 +37,8 @@ UNKNOWN_BASE = "https://replay.invalid" + SCIM_PATH
 
 @dataclass(frozen=True, slots=True)
 class AnswerComparison:
-    """The differences between the response of a replay and the recorded response. *not_compared* says why the bodies cannot be compared, or
-    is "" if they were compared.
+    """The differences between the response of a replay and the recorded response. *not_compared* says why the bodies cannot be compared. It
+    is "" if the bodies were compared.
     """
 
     headers: Sequence[JsonDifference]
@@ -122,7 +122,7 @@ def as_admin(tenant: ScimTenant, key_id: object = None) -> TenantCaller:
 
 
 async def answer_in(rehearsal: DatabaseRehearsal, request: Request) -> ScimAnswer:
-    """Return the response to *request*, made in a transaction that will be rolled back."""
+    """Run *request* in a transaction that will be rolled back, and return the response."""
     service = Service(rehearsal, bytes(32), lambda: None)
     segments = [unquote(part) for part in request.path.removeprefix(SCIM_PATH).strip("/").split("/") if part]
     try:

@@ -121,7 +121,7 @@ class LoggedRequest:
 
     @property
     def use(self) -> tuple[str, datetime, str, str]:
-        """The use of the key: its id, the time, the address and the user agent."""
+        """The use of the key: the key's id, and the time, the address and the user agent of the request."""
         return self.key_id, self.at, self.address, self.user_agent[:200]
 
     def without_bodies(self) -> LoggedRequest:

@@ -21,8 +21,9 @@ _LOOKED_AT = 50_000  # requests
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """The time of a directory's last request and the usual interval between requests. None means that there was no request in the last
-    seven days, or that the interval is unknown.
+    """The time of a directory's last request, and the usual interval between its visits.
+
+    *last* is None if the directory sent no request in the last seven days. *every* is None if the interval is unknown.
     """
 
     last: datetime | None
@@ -40,8 +41,8 @@ def rhythm_of(moments: Sequence[datetime]) -> timedelta | None:
     """Return the usual interval between a directory's visits: the median time between the beginnings of the visits. *moments* are the times
     of the directory's requests, oldest first.
 
-    Returns None if there are fewer than FEWEST_VISITS visits, unless the last visit lasted so long that the directory seems to send
-    requests all the time.
+    Fewer than FEWEST_VISITS visits are not enough for a median. The result is then BUCKET if the last visit has lasted so long that the
+    directory seems to send requests all the time, and None otherwise.
     """
     if not moments:
         return None

@@ -1,6 +1,6 @@
 """Test the SCIM service itself: create, read, change and delete one user, as a directory does, in a transaction that is rolled back.
 
-The test needs no key and leaves no user, seat, event or log entry behind. It does not cover the network and the key.
+The test needs no key and leaves no user, seat, event or log entry behind. It tests neither the network nor the key.
 """
 
 from __future__ import annotations

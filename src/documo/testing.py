@@ -86,7 +86,7 @@ def sandbox(
 
 @pytest.fixture
 def documo_sandbox() -> Iterator[StartSandbox]:
-    """Return a function that starts a sandbox, with the arguments of `sandbox`. All sandboxes end with the test."""
+    """Return a function that takes the arguments of `sandbox` and starts a sandbox. All sandboxes end with the test."""
     with ExitStack() as stack:
         yield lambda **wanted: stack.enter_context(sandbox(**wanted))
 

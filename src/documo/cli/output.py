@@ -40,7 +40,9 @@ class DocumoOutput:
             self._machine({"formatVersion": FORMAT_VERSION, **item})
 
     def many(self, name: str, items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        """Print a list under the key *name*; a table shows only *columns*."""
+        """Print *items* as a table with *columns*, as JSON lines, or as a list under the key *name* (in JSON and YAML). Formats other than
+        the table show each item in full.
+        """
         if self.format == "table":
             _table(items, columns)
         elif self.format == "jsonl":
@@ -50,7 +52,7 @@ class DocumoOutput:
             self._machine({"formatVersion": FORMAT_VERSION, name: [dict(item) for item in items]})
 
     def lines(self, name: str, items: Sequence[Mapping[str, Any]], text: Callable[[Mapping[str, Any]], str]) -> None:
-        """Print a list under the key *name*. In the table format, print one line for each item: the result of *text*."""
+        """In the table format, print one line for each item: the result of *text*. In every other format, print the list as `many` does."""
         if self.format != "table":
             self.many(name, items, ())
             return
@@ -93,7 +95,7 @@ def with_store(settings: DocumoSettings, work: Callable[[Store], Awaitable[R]], 
     """Run *work* on the store in *settings*. Attaches to the database server if it is running; otherwise starts it for the duration of
     *work*.
 
-    Raises LockstepError if there is no data yet, unless *creates* is true because *work* creates the data.
+    Set *creates* if *work* creates the data. Otherwise, raises LockstepError if there is no data yet.
     """
     if not creates:
         require_data(settings)

@@ -167,7 +167,7 @@ def _line(entry: Mapping[str, Any]) -> str:
 
 
 def _ended(entry: Mapping[str, Any]) -> str:
-    """Return why a request with a known key was refused."""
+    """Describe the revoked or expired key with which a request was refused."""
     if entry["key_ends_at"] is None:
         return "the key was revoked or has expired"
     return f"key {entry['key_name']} {str(entry['key_id'])[:8]} ended {entry['key_ends_at']:%Y-%m-%d %H:%M}"

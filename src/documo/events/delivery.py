@@ -1,7 +1,8 @@
 """Deliver the events of streams as signed tokens (RFC 8935) or plain webhooks, one at a time, so that the order is kept.
 
-Events are delivered at least once: an event is dropped only after its receiver has acknowledged it. While a receiver fails, its stream
-waits longer each time. An event that is refused repeatedly is given up, so that it does not block later events.
+Events are delivered at least once: an event is dropped only after its receiver has acknowledged it. While a receiver keeps failing, the
+pauses between the attempts become longer, up to LONGEST_WAIT. An event that is refused repeatedly is given up, so that it does not block
+later events.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ PURGE_SECONDS = 600.0
 
 
 class EventDelivery:
-    """A task that delivers the events of all accounts' streams. Several processes share the work: each takes streams that no other process
-    is serving.
+    """A task that delivers the events of all accounts' streams. Several processes share the work: each process takes only streams that no
+    other process is serving.
     """
 
     def __init__(self, store: Store, tenants: Tenants, keys: EventKeys, rules: OutboundRules, issuer: str) -> None:

@@ -103,7 +103,7 @@ def _wanted(body: bytes) -> _Wanted:
 
 async def _waiting(store: Store, stream: StreamRow, wanted: _Wanted) -> list[StreamEvent]:
     """Return the waiting events, at most `wanted.most` plus one. The extra event shows that more are waiting. If `wanted.most` is 0, return
-    none at once.
+    an empty list immediately.
 
     If no event is waiting, wait up to WAIT_SECONDS for the next one. If `wanted.at_once` is true, do not wait.
     """

@@ -56,7 +56,11 @@ async def add_stream(
     name: str = "",
     rules: OutboundRules | None = None,
 ) -> NewStream:
-    """Add a receiver, to which every change from now on is sent. Raises LockstepError for a URL that Documo may not connect to."""
+    """Add a receiver, to which every change from now on is sent.
+
+    Raises LockstepError for an unknown delivery method, for a URL that is missing, superfluous or not allowed, and if the account already
+    has MOST_STREAMS streams.
+    """
     if delivery not in DELIVERIES:
         raise invalid(f"{delivery!r} is not a delivery method", next_step=f"Choose one of: {', '.join(DELIVERIES)}")
     if bool(url) != (delivery != "poll"):

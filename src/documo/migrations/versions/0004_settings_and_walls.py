@@ -1,4 +1,6 @@
-"""A PATCH may be answered as the profile says; an index for counting Admins; row-level security for more tables."""
+"""Let an account's profile decide whether the response to a PATCH contains the resource. Add an index for counting Admins, and row-level
+security for more tables.
+"""
 
 from lockstep.postgres.revisions import run_sql_beside
 

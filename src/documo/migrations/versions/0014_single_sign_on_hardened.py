@@ -1,4 +1,4 @@
-"""Single sign-on that stores nothing for unauthenticated requests, and domains that belong to the account that proved them."""
+"""Single sign-on that stores nothing for unauthenticated requests, and email domains that belong to the account that verified them."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
