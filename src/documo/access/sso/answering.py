@@ -38,16 +38,14 @@ START_HERE = "StartHere"  # the account is not clear; it is if the sign-in begin
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket. The browser opens *address* to exchange the ticket for a session. The address contains a secret that is available only
-    here.
-    """
+    """A ticket. To exchange it for a session, the browser opens *address*, which contains a secret that is available only here."""
 
     address: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """The person that an account's provider authenticated. *name* is the name that the provider sent.
+    """The person that an account's provider authenticated as *name*.
 
     *member_id* is None if no member of the account can sign in under this name. *problem* then contains the reason, and *may_be_made* is
     true if the member may be created.
@@ -64,8 +62,8 @@ class _Person:
 async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, number: str, address: str) -> Ticket:
     """Accept a response, and return a ticket for it. *address* is the client's network address.
 
-    Raises LockstepError if the response is refused. The person then sees *number*, with which an Admin can look up the refusal. If it can
-    be determined which account the response is for, that account's list of sign-ins shows the expected and the received values.
+    Raises LockstepError if the response is refused. The person then sees *number*, with which an Admin can look up the refusal. If the
+    account of the response is known, its list of sign-ins shows what was expected and received.
     """
     incoming = read_post(form)
     now = datetime.now(UTC)
@@ -92,11 +90,8 @@ async def _person(store: Store, tenants: Sequence[int], arrival: ReceivedRespons
     """Return the person that the response signs in. An unsolicited response may be for any account that uses the provider.
 
     If several accounts accept the response, it is for the account that verified the email domain, even if only another account has a
-    matching member. If none of these accounts verified the domain, exactly one of them must have a matching member, and no member is
-    created.
-
-    These rules are strict because anybody can configure somebody else's provider for their own account. They could otherwise learn the
-    names of that provider's people.
+    matching member. If none of them verified the domain, exactly one must have a matching member, and no member is created. Anybody could
+    otherwise configure somebody else's provider for their own account, and learn the names of that provider's people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
