@@ -115,7 +115,7 @@ def _log_entry(request: Request, answer: ScimAnswer, scope: AsgiScope, seconds: 
 
 
 class _Seen:
-    """Keeps the request for the log as soon as it is known, even if answering it fails."""
+    """Keeps the request from the moment at which its caller is known, so that it can be logged even if answering it fails."""
 
     __slots__ = ("request",)
 

@@ -67,7 +67,11 @@ class _Bulk:
         return ScimAnswer(200, orjson.dumps(bulk_response([outcomes[at] for at in sorted(outcomes)])))
 
     async def _complete(self, outcome: dict[str, Any], path: str, members: list[Any]) -> None:
-        """Add the members that did not exist when their group was created. If that fails, the group is deleted and its create fails."""
+        """Add the members that did not exist when their group was created. If that fails, delete the group and report its create operation
+        as failed.
+
+        It is not a failure if another operation of the same bulk request has deleted the group.
+        """
         body = patch_body([{"op": "add", "path": "members", "value": self._resolved(members)}])
         try:
             answer = await self._send("PATCH", path, body, "")
@@ -109,7 +113,9 @@ class _Bulk:
         return order
 
     def _groups(self, order: Sequence[int]) -> list[list[int]]:
-        """Return groups of operations that may run at the same time: adjacent creates without references."""
+        """Split *order* into batches of operations that run at the same time. Adjacent creates without references share a batch of at most
+        TOGETHER; every other operation has its own. With failOnErrors, operations never run at the same time.
+        """
         groups: list[list[int]] = []
         for at in order:
             operation = self.operations[at]
@@ -178,7 +184,7 @@ class _Bulk:
         return await self.route(self.service, inner, segments)
 
     def _without_unmade_members(self, data: Any) -> tuple[Any, list[Any]]:
-        """Return the body of a group without members that are not created yet, and a list of those members."""
+        """Return the body of a group without the members that have not been created yet, and a list of those members."""
         if not isinstance(data, dict) or not isinstance(data.get("members"), list):
             return data, []
         waiting = [member for member in data["members"] if any(name not in self.made for name in _names_in(member))]

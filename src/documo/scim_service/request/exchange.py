@@ -60,7 +60,7 @@ class MethodNotAllowed(ScimError):
 
 @dataclass(slots=True)
 class Request:
-    """A request of a known caller. *tolerances* collects the names of the applied tolerances, for the request log."""
+    """A request of an authenticated caller. *tolerances* collects the names of the applied tolerances, for the request log."""
 
     method: str
     path: str

@@ -17,7 +17,7 @@ class TokenBucket:
         self._at = time.monotonic()
 
     def take(self) -> float:
-        """Take one token. Returns 0 if there was one, otherwise the seconds until there is one."""
+        """Take one token. Returns 0 if a token was available, otherwise the number of seconds until the next one."""
         if not self.rate:
             return 0.0
         now = time.monotonic()

@@ -1,7 +1,7 @@
 """Derive a JSON fragment from a filter: if a resource matches the filter, its search document contains the fragment. An index can therefore
 preselect candidates.
 
-A fragment from one positive `eq` is sufficient, because the whole filter is then checked for each candidate.
+A fragment from one part of the filter is sufficient, because the whole filter is then checked for each candidate.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ _ELSEWHERE = frozenset(
 
 
 def necessary_content(filter: Filter, definition: ResourceDefinition, *, lenient: bool) -> dict[str, Any] | None:
-    """Return a fragment that the search document of every matching resource contains. It comes from one positive `eq`. Returns None if
-    no such fragment can be derived.
+    """Return a fragment that is in the search document of every resource that matches *filter*, or None if no fragment can be derived.
+
+    The fragment is derived from one positive `eq`, or from those of one value filter such as `emails[type eq "work" and value eq
+    "a@b.example"]`.
     """
     match filter:
         case Comparison(path, "eq", value) if value is not None:

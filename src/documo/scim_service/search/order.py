@@ -50,8 +50,8 @@ class SortOrder:
         )
 
     def after_bound(self, position: Position) -> tuple[Composable, dict[str, str]] | None:
-        """Return the condition of `after` with placeholders, and their values. The text of the statement is then the same for every
-        position.
+        """Return the condition of `after` with placeholders, and the values of the placeholders. The text of the statement is then the same
+        for every position.
 
         Returns None if there is a sort *key*.
         """

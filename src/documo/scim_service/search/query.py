@@ -86,7 +86,8 @@ async def _at_once(
     """Return the rows for `userName eq "x"` or `externalId eq "x"`, the most common filters. One query reads the rows for all concurrent
     requests of this form.
 
-    Returns None for any other request, and if too many resources have that external id.
+    Returns None for any other request. Also returns None if NAMESAKES or more resources have the external id, or more than the requested
+    page can hold.
     """
     tree = trees[0]
     if len(places) != 1 or not isinstance(tree, Comparison) or tree.op != "eq" or not isinstance(tree.value, str):
@@ -154,7 +155,9 @@ class _Query:
         return SQL("({})").format(SQL(" or ").join(conditions))
 
     async def _narrowed(self, place: ResourcePlace, compiled: CompiledFilter) -> Composable:
-        """Return the condition of *compiled*. If the index of values finds only a few candidates, the condition is limited to their ids."""
+        """Return the condition of *compiled*. If the index of values finds only a few candidates, add to the condition that a match is one
+        of them.
+        """
         if compiled.contains is None:
             return compiled.condition
         statement = pages.containing(self._tenant_id, place.kind, dict(compiled.contains), FEW + 1)

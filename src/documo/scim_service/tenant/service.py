@@ -23,7 +23,7 @@ NAMESAKES = 3  # the most resources with one external id that are read at once
 
 
 class Service:
-    """The shared parts of one process. *forget* clears the process's cache of tenants."""
+    """The parts that all requests of one process share. *forget* clears the process's cache of tenants."""
 
     def __init__(
         self,

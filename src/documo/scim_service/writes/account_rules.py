@@ -62,8 +62,8 @@ def no_seat_left(seats: int) -> ScimError:
 
 
 class Admins:
-    """Counts the account's active Admins in one transaction. The number is queried when the first Admin would be removed, and then kept
-    up to date.
+    """Counts the account's active Admins during one transaction. The database is asked for their number when an Admin is about to be
+    removed for the first time. After that, the number is kept up to date in memory.
     """
 
     def __init__(self, tenant: ScimTenant, transaction: Transaction) -> None:
@@ -77,8 +77,8 @@ class Admins:
         return active and (role or self._tenant.account.default_role) == ADMIN
 
     async def change(self, *, before: bool, after: bool, name: str, path: str) -> None:
-        """Record whether member *name* was and will be an active Admin. Raises ScimError("mutability") if the change would remove the last
-        active Admin.
+        """Record a change of the member *name*: *before* and *after* say whether the member is an active Admin before and after it. Raises
+        ScimError("mutability") if the change would remove the last active Admin.
         """
         if before and not after:
             if self._counted is None:

@@ -142,7 +142,8 @@ class _Batch:
             return await asyncio.to_thread(change.decide, stored)
 
     async def _is_held(self, change: ResourceChange, stored: LockedResource, columns: ResourceColumns) -> bool:
-        """Whether the account reserves the names of deleted members and the user's new name is taken.
+        """Whether the user's new name must be refused because it is taken. Always False if the account does not reserve the names of
+        deleted members.
 
         A name is taken if another member has it. It is also taken if a deleted member had it, and that member can still be restored or is
         kept as deactivated.
@@ -203,8 +204,8 @@ class _Batch:
         return self._tenant.registry.resource(change.kind)
 
     def _member_changes(self, change: ResourceChange) -> list[Statement]:
-        """Return the statements for member changes. Members already added or removed need no statement. Raises ScimError before it records
-        any change.
+        """Return the statements for member changes. There is no statement for a change that has no effect, such as adding a present member.
+        Raises ScimError before it records any change.
         """
         tenant_id, group_id, known = self._tenant.id, change.id, self._memberships
         statements: list[Statement] = []

@@ -16,9 +16,11 @@ Result = TypeVar("Result")
 class Collector(Generic[Item, Result]):
     """Collects questions in one queue for each key, and passes them to *run* in batches.
 
-    *run* answers a batch in order, with an exception for each question that failed. Up to *lanes* batches of a key run at once: while the
-    database works on one batch, the responses of another are written. Each question weighs 1 unless *weigh* is given. The questions in a
-    batch weigh at most *max_batch* together; a heavier question is sent alone.
+    *run* returns the answers in the order of the questions. The answer to a question that failed is an exception. Up to *lanes* batches of
+    a key run at once: while the database works on one batch, the responses of another are written.
+
+    Each question weighs 1 unless *weigh* is given. The questions in a batch weigh at most *max_batch* together; a heavier question is sent
+    alone.
     """
 
     def __init__(

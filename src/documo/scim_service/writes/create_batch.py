@@ -58,7 +58,9 @@ class _Namesake(NamedTuple):
 
 
 async def run_creates(store: Store, creations: Sequence[Creation]) -> list[CreatedResource | Exception]:
-    """Return the result of each creation, or the error that refused it. The created resources are durable when this returns."""
+    """Return the outcome of each creation: the created resource, or the error for which the creation was refused. The created resources are
+    durable when this returns.
+    """
     tenant, kind = creations[0].tenant, creations[0].kind
     if tenant.account.seats is not None and kind == "User":
         return [await _create_within_seats(store, creation) for creation in creations]
@@ -77,7 +79,7 @@ async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Creat
 
 
 def _statements(creations: Sequence[Creation], ids: Sequence[str], hold_days: int | None) -> list[Statement]:
-    """Return the statements that create all resources, and then add the members of the resources that were created, in one transaction."""
+    """Return the statements of one transaction: they create all resources, and then add the members of the resources that were created."""
     tenant_id, kind = creations[0].tenant.id, creations[0].kind
     items = [
         resources.item_of(resource_id, c.document, c.columns, password_hash=c.password_hash, key=c.key)
@@ -100,7 +102,7 @@ def _outcome(results: Sequence[Rows]) -> tuple[dict[str, str], dict[str, str]]:
 def _hold_days(tenant: ScimTenant) -> int | None:
     """Return for how many days the name of a deleted person counts as taken, or None if such a name is free at once.
 
-    While the name counts as taken, the restore policy decides about a create with it.
+    While the name counts as taken, the restore policy decides the outcome of a request to create a person with this name.
     """
     account = tenant.account
     return account.undelete_days if account.hold_names or account.restore_policy != "new" else None

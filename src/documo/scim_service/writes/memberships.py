@@ -1,7 +1,8 @@
 """Determine whether a request really changes the members of a group, from the rows of the locked groups.
 
 A request that changes nothing leaves version and time unchanged (RFC 7644, section 3.5.2.1). Only the members that the request names are
-looked up, so the cost does not depend on the size of the group. Replacing all members also needs their number.
+looked up, so the cost does not depend on the size of the group. A request that replaces all members also needs the number of present
+members.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class ResourceChange:
     key: str | None = None
 
     def named_members(self) -> set[str]:
-        """Return the ids that would become members."""
+        """Return the ids of the members that the change adds or sets."""
         return {found for members in self._lists() for member in members if (found := read_id(member.value))}
 
     def touched_members(self) -> set[str]:
