@@ -39,7 +39,7 @@ class Store:
         self.actor = actor
 
     def acting_as(self, actor: str) -> Store:
-        """Return the same store, whose changes are recorded as made by *actor*."""
+        """Return a store with the same connection pool, whose changes are recorded as made by *actor*."""
         return Store(self.pool, self.database, actor)
 
     @asynccontextmanager

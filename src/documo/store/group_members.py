@@ -20,7 +20,9 @@ def known_members(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def add(tenant_id: int, group_id: str, members: Sequence[tuple[str, str]]) -> Statement:
-    """Add members, given as (id, kind) pairs. Returns a row for each that was not a member before."""
+    """Add members, given as (id, kind) pairs. Returns one row for each member that was added, and none for a member that was already in the
+    group.
+    """
     return (
         "insert into group_members (tenant_id, group_id, member_id, member_kind)"
         " select %s, %s, m.id, m.kind from unnest(%s::uuid[], %s::text[]) as m(id, kind)"
@@ -30,7 +32,7 @@ def add(tenant_id: int, group_id: str, members: Sequence[tuple[str, str]]) -> St
 
 
 def add_known(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
-    """Add (group id, member id) pairs whose group was created in this transaction. Members that are not users or groups are left out."""
+    """Add (group id, member id) pairs. Leaves out a pair whose group was not created, or whose member is not a current user or group."""
     return (
         "insert into group_members (tenant_id, group_id, member_id, member_kind)"
         " select m.tenant_id, p.group_id, m.id, m.kind from unnest(%s::uuid[], %s::uuid[]) as p(group_id, member_id)"
@@ -41,7 +43,7 @@ def add_known(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
 
 
 def remove(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
-    """Remove members. Returns a row for each that was a member."""
+    """Remove the members *ids*. Returns one row for each member that was removed."""
     # A single id is compared with "=": without statistics, PostgreSQL before 17 reads the whole group for a list of one id.
     condition, value = ("= %s", ids[0]) if len(ids) == 1 else ("= any(%s::uuid[])", list(ids))
     return (

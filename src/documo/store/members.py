@@ -165,7 +165,9 @@ async def find_with_role(connection: Connection, tenant_id: int, role: str) -> s
 
 
 async def find_deleted(connection: Connection, tenant_id: int, who: str, window_days: int) -> str | None:
-    """Return the id of the member with this id or user name who was deleted last, within the undelete window."""
+    """Return the id of the member with this id or user name that was deleted within the undelete window. If several members match, return
+    the one that was deleted last. Members that are kept as deactivated are not found.
+    """
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %(tenant)s and kind in ('User', 'Operator')"  # noqa: S608 -- constants
         " and not is_kept and deleted_at > clock_timestamp() - make_interval(days => %(days)s)"

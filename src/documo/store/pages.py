@@ -79,13 +79,13 @@ def estimate(wanted: ResourcePage) -> Statement:
 
 
 def estimated(plan: Any) -> int:
-    """Return the number of rows in the result of `estimate`."""
+    """Return the estimated number of rows. *plan* is the result of `estimate`."""
     document = orjson.loads(plan) if isinstance(plan, str | bytes) else plan
     return int(document[0]["Plan"]["Plan Rows"])
 
 
 def containing(tenant_id: int, kind: str, held: dict[str, Any], limit: int) -> Statement:
-    """Return at most *limit* ids whose search document contains *held*, in one row."""
+    """Return one row: a list of at most *limit* ids of resources whose search document contains *held*."""
     return (
         "select array(select s.id::text from resource_search s where s.tenant_id = %s and s.kind = %s and s.document @> %s limit %s)",
         (tenant_id, kind, Jsonb(held), limit),

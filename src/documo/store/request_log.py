@@ -59,8 +59,8 @@ async def rows(
     statuses: tuple[int, int] = (0, 999),
     since: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the newest entries, oldest first, that come after the entry *after*, have a status in the range, and are not older than
-    *since*.
+    """Return the entries that come after the entry *after*, have a status in the range *statuses* and are not older than *since*. If there
+    are more than *limit*, return only the newest ones. The order is oldest first.
     """
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
@@ -89,8 +89,8 @@ class RequestLogFilter:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive similar requests, shown as one row: reads or refusals with the same method, path, status, key and client. Refusals with
-    429 need to agree only in key and client. Each successful change is a run of its own.
+    """Consecutive similar requests, shown as one row. Reads or refusals are similar if they have the same method, path, status, key and
+    client. For refusals with status 429, the same key and client are enough. Each successful change is a run of its own.
 
     *id* and *at* belong to the newest request, *first_id* and *first_at* to the oldest. *milliseconds* is the average duration.
     """
@@ -164,8 +164,8 @@ def _parameters(tenant_id: int, wanted: RequestLogFilter) -> dict[str, Any]:
 
 
 async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, int]]:
-    """Return three numbers for each hour of the last day that has requests: how many hours ago it was, the number of answered requests,
-    and the number of refused requests.
+    """Return three numbers for each hour of the last day that has requests: how many hours ago the hour was, how many of its requests
+    succeeded, and how many were refused or failed.
     """
     cursor = await connection.execute(
         "select floor(extract(epoch from now() - at) / 3600)::int as ago, count(*) filter (where status < 400),"

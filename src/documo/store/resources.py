@@ -202,8 +202,8 @@ def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
 def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
     """Lock and return the resource that has this unique name; at most one row: id, deleted, active, source, version and document.
 
-    A current resource takes precedence over deleted ones. Of those deleted within the undelete window or kept as a deactivated user, the
-    most recently deleted one is returned.
+    A current resource takes precedence over deleted ones. A deleted resource counts if it was deleted within the undelete window or is kept
+    as a deactivated user; of several, the most recently deleted one is returned.
     """
     return (
         "select id::text, deleted_at is not null, active, source, version, document::text from resources where tenant_id = %s and kind = %s"

@@ -99,8 +99,8 @@ async def member_with_name(connection: Connection, tenant_id: int, name: str) ->
 
 
 async def end_sessions_of(connection: Connection, tenant_id: int, name_id: str, session_indexes: Sequence[str]) -> int:
-    """End the sessions that a provider began for *name_id*: only those with these indexes or, if there are no indexes, all. Returns how
-    many ended.
+    """End the sessions that a provider began for *name_id*. If *session_indexes* is not empty, end only those of them that have one of
+    these indexes. Returns how many ended.
     """
     cursor = await connection.execute(
         "delete from member_sessions where tenant_id = %s and name_id = %s and (%s or session_index = any(%s))",
@@ -161,7 +161,7 @@ async def sessions_of(
 
 
 async def end_sessions(connection: Connection, tenant_id: int, member_id: str, *, only: str | None = None) -> int:
-    """End the session *only* of a member, or all sessions if *only* is None. Returns how many ended."""
+    """End a member's session with the id *only*, or all sessions of the member if *only* is None. Returns how many ended."""
     cursor = await connection.execute(
         "delete from member_sessions where tenant_id = %s and member_id = %s and (%s::uuid is null or id = %s)",
         (tenant_id, member_id, only, only),

@@ -80,7 +80,9 @@ async def read_provider(connection: Connection, tenant_id: int, *, locks: bool =
 
 
 async def save_provider(connection: Connection, tenant_id: int, row: AccountProviderRow) -> None:
-    """Insert the account's provider, or change it, except for whether it is enforced: an Admin may just have enforced it."""
+    """Insert the account's provider, or change its settings. A change leaves the enforcement as it is, because an Admin may have enforced
+    single sign-on in the meantime.
+    """
     await connection.execute(_SAVE, {"tenant_id": tenant_id, **{name: getattr(row, name) for name in _NAMES}})
 
 
@@ -161,7 +163,7 @@ async def note_attempt(
     address: str = "",
     is_genuine: bool = True,
 ) -> str:
-    """Store the result of a sign-in, and drop the oldest ones beyond the limit. Returns the id.
+    """Store the result of a sign-in, and remove the oldest results beyond the limit. Returns the id of the stored result.
 
     Attempts without a provider's signature have a separate limit.
     """

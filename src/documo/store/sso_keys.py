@@ -1,4 +1,4 @@
-"""SQL of an account's own keys for single sign-on: one key, or two while the key is being replaced. Also of the address of the metadata
+"""SQL of an account's own keys for single sign-on (one key, or two while the key is being replaced), and of the address of the metadata
 that contains them.
 """
 

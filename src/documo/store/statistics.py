@@ -28,7 +28,7 @@ _OUTGROWN = (
 
 
 class Statistics:
-    """Counts the rows that this process writes. The task `run` refreshes the statistics when enough rows were written."""
+    """Counts the rows that this process writes. The task `run` refreshes the statistics when enough rows have been written."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -37,15 +37,17 @@ class Statistics:
         self._due = asyncio.Event()
 
     def wrote(self, rows: int) -> None:
-        """Count new rows. A refresh is due when 200 rows have been written, then at 800, 3,200 and so on."""
+        """Count new rows. The first refresh is due when 200 rows have been written. After that, a refresh is due each time the number of
+        rows has grown fourfold.
+        """
         self._rows += rows
         if self._rows >= self._next:
             self._next = self._rows * FACTOR
             self._due.set()
 
     async def run(self) -> None:
-        """Refresh the statistics whenever that is due, until cancelled. If the database is unreachable, the next due refresh tries
-        again.
+        """Refresh the statistics whenever a refresh is due, until cancelled. If the database is unreachable, wait until the next refresh is
+        due.
         """
         while True:
             await self._due.wait()

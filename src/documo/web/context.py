@@ -25,8 +25,9 @@ from lockstep.kit.pages import FORM_BYTES, ModulePages, PageAnswer, PageFunction
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """The store and the signed-in member. *public_url* is the address of the service without a custom domain. *rendered* renders a page as
-    a response. *look* has the parameters for checking the certificates of domains; it is None if the service is reached without TLS.
+    """The store and the signed-in member. *public_url* is the address of the service itself, not of an account's custom domain. *rendered*
+    renders a page as a response. *look* has the parameters for checking the certificates of domains; it is None if the service is reached
+    without TLS.
     """
 
     store: Store
@@ -60,7 +61,7 @@ class PageContext:
         return self.caller
 
     def require_confirmed(self, within: timedelta = CONFIRMED) -> None:
-        """Raise ConfirmationRequired if the caller last proved who they are longer ago than *within*."""
+        """Raise ConfirmationRequired if more than *within* has passed since the caller last proved who they are."""
         require_confirmed(self.member(), within=within, now=datetime.now(UTC))
 
     async def account(self) -> TenantAccount:
@@ -69,10 +70,11 @@ class PageContext:
 
 
 class DocumoPages(ModulePages[PageContext]):
-    """The pages of one module. A page that is not public names the permission that it needs. Its function is called only for members
-    with that permission.
+    """The pages of one module. A page that is not public names the permission that it needs. Its function is called only for members with
+    that permission.
 
-    Sensitive pages name how recently (*confirmed*) the member must have proved who they are; otherwise the member is asked first.
+    A sensitive page has a limit *confirmed*. If more than this time has passed since the member proved who they are, the member must first
+    prove it again.
     """
 
     def get(

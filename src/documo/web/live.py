@@ -64,7 +64,9 @@ class LiveRequests:
 
     @contextmanager
     def listening(self, tenant_id: int, after: str) -> Iterator[AsyncIterator[str]]:
-        """Yield the ids of the newest entries of the account that come after the entry *after*."""
+        """Provide an iterator during the block. Whenever there are new entries, it yields the id of the newest one. Entries up to *after*
+        are not new.
+        """
         news = asyncio.Event()
         self._pages[news] = tenant_id
         try:

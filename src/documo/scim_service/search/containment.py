@@ -23,8 +23,7 @@ _ELSEWHERE = frozenset(
 def necessary_content(filter: Filter, definition: ResourceDefinition, *, lenient: bool) -> dict[str, Any] | None:
     """Return a fragment that is in the search document of every resource that matches *filter*, or None if no fragment can be derived.
 
-    The fragment is derived from one positive `eq`, or from those of one value filter such as `emails[type eq "work" and value eq
-    "a@b.example"]`.
+    It is derived from one positive `eq`, or from all in a value filter such as `emails[type eq "work" and value eq "a@b.example"]`.
     """
     match filter:
         case Comparison(path, "eq", value) if value is not None:

@@ -143,8 +143,8 @@ async def show_attempt(context: PageContext, request: Request) -> PageAnswer:
 
 
 def _indented(response: str) -> str:
-    """Return the XML of a response with line breaks. Return it unchanged if it cannot be parsed, because the stored text of a response
-    that is too long to be accepted is cut off.
+    """Return the XML of a response with line breaks. If it cannot be parsed, return it unchanged: a response that is too long to be
+    accepted is stored only in part.
     """
     try:
         return readable(response.encode())

@@ -197,7 +197,7 @@ async def _changed(
     context: PageContext, account: TenantAccount, who: str, change: Awaitable[object], *, notice: str,
     entered: MemberDetails | None = None,
 ) -> PageAnswer:  # fmt: skip
-    """Make the change and return to the user's page. If the change was refused, the page shows the reason."""
+    """Make the change and return to the user's page. If the change is refused, show the page with the reason."""
     try:
         await change
     except LockstepError as refused:
