@@ -40,7 +40,8 @@ class Management:
     """Whether provisioning manages a member. *key* is the name of the first key that wrote the member, or "" if that key is no longer
     known.
 
-    *is_read_only* is true if the account has a key that may provision, because the directory would overwrite a change by hand.
+    *is_read_only* is true if provisioning manages the member and the account has a key that may provision. The directory would then
+    overwrite a change by hand.
     """
 
     is_managed: bool
@@ -72,8 +73,8 @@ async def change_details(
 ) -> None:
     """Change email, name and phone of a member.
 
-    Raises LockstepError for an unknown member, and for an email that is invalid or taken. If *force* is false, also raises it if the
-    directory writes the member's details.
+    Raises LockstepError for an unknown member, for an email that is invalid or taken, and for a value that is too long or unprintable.
+    Without *force*, also raises it for a member whose details the directory writes.
     """
     refuse_bad_email(wanted.user_name)
     for label, text in zip(DIRECTORY_FIELDS, asdict(wanted).values(), strict=True):

@@ -257,7 +257,7 @@ async def known_role(connection: Connection, tenant_id: int, role: str) -> str:
 
 
 def match_role(name: str, roles: Sequence[tuple[str, str]]) -> str | None:
-    """Return the value of the role with the value or display name *name*, ignoring case, or None if there is no such role."""
+    """Return the value of the role whose value or display name is *name*, ignoring case, or None if there is no such role."""
     folded = name.casefold()
     by_value = next((value for value, _ in roles if value.casefold() == folded), None)
     return by_value or next((value for value, display in roles if display.casefold() == folded), None)

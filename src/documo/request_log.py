@@ -210,7 +210,7 @@ def client_guess(user_agent: str) -> str:
 
 
 def redacted(body: bytes) -> str | None:
-    """Return a body for the log, shortened and with passwords and secrets replaced, or None if there is no body."""
+    """Return a body for the log: shortened, and with passwords and secrets replaced. Returns None if there is no body."""
     if not body:
         return None
     # An escape sequence may hide a secret's name, so such a body is parsed too and its names are compared as the service reads them.

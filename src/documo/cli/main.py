@@ -1,6 +1,6 @@
 """The `documo` command and its subcommands.
 
-A command's module is imported only when the command runs, because together they load the whole server.
+A command's module is imported only when the command runs, because all modules together load the whole server.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ async def insert(
 
 
 async def of_token(connection: Connection, issuer: str, audiences: Sequence[str]) -> list[IssuerRow]:
-    """Return the trusts of *issuer* for one of *audiences*, at most one per audience."""
+    """Return the trusts of *issuer* for *audiences*: at most one trust for each audience."""
     cursor = connection.cursor(row_factory=class_row(IssuerRow))
     await cursor.execute(
         f"{_SELECT} and i.issuer = %s and i.audience = any(%s)",  # a constant of this module

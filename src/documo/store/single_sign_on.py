@@ -136,8 +136,8 @@ async def tenants_to_leave(connection: Connection, entity_id: str, name_id: str,
 
 
 async def due_for_refresh(connection: Connection, before: datetime) -> list[int]:
-    """Return the accounts whose provider has a metadata address and whose metadata was last read before *before*, or never. Works outside a
-    tenant's transaction.
+    """Return the accounts whose provider has a metadata address, and whose metadata was never read or was last read before the time
+    *before*. Works outside a tenant's transaction.
     """
     cursor = await connection.execute(
         "select tenant_id from single_sign_on where metadata_url <> '' and coalesce(metadata_read_at, '-infinity') < %s"

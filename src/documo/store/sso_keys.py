@@ -64,7 +64,7 @@ async def remove_key(connection: Connection, tenant_id: int, thumbprint: str) ->
 
 
 async def metadata_id(connection: Connection, tenant_id: int) -> str:
-    """Return the id of the account in the address of its metadata; "" for an unknown account."""
+    """Return the id that stands for the account in the address of its metadata, or "" for an unknown account."""
     cursor = await connection.execute("select metadata_id::text from accounts where id = %s", (tenant_id,))
     row = await cursor.fetchone()
     return str(row[0]) if row else ""
@@ -77,7 +77,7 @@ async def tenant_of_metadata(connection: Connection, reference: UUID | None) -> 
 
 
 async def tenant_of_metadata_number(connection: Connection, number: int) -> int | None:
-    """Return the account with this number if the former address of its metadata still works."""
+    """Return the account with this number, or None if the former address of its metadata, which contains the number, no longer works."""
     cursor = await connection.execute("select id from accounts where id = %s and metadata_by_number", (number,))
     row = await cursor.fetchone()
     return int(row[0]) if row else None

@@ -1,9 +1,8 @@
-"""`/events`: server-sent events that tell the open pages of an account about new entries in its request log. A page then reloads its
-list.
+"""`/events`: server-sent events that tell the open pages of an account about new entries in its request log. A page then reloads its list.
 
 The request log sends the notification in the transaction that writes a batch, so no SCIM request waits for a page. The stream of a page
-starts after the entry that was the newest when the page was rendered (`?after=`), and browsers reconnect with Last-Event-ID. Entries in
-between are reported at once.
+starts after the entry that was the newest when the page was rendered (`?after=`), and browsers reconnect with Last-Event-ID. Entries that
+were written in the meantime are reported at once.
 """
 
 from __future__ import annotations

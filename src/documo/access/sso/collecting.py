@@ -19,7 +19,7 @@ from lockstep.errors import Kind, LockstepError, not_found
 
 @dataclass(frozen=True, slots=True)
 class SignInResult:
-    """The result of a sign-in. After a test, *session* is None and *attempt* is the result.
+    """The result of a sign-in. After a test, *session* is None and *attempt* is the id of the test's result.
 
     *began_here* is true if this browser began the sign-in. *known* is a value that the browser stores, so that the person is not asked
     about the same member again.

@@ -63,13 +63,13 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
 
 
 async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> str:
-    """End the sessions that a signed LogoutRequest names, in each account that uses the provider.
+    """End the sessions that a LogoutRequest names, in each account that uses the provider and accepts the request. An account accepts it
+    only if it is signed with a certificate of the account's provider, is addressed to us, and was not used before.
 
-    Returns the provider's logout address with our response, or "" if no such address is configured. The settings come from an account in
-    which a session ended. If no session ended, they come from any account that accepted the request.
+    Returns the provider's logout address with our response, or "" if no such address is configured. The address and the signing key come
+    from an account in which a session ended. If no session ended, they come from any account that accepted the request.
 
-    Raises LockstepError if the request is not signed with a certificate of the account's provider, is not addressed to us, or was used
-    before.
+    Raises LockstepError if no account accepts the request.
     """
     incoming = read_redirect(raw_query)
     said = parse(incoming.message)

@@ -272,7 +272,7 @@ def _check_url(label: str, url: str, *, is_required: bool) -> None:
 
 
 async def tenant_for_email(store: Store, email: str) -> int | None:
-    """Return the account that has the domain of *email*, or None."""
+    """Return the account to which the domain of *email* belongs, or None."""
     domain = domain_of(email)
     if not domain:
         return None

@@ -1,4 +1,4 @@
-"""Columns for who manages a member, where and when members sign in, and their second factors."""
+"""Columns that record who manages a member, and where and when members sign in. Second factors of members."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

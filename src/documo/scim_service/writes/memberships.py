@@ -25,7 +25,9 @@ def questions(tenant_id: int, named: Mapping[str, Iterable[str]], replaced: Sequ
 
 
 class Memberships:
-    """The members of the groups in one batch, updated as changes are applied. *answers* are the rows that `questions` returned."""
+    """The members of the groups in one batch, updated as changes are applied. *answers* are the rows that the queries of `questions`
+    returned.
+    """
 
     def __init__(self, answers: Sequence[Rows]) -> None:
         present = answers[0] if answers else ()
