@@ -248,7 +248,7 @@ def _name_is_taken(who: str) -> LockstepError:
 
 
 async def known_role(connection: Connection, tenant_id: int, role: str) -> str:
-    """Return the value of the role with this value or display name. If there is none, raises LockstepError with a list of the roles."""
+    """Return the value of the role whose value or display name is *role*. If there is none, raises LockstepError, which lists the roles."""
     roles = await table.roles(connection, tenant_id)
     found = match_role(role, roles)
     if found is None:

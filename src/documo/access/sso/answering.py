@@ -1,7 +1,7 @@
 """Handle a provider's response at /assert: determine the account it is for, whether it is genuine, and the member it signs in.
 
 The reason of a refusal is stored for the account's Admins under a number, and the person sees only the number. Any browser may deliver the
-response. It therefore leads to a ticket and not to a session, and only the browser that began the sign-in can exchange the ticket.
+response, so it leads to a ticket and not to a session. If the sign-in began at Documo, only the browser that began it can use the ticket.
 """
 
 from __future__ import annotations

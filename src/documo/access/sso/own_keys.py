@@ -62,7 +62,7 @@ async def find_own_keys(store: Store, tenant_id: int) -> list[OwnKey]:
 
 
 async def own_keys(store: Store, tenant_id: int) -> list[OwnKey]:
-    """Return the account's keys, the active one first. The first key is created on first use."""
+    """Return the account's keys, the active one first. If the account has no key yet, creates the first one."""
     found = await find_own_keys(store, tenant_id)
     if found:
         return found

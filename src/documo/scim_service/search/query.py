@@ -155,8 +155,8 @@ class _Query:
         return SQL("({})").format(SQL(" or ").join(conditions))
 
     async def _narrowed(self, place: ResourcePlace, compiled: CompiledFilter) -> Composable:
-        """Return the condition of *compiled*. If the index of values finds only a few candidates, add to the condition that a match is one
-        of them.
+        """Return the condition of *compiled*. If the index of values finds only a few candidates, the condition also requires that the
+        resource is one of them.
         """
         if compiled.contains is None:
             return compiled.condition
