@@ -33,7 +33,7 @@ class Lifecycle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppRole:
-    """A role of an application. The order of the application's roles is the precedence."""
+    """A role of an application. Roles that come earlier in the application's list take precedence."""
 
     id: str
     value: str
@@ -84,7 +84,7 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The record of the account of an object. *base* holds the values that both sides last agreed on, by target path."""
+    """The record of an object's account. *base* holds the values that both sides last agreed on, by target path."""
 
     kind: ObjectKind
     source_id: str

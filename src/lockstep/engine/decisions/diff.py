@@ -19,8 +19,9 @@ from lockstep.engine.rules.target_attributes import AttributeType
 def changes_between(
     desired: Values, held: Values, *, cleared: Collection[str] = (), mapping: ObjectMapping
 ) -> tuple[Change, ...]:
-    """Return the changes that turn the current values *held* into *desired*, and that clear the paths in *cleared*. Changes that a
-    mapping's flow type forbids are left out. The changes are in the order of the mapping; other paths do not change.
+    """Return the changes that turn the current values *held* into *desired* and clear the paths in *cleared*, in the order of the mapping.
+
+    Paths that are in neither *desired* nor *cleared* stay unchanged. A change is left out if the flow type of its attribute forbids it.
     """
     changes: list[Change] = []
     for attribute in mapping.flowing:
@@ -59,7 +60,7 @@ def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
 
 
 def _added(old: Value, new: Value, mapping: AttributeMapping) -> tuple[Value, ...]:
-    """Return the values to add if the mapping only adds values; empty if the mapping defines the complete list."""
+    """Return the elements of *new* that *old* lacks, for a mapping that only adds elements. Returns () if *new* is the complete list."""
     if not mapping.attribute.multi_valued or not (_only_adds(mapping) or _adds_roles(mapping)):
         return ()
     known = {_key(item, mapping) for item in _items(old)}

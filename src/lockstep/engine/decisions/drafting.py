@@ -60,8 +60,8 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
 
 
 def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues | None = None) -> MappedAccount:
-    """Map the desired account. If access should end, only the mappings that decide about access are used, so that no other value can
-    prevent it.
+    """Map the desired account. If access should end, only the mappings that decide about access are used, so that a failure in another
+    mapping cannot prevent the loss of access.
     """
     assert prepared.mapping is not None  # noqa: S101  # an intent that maps implies a mapping
     return map_account(
@@ -144,7 +144,9 @@ def names_that_follow(prepared: PreparedObject, observed: Observed) -> tuple[Cha
 def _without_drift(
     prepared: PreparedObject, changes: tuple[Change, ...]
 ) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
-    """Remove changes that would only undo drift, if the mapping's drift rule says to report or adopt drift."""
+    """Remove from *changes* those that would only undo drift, if the drift rule of their mapping is to report or adopt drift. Also return
+    the reasons for the drift to report.
+    """
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}
     kept: list[Change] = []
@@ -202,7 +204,7 @@ def may(prepared: PreparedObject, action: str) -> bool:
 
 
 def _today(prepared: PreparedObject) -> datetime | None:
-    """Return the next midnight UTC if a value depends on today's date, otherwise None."""
+    """Return the next midnight UTC, when today's date changes, if a value depends on that date. Otherwise return None."""
     if prepared.mapping is None or prepared.intent.kind is not IntentKind.PROVISION:
         return None
     return next_day(prepared.moment) if prepared.mapping.depends_on_today else None

@@ -1,7 +1,7 @@
 """Digest a plan, so that a plan made now can be compared with one that was previewed. Pure.
 
-Equal digests mean the same action on the same account, with the same changes, for the same reasons. Texts do not count: names in them may
-change without any effect.
+Equal digests mean the same action on the same account, with the same changes, for the same reasons. The digest ignores the wording of the
+reasons, because a name in the text may change without any effect.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from lockstep.engine.rules.mappings import ObjectMapping
 def fingerprint(plan: Plan, mapping: ObjectMapping | None) -> str:
     """Return the digest of *plan*: 64 hexadecimal digits.
 
-    A secret value counts by its keyed hash. Every plan of a new account generates other random values and timestamps, so these count only
-    as "generated". A unique value that was chosen because it is not in use counts as itself.
+    A secret value is represented by its keyed hash. Random values and timestamps are represented by the word "generated", because they
+    differ in every plan of a new account. All other values, including chosen unique values, are represented by themselves.
     """
     fresh = {one.target for one in mapping.flowing if one.is_generated and not one.is_unique} if mapping else set()
     document = [

@@ -106,7 +106,7 @@ def headline(facts: Facts) -> Headline:
 
 
 def worst_exit_code(headlines: Iterable[Headline]) -> int:
-    """Return the most urgent exit code. The order of urgency is: nothing is sent, writes are held, objects fail, nobody needs to act."""
+    """Return the most urgent exit code. From most to least urgent: nothing is sent, writes are held, objects fail, nobody needs to act."""
     by_need = (0, *(EXIT_CODES[kind] for kind in (Kind.PARTIAL, Kind.HELD, Kind.UNREACHABLE)))
     return max((one.exit_code for one in headlines), key=by_need.index, default=0)
 
@@ -123,7 +123,8 @@ def _waits(facts: Facts) -> str:
 
 
 def _also(facts: Facts) -> str:
-    """Return a sentence that says why nothing is sent at present. If something is sent, say which preview is being applied, or return "".
+    """Return a sentence that says why nothing is sent at present. If changes are sent, return a sentence about the preview that is being
+    applied, or "" if there is none.
 
     A pending decision does not count as a reason.
     """

@@ -232,7 +232,7 @@ def _starts_at(obj: SourceObject, configuration: JobConfiguration) -> datetime |
 
 
 def _reasons(row: IntentRow, person: Person, scope: ScopeDecision, obj: SourceObject) -> tuple[Reason, ...]:
-    """Return the reasons, the decisive one first: a lost account, the person's state, the scope."""
+    """Return the reasons, the decisive one first. A lost account precedes the person's state, and the person's state precedes the scope."""
     own = (Reason(row.code or "Intent", row.sentence, {"row": row.name}),) if row.sentence else ()
     state = (_STATES[person],) if person in _STATES else ()
     if row.cause == "lost":
@@ -249,8 +249,8 @@ def _reasons(row: IntentRow, person: Person, scope: ScopeDecision, obj: SourceOb
 
 
 def _review(kind: IntentKind, person: Person, life: datetime | None, scope: datetime | None) -> datetime | None:
-    """Return when to re-evaluate the object. A future deletion matters only for objects with an account, a future start only for objects
-    without one.
+    """Return when to re-evaluate the object. The date of a deletion matters only if the object has an account. The date of a start matters
+    only if it has none.
     """
     waits = (kind is IntentKind.DISABLE and person is Person.DELETED) or kind is IntentKind.WAIT
     return earliest(life if waits else None, None if kind is IntentKind.DELETE else scope)

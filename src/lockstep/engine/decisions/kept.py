@@ -41,10 +41,10 @@ class Unkept:
 
 @dataclass(frozen=True, slots=True)
 class ValueDifference:
-    """The changes to write. *withheld* paths differ but are not written, because the application does not keep them.
+    """The changes to write. The paths in *withheld* differ but are not written, because the application does not keep their values.
 
-    *settled* paths have the value that the application returned last time. *drift* gives the reasons for values that only the application
-    changed and that the mapping's drift rule leaves unchanged.
+    The paths in *settled* still have the value that the application returned last time. *drift* gives the reasons for values that only the
+    application changed and that the mapping's drift rule leaves unchanged.
     """
 
     changes: tuple[Change, ...] = ()
@@ -69,7 +69,7 @@ class ValueDifference:
 
 
 def rule_of(mapping: AttributeMapping) -> str:
-    """Return a fingerprint of the mapping's rule. Observations about an attribute no longer apply after its rule has changed."""
+    """Return a fingerprint of the mapping's rule. When the rule changes, earlier observations about the attribute no longer apply."""
     source = mapping.source.text if isinstance(mapping.source, Expression) else repr(mapping.source)
     rule = (mapping.target, source, mapping.default, mapping.apply.value, mapping.match, mapping.clear_when_empty)
     return sha256(repr(rule).encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -78,7 +78,8 @@ def rule_of(mapping: AttributeMapping) -> str:
 def reasons_to_write(
     changes: Sequence[Change], answers: AnswersByPath, unkept: Collection[str], mapping: ObjectMapping
 ) -> ValueDifference:
-    """Return the changes to write. Nothing is written if every difference is settled or unkept (see `ValueDifference`).
+    """Decide which of *changes* are reasons to send a request, and return the changes to write. If every change is settled or unkept (see
+    `ValueDifference`), nothing is written.
 
     If another change justifies a request, the same request also sends the changes of unkept attributes. The response then shows whether the
     application keeps these attributes now.
@@ -105,8 +106,8 @@ def after_write(
 ) -> dict[str, Any]:
     """Return the answers to store after *changes* were written.
 
-    *unseen* are changes that the application showed neither after an earlier write nor in this response. Whether the application kept these
-    changes is found out by the next read of the account.
+    *unseen* are changes that the application showed neither after an earlier write nor in this response. The next read of the account shows
+    whether the application kept them.
     """
     written = {change.path for change in changes}
     kept = {path: entry for path, entry in known.items() if path not in written}

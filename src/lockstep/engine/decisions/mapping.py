@@ -51,8 +51,8 @@ def map_account(
 ) -> MappedAccount:
     """Map *obj*. *account_ids* maps the directory ids of referenced objects to their accounts. Never raises, whatever data the person has.
 
-    *generated* are values that were generated earlier and are used again. *only* restricts the run to mappings that read one of these
-    attributes.
+    *generated* are values that were generated earlier and are used again. If *only* is given, only the mappings that read one of these
+    attributes are used.
     """
     if record is None:
         record = source_record(obj, configuration, is_soft_deleted=is_soft_deleted)

@@ -118,9 +118,11 @@ def choose_match(
 ) -> Match:
     """Interpret the answers, given in order of precedence.
 
-    Two mappings are keyed by account id: *linked_to* gives the display name of the linked object, *left_by* the display name of a former
-    owner that has left the account. *strangers* are the accounts whose former owner is another person (`are_different_people`). *leaving*
-    are the accounts that are still linked to deleted objects. *under_way* are the accounts that are being linked to another object.
+    *linked_to* and *left_by* are keyed by account id. *linked_to* gives the display name of the object that the account is linked to.
+    *left_by* gives the display name of the former owner of an account that has no owner now.
+
+    The other arguments are sets of account ids. *leaving*: accounts that are still linked to deleted objects. *under_way*: accounts that
+    are being linked to another object. *strangers*: accounts whose former owner is another person (`are_different_people`).
     """
     owners = linked_to or {}
     former = left_by or {}

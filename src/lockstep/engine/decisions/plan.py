@@ -48,9 +48,10 @@ def make_plan(
     observed: Observed = NOT_READ,
     taken: TakenValues | None = None,
 ) -> Plan:
-    """Make the plan. *match* and *observed* are the answers to the questions from `wanted`.
+    """Make the plan. *match* and *observed* are the answers to the questions from `wanted`. Raises ValueError if one of these answers is
+    missing.
 
-    *taken* lists candidates for unique values that are already in use in the application. Raises ValueError if a wanted answer is missing.
+    *taken* lists candidates for unique values that are already in use in the application.
     """
     if wanted(prepared, match=match, observed=observed) is NextQuestion.LOOK:
         raise ValueError("a plan for this object needs the current values of its account")
@@ -83,8 +84,8 @@ def _draft(prepared: PreparedObject, match: Match | None, observed: Observed, ta
 
 
 def _found_again(prepared: PreparedObject) -> PreparedObject:
-    """Handle an account that counted as lost or gone and was found again, although its owner should not have an account. Returns *prepared*
-    with a live account, so that the leaver rules apply to it; in all other cases, *prepared* is returned unchanged.
+    """If an account that counted as lost or gone was found again, and its owner should not have an account, return *prepared* with the
+    account marked as live. The leaver rules then apply to it. In all other cases, return *prepared* unchanged.
     """
     link = prepared.link
     if link is None or not (link.is_sought or _is_lost_leaver(prepared, link)):

@@ -117,8 +117,8 @@ def wanted(prepared: PreparedObject, *, match: Match | None = None, observed: Ob
 
 
 def recreates(prepared: PreparedObject) -> bool:
-    """Whether a linked account that no longer exists is created again: always if it had been released, otherwise only if the policy
-    says so.
+    """Whether an account that no longer exists is created again. This is always true for a released account; for a linked account, the
+    policy decides.
     """
     released = prepared.link is not None and prepared.link.state is LinkState.RELEASED
     return released or prepared.configuration.deletions.on_lost is OnLost.RECREATE

@@ -48,8 +48,11 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The numbers of a job's objects by state. *successes* are linked and in step. *failures* are on the retry list; *reference_failures*
-    are not among them.
+    """The numbers of a job's objects by state. *successes* are linked and in step. *failures* are on the retry list because of their own
+    account.
+
+    *reference_failures* are counted separately: these objects have an account that is in step, but the application refuses a manager or
+    member.
     """
 
     successes: int = 0

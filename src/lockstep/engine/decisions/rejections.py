@@ -42,9 +42,8 @@ def guarded_effects(plan: Plan) -> GuardedEffects:
 def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
     """Apply *rejection* to *plan*. Returns None if the plan has no effect of a rejected kind, because the rejection has then ended.
 
-    If all effects of the plan were rejected, nothing is sent, not even changes that no guard limits. Otherwise the plan has at least one
-    effect of a rejected kind that was not itself rejected, such as another role, or a deletion instead of a disable. The plan is then held
-    for approval, regardless of the limits.
+    If all effects of the plan were rejected, nothing is sent, not even changes that no guard limits. If the plan also has an effect that
+    was not rejected, such as another role, or a deletion instead of a disable, the plan is held for approval, regardless of the limits.
     """
     effects = guarded_effects(plan)
     if not {guard for guard, _ in effects} & {guard for guard, _ in rejection.effects}:

@@ -1,7 +1,7 @@
 """Decide when a failed object is tried again. Each wait counts from the *first* failure, not from the last.
 
-Only creates and updates are ever given up. If the application was down for a month, or if planning failed before the operation was known,
-leavers must still lose access.
+Only creates and updates are ever given up. Everything else is tried until it succeeds, because leavers must lose access even if the
+application was down for a month, or if planning failed before the operation was known.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ def retry_at(
     quick_tries: int = QUICK_TRIES,
     tries_before: int = 0,
 ) -> datetime | None:
-    """Return when a failed object is tried again, or None to give up.
+    """Return when a failed object is tried again, or None to give up. *failures* counts from 1. Times are aware UTC.
 
-    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure. Gives up after 28 days if *may_give_up* is true. After a
-    *transient* failure (the application was down or busy), the first *quick_tries* tries follow after random waits of up to 1, 2, 4, ... 60
-    seconds. *tries_before* counts earlier tries with other pauses; if there are any, the quick waits grow from there and are not random.
-    *failures* counts from 1. Times are aware UTC.
+    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure. Gives up after 28 days if *may_give_up* is true.
+
+    After a *transient* failure (the application was down or busy), the first *quick_tries* tries follow after random waits of up to 1, 2,
+    4, ... 60 seconds. *tries_before* counts earlier tries that had other pauses. Each earlier try doubles the quick waits, which are then
+    not random.
     """
     if transient and failures <= quick_tries:
         if tries_before:

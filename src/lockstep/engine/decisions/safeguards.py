@@ -1,10 +1,11 @@
 """Hold plans for approval if too many accounts would lose access, gain privileges, lose values or be renamed at once.
 
 The effect of a change counts, not its action: a disable, a deletion and an update of `active` all end access. Effects are counted in three
-windows (this cycle, one hour, one day), because many small cycles would never reach a limit per cycle. Percentages apply only from a few
-operations on; otherwise a job that starts with two people would be held. A match with a more privileged account, or with the account of
-another, deleted person, is held regardless of the counts. Queued plans count too. If, for example, a department that exceeds the limit is
-unassigned by mistake, all of its plans are held, and not only those beyond the limit. A held plan does not delay other plans.
+windows (this cycle, one hour, one day), because many small cycles would never reach a limit per cycle. Percentages apply only if there is a
+minimum number of operations; otherwise a job that starts with two people would be held. A match is held regardless of the counts if the
+account has more privileges than the object should have, or if it belonged to another, deleted person. Queued plans count too. If, for
+example, a department that exceeds the limit is unassigned by mistake, all of its plans are held, and not only those beyond the limit. A
+held plan does not delay other plans.
 """
 
 from __future__ import annotations

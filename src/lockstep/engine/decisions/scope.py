@@ -1,7 +1,6 @@
-"""Decide whether an object is in scope: assigned, if the job requires assignments, and accepted by the scoping filters.
+"""Decide whether an object is in scope. The scoping filters must accept it and, if the job requires assignments, it must be assigned.
 
-Filters are OR-ed, clauses inside a filter AND-ed. Whether a person is enabled or deleted does not affect the scope; `intent` handles
-that.
+Filters are OR-ed, clauses inside a filter AND-ed. Whether a person is enabled or deleted does not affect the scope; `intent` handles that.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ FILTERED = "filtered"
 
 @dataclass(frozen=True, slots=True)
 class ScopeDecision:
-    """Whether an object is in scope. *cause* is "" if it is.
+    """Whether an object is in scope. *cause* says why an object is out of scope; it is "" for an object in scope.
 
     *details* are shown in the scoping step of the log. *review_at* is when the decision may change although no data has changed.
     """
@@ -96,7 +95,9 @@ def _unassigned(obj: SourceObject) -> Reason:
 
 
 def _filtered(obj: SourceObject, mapping: ObjectMapping, record: Values, moment: Moment) -> Reason:
-    """Return the reason, which names the filter that came closest to passing and its first failed clause."""
+    """Return the reason why no scoping filter accepts the object. It names the filter with the fewest failed clauses, and up to three of
+    these clauses.
+    """
     judged = [(f, [v for v in f.condition.judge(record, moment) if not v.passed]) for f in mapping.scoping_filters]
     closest, failed = min(judged, key=lambda entry: len(entry[1]))
     why = " and ".join(verdict.why for verdict in failed[:3])

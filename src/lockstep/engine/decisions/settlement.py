@@ -21,9 +21,9 @@ from lockstep.scim.target_values import MISSING, read_path
 
 @dataclass(frozen=True, slots=True)
 class SentOperation:
-    """An operation from the journal. A None in *after* means that the operation cleared the value. Redacted values are left out.
+    """An operation from the journal. None as a value in *after* means that the operation cleared this path. Redacted values are left out.
 
-    *queries* find the account of a create. *target_id* is the account that was written, or the one that a late response named.
+    *queries* find the account of a create. *target_id* is the id of the account that was written, or of the one that a late response named.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """Parse and print the dates of the date functions.
 
-Accepts `M/d/yyyy h:mm:ss tt` and ISO 8601. An ISO 8601 date may be followed by `T` or a space and a time, and the time by an offset. All
-dates are converted to UTC; a missing offset means UTC. Prints `M/d/yyyy h:mm:ss tt`, without zone and fractions of a second.
+Accepts `M/d/yyyy h:mm:ss tt` and ISO 8601. An ISO 8601 date may be followed by a time (after `T` or a space) and an offset. All dates are
+converted to UTC; a missing offset means UTC. Prints `M/d/yyyy h:mm:ss tt`, without zone and fractions of a second.
 """
 
 from __future__ import annotations

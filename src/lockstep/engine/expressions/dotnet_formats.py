@@ -1,6 +1,6 @@
 """Parse custom and standard .NET date format strings, and format dates with them (invariant culture).
 
-A single letter is a standard format; to use it as a custom format, it is written with a percent sign (`%d`).
+A single letter is a standard format. To use the letter as a custom format, write it with a percent sign (`%d`).
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ class AttributeMapping:
 
     @cached_property
     def is_secret(self) -> bool:
-        """Whether only a hash of the value is stored: true for redacted values, except those that accounts are matched by."""
+        """Whether only a hash of the value is stored. True if the value is redacted and the attribute is not used for matching."""
         return self.is_redacted and self.match == 0
 
     @cached_property

@@ -1,6 +1,6 @@
 """Order a person's assignments by the precedence of their application roles.
 
-The order of the application's role list is the precedence. Default access (the zero GUID) is an assignment without a role.
+Roles that come earlier in the application's list take precedence. Default access (the zero GUID) is an assignment without a role.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ def order_assignments(assignments: Iterable[Assignment], roles: Sequence[AppRole
 
 
 def roles_of(assignments: Sequence[Assignment], roles: Sequence[AppRole]) -> tuple[dict[str, str], ...]:
-    """Return the value of [appRoleAssignments] for expressions: each assigned role that is enabled once, in order of precedence."""
+    """Return the value of [appRoleAssignments] for expressions: the assigned roles that are enabled, in order of precedence. A role that
+    was assigned several times is listed once.
+    """
     if not assignments:
         return ()
     by_id = {role.id: role for role in roles if role.is_enabled}

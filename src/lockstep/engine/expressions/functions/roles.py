@@ -1,7 +1,7 @@
 """Functions that convert `[appRoleAssignments]` to the target's roles.
 
-Assignments are in the order of the application's roles, which defines "the first". Default access (the zero GUID) is not a role. A role is
-identified by its value, or by its display name if it has no value.
+Assignments are in the order of the application's roles, so "the first role" is the one that comes first in the application's list. Default
+access (the zero GUID) is not a role. A role is identified by its value, or by its display name if it has no value.
 """
 
 from __future__ import annotations
