@@ -130,7 +130,9 @@ async def answered(services: Services, job: Job, asked: RequestKind) -> None:
 async def quarantine(
     services: Services, job: Job, reason: QuarantineReason, answer: Answer, asked: RequestKind = RequestKind.PROBE
 ) -> None:
-    """Put the job into quarantine. If it is already there, count one more failed attempt."""
+    """Put the job into quarantine. If it is already in quarantine for the same reason, count one more failed attempt (see
+    `enter_quarantine`).
+    """
     async with transaction(services.pool) as connection:
         await enter_quarantine(
             connection, services, job, reason, answer, needs_somebody=answer.verdict in NEEDS_SOMEBODY, asked=asked
@@ -149,9 +151,9 @@ async def enter_quarantine(
 ) -> datetime:
     """Do what `quarantine` does, in the caller's transaction. Returns the time of the next attempt.
 
-    In a quarantine for the same reason, failures before the next attempt change nothing. *asked* is the kind of request that failed.
-    Quarantines that a kind other than a probe has caused are counted until that kind succeeds. The waits therefore keep growing even if
-    probes succeed in between.
+    If the job is already in quarantine for the same reason, nothing changes before the next attempt is due. *asked* is the kind of request
+    that failed. For every kind except probes, the quarantines that it has caused are counted until a request of that kind succeeds. The
+    waits therefore keep growing even if probes succeed in between.
     """
     moment = services.moment()
     await jobs.lock_job(connection, job.id)

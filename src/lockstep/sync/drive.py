@@ -2,7 +2,7 @@
 
 A drain is queued after the transaction that marked rows has committed. If it were queued inside the transaction, a worker could take the
 task before the rows are visible. If the process crashes between the commit and the queueing, the sweep finds the rows. A queueing lock
-allows at most one queued drain per job; a caller whose drain is already queued has nothing to do.
+allows at most one queued drain for each job and slot. A caller need not act if that drain is already queued.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class Drive:
             await self.defer_drain(job)
 
     async def defer_drain(self, job: str, slot: int = 0) -> bool:
-        """Queue one drain. Returns False if one is already queued."""
+        """Queue a drain of *job*. Returns False if one is already queued in the same *slot*. Slot 1 is for a second worker that helps with
+        a large job.
+        """
         return await self._defer(DRAIN_TASK, DRAIN_QUEUE, f"drain:{job}:{slot}", {"job": job, "slot": slot})
 
     async def defer_import(self, source: str, **arguments: Any) -> bool:

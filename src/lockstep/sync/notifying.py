@@ -60,7 +60,7 @@ class Recipients:
 
 
 async def report_quarantine(connection: Connection, row: JobRow, quarantine: Mapping[str, Any]) -> None:
-    """Report that *quarantine* began, unless this was reported before."""
+    """Report that *quarantine* began or has a new reason, unless this was reported before."""
     for to in await _recipients(connection, row, MailKind.QUARANTINE):
         unreported = await outgoing_mail.withdraw(connection, row.id, MailKind.QUARANTINE, to.audience)
         last = await outgoing_mail.last_mail(connection, row.id, MailKind.QUARANTINE, to.audience)

@@ -232,7 +232,9 @@ async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
 
 
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
-    """Return the running cycle or open an incremental one, because a person asked for it. All failed objects become due in that cycle."""
+    """Return the running cycle, or open an incremental one if none is running. A person asked for it, so all failed objects become due in
+    it.
+    """
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
     retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
     fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)

@@ -194,8 +194,8 @@ def _not_taken(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """Return the outcome if the application did not accept the request. A request that our own rate limit held back was never sent and
-    does not count.
+    """Return the outcome if the application did not accept the request. A request that our own rate limit held back was never sent, so it
+    does not count as a try.
     """
     if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
         due = moment.now + answer.wait if answer.wait is not None else None
@@ -226,7 +226,7 @@ def failed_look(
     initiated_by: str = SYSTEM,
     is_unsettled: bool = False,
 ) -> Outcome:
-    """Return the outcome if the application could not be read. Nothing is decided, because nothing is known."""
+    """Return the outcome if the application could not be read. Nothing is decided about the account, because its state is unknown."""
     match answer.verdict:
         case Verdict.THROTTLED | Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
             return _not_taken(claim, answer, moment=moment, wait=wait, requests=1)

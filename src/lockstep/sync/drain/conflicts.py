@@ -1,4 +1,4 @@
-"""If the application keeps refusing a write because another account has the value, find the object that owns that account."""
+"""If the application keeps refusing a write because another account has the same value, find the object that owns the other account."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lockstep.sync.services import Job, Services
 
 
 def is_lasting(work: Write, answer: Answer) -> bool:
-    """Whether *answer* is a conflict that has already been repeated too often for the object of *work*."""
+    """Whether *answer* is a conflict and the account of *work* has already been read again the maximum number of times."""
     return answer.verdict is Verdict.CONFLICT and work.claim.resume.rereads >= MOST_LOOKS_AGAIN
 
 

@@ -40,8 +40,8 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A part of the queue: the objects in the lanes up to *up_to_lane*. If *linked* is true, only those with an account, otherwise only
-    those without one.
+    """A part of the queue: the objects in the lanes up to *up_to_lane*. It has only objects with an account if *linked* is true, otherwise
+    only objects without one.
     """
 
     up_to_lane: int
@@ -69,7 +69,8 @@ class Foresight:
         self._count.clear()
 
     def waiting(self, plan: Plan) -> Tally | None:
-        """Return the combined effects of the objects in the burst of *plan* that are still undecided, without the object of *plan* itself.
+        """Return the combined effects of the objects in the burst of *plan* that were not let through so far, without the object of *plan*
+        itself. Held objects are included.
 
         Returns None if *plan* belongs to no burst.
         """
@@ -80,7 +81,7 @@ class Foresight:
         self.leaves(plan.kind.value, plan.source_id, tally_of(plan) if passed else None)
 
     def leaves(self, kind: str, source_id: str, passed: Tally | None) -> None:
-        """Remove an object from its burst. *passed* are the object's effects if it was let through."""
+        """Remove an object from its burst. *passed* has the object's effects if its write was let through, otherwise it is None."""
         burst = self._bursts.pop((kind, source_id), None)
         if burst is not None and passed is not None:
             burst.passed += passed
@@ -96,7 +97,9 @@ class Foresight:
         return Tally.at_most(count, new=0 if queue.linked else count)
 
     async def read(self, job: Job, queue: Queue, *, cycle: int | None) -> None:
-        """Plan all queued objects that were not planned ahead yet, and treat them as one burst."""
+        """Plan the queued objects that were not planned ahead yet, and treat them as one burst. Of the objects without an account, only
+        about `MOST_NEW_AHEAD` are planned.
+        """
         burst, read = Burst(), 0
         while queue.linked or read < MOST_NEW_AHEAD:
             async with self._services.pool.connection() as connection:
@@ -152,7 +155,7 @@ def _is_rejected(known: SliceFacts, plan: Plan) -> bool:
 
 
 async def _foreseen(pages: SlicePages, prepared: PreparedObject) -> PlanResult | None:
-    """Return the plan as far as it is known without the application. An object that still needs a match counts as a new account."""
+    """Return the plan, as far as it can be made without the application. An object that still needs a match counts as a new account."""
     try:
         return await pages.plan(prepared)
     except NotKnown:

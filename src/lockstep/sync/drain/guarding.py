@@ -83,8 +83,8 @@ class Guard:
     async def pass_or_hold(
         self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions = NOTHING_DECIDED
     ) -> PlanResult:
-        """Return *planned*, or the same object with another plan: held for approval, or not sent because an administrator rejected it. A
-        plan that no guard checks needs no query.
+        """Return *planned* unchanged, or replace its plan: by one that is held for approval, or by one that sends nothing because an
+        administrator rejected the write. A plan that no guard checks needs no query.
         """
         plan = planned.plan
         if not (tally_of(plan) or plan.needs_approval):
@@ -170,7 +170,9 @@ class Guard:
         return hold_or_release(plan, replace(self._counts, waiting=waiting), job.configuration)
 
     async def _look_ahead_again(self, job: Job, queue: Queue, cycle: int | None) -> None:
-        """Plan the queue ahead once more. Otherwise, writes that other workers have journalled since then would count twice."""
+        """Plan the queue ahead once more. Otherwise, a write that another worker has journalled since the queue was planned would count
+        twice.
+        """
         self._ahead, self._is_ahead_outdated = Foresight(self._services), False
         await self._ahead.read(job, queue, cycle=cycle)
         for one in self._let_through.values():
@@ -194,7 +196,7 @@ class Guard:
         self._cycle, self._read_at, self._read_until = cycle, time.monotonic(), until
 
     def _with_let_through(self, read: Counts, cycle: int | None) -> Counts:
-        """Return *read* with the writes added that were let through but are not journalled yet."""
+        """Add to *read* the writes that were let through but are not journalled yet, and return the sum."""
         mine = sum((one.tally for one in self._let_through.values()), Tally())
         in_cycle = sum((one.tally for one in self._let_through.values() if one.cycle == cycle), Tally())
         return replace(read, cycle=read.cycle + in_cycle, hour=read.hour + mine, day=read.day + mine)

@@ -1,7 +1,7 @@
 """Read one object from the application, to plan the object or to settle its earlier operations.
 
-Planning may store claims on unique values. If a leaver is active again, all leavers are marked. Nothing else is written. If a read fails,
-nothing is decided: the failure is returned as `Unreadable`, with the outcome to record.
+Planning may store claims on unique values. If a leaver's account is active again, the accounts of all leavers are marked to be read.
+Nothing else is written. If a read fails, nothing is decided: the failure is returned as `Unreadable`, with the outcome to record.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class MembersResult:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The counters of the cycle that this run adds to."""
+        """The numbers by which this run increases the cycle's counters, by the counter's name. Zeros are left out."""
         counts = {
             "membersAdded": self.added,
             "membersRemoved": self.removed,
@@ -61,8 +61,8 @@ def counted_refusals(claim: Claim) -> frozenset[str]:
 
 
 def refusing(resume: Resume, refused: tuple[str, ...], *, cycle: int | None) -> Resume:
-    """Return *resume*, the notes for the next try, for a group that is in step except for the *refused* members. *cycle* is the cycle that
-    counted their refusals.
+    """Add the *refused* members to *resume*, the notes for the next try, and return the notes. The rest of the group is in step. *cycle* is
+    the cycle that counted the refusals.
     """
     return replace(resume, is_about_references=True, refused_members=refused, refused_in=cycle if refused else None)
 

@@ -1,8 +1,8 @@
 """Provision or preview named objects now. Provisioning uses the same plan and pipeline as the drain, but these objects come before all
 others.
 
-A preview gets only a reader. Provisioning on demand reads the account first, so that it reports the actual state and not the recorded
-one.
+A preview gets only a reader, so it cannot write. Provisioning on demand reads the account first, so that it reports the actual state and
+not the recorded one.
 """
 
 from __future__ import annotations

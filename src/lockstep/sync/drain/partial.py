@@ -49,7 +49,7 @@ class Parts:
     async def create(self, changes: Sequence[Change], answer: Answer) -> Answer:
         """Send a refused create again, without the non-essential attributes that the refusal names. Returns the combined response.
 
-        If the refusal names none, *answer* is returned unchanged.
+        If the refusal names no such attribute, nothing is sent, and *answer* is returned unchanged.
         """
         named = [one for one in named_in(changes, answer) if not _is_essential(one, self.mapping)]
         if not named:

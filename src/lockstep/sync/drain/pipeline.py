@@ -225,7 +225,9 @@ class Pipeline:
         self._journal.hurry()
 
     async def sort_out(self, claim: Claim, planned: PlanResult) -> None:
-        """Check a plan against an applied preview and the guards. Pass it on to the journal if it writes, otherwise to the records."""
+        """Check a plan against an applied preview and the guards, then pass it on: writes to the journal, other plans to recording. If only
+        the members of a group may differ, they are compared first.
+        """
         if (left := pinning.left(claim, planned)) is not None:
             self.done(left)
             return

@@ -35,8 +35,8 @@ FOUND = "The response was lost, but the application shows that the change was ma
 def settled(
     claim: Claim, display: str, settlement: Settlement, *, moment: Moment, wait: timedelta, initiated_by: str
 ) -> Outcome:
-    """Return the outcome to record. If operations are still open, they are checked again: soon if waiting helps, otherwise after the
-    growing retry pauses.
+    """Return the outcome to record. If operations are still open, the application is checked again: soon if waiting helps, otherwise when
+    the retry list makes the object due.
     """
     problem = settlement.problem
     is_worn_out = claim.resume.looks >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive

@@ -49,8 +49,8 @@ UNANSWERED = frozenset({None, 502, 503, 504})  # HTTP statuses after which a req
 
 @dataclass(slots=True)
 class Settlement:
-    """The result of checking an object's open operations in the application. *settled* are the operations whose outcome is now known,
-    *done* those that took effect.
+    """The result of checking an object's open operations in the application. *settled* are the operations whose outcome is now known.
+    *done* are those of them that took effect, each with its account.
 
     *link* is the object's link, including any changes that the check found. `changed_link` is the same link, or None if the check changed
     nothing. *stray* is a second active account that Lockstep created for the same object. *problem* tells people why an operation stays
@@ -141,11 +141,11 @@ class _Run:
         self.found.relink(replace(link, base=base, state=state, etag=account.etag or link.etag, desired_hash=""))
 
     async def _change_of_unlinked(self, operation: OpenOperation, account: Account | None, *, took: bool) -> None:
-        """Settle a change to an account that is not linked to the object. If *operation* had matched the account and took effect, the
-        account is linked now: the link was not recorded in time.
+        """Settle a change to an account that is not linked to the object. If *operation* was the one that matched the account, and it took
+        effect, the account is linked now, because the link was not recorded in time.
 
-        If *operation* had not matched the account, the account was already linked at that time. Somebody has forgotten that link since, so
-        the account no longer belongs to the object.
+        If *operation* did not match the account, the account was already linked when it was sent. Somebody has forgotten that link since,
+        so the account no longer belongs to the object.
         """
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None or not took or not operation.matched_by or _holds_account(self.found.link):

@@ -67,11 +67,11 @@ def put_off(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """Return an outcome that postpones the object, because the application did not accept the request (busy, unreachable, not allowed) and
-    nothing happened.
+    """Return an outcome that postpones the object. The application did not accept the request (busy, unreachable, not allowed), so nothing
+    happened.
 
-    The pause doubles each consecutive time, and *answer* may ask for a longer one. The object did not cause this, so it never counts as
-    failed, but after a while the cycle no longer waits for it.
+    The pause doubles with each consecutive try, and *answer* may ask for a longer one. The object did not cause this, so it never counts as
+    failed. After many tries, however, the cycle no longer waits for the object.
     """
     tries = claim.resume.looks + 1
     due = max(moment.now + growing_pause(tries, first=first), moment.now + (answer.wait or timedelta(0)))
@@ -93,7 +93,7 @@ def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[SettledOperat
 
 
 def slowed(claim: Claim, *, due: datetime) -> Outcome:
-    """Return an outcome that postpones the write until *due*, because too many objects of the job fail. An object that failed before keeps
+    """Return an outcome that postpones the object until *due*, because too many objects of the job fail. An object that failed before keeps
     its error.
     """
     error = claim.last_error or ShownError("Quarantine", "Waits for the end of the quarantine")

@@ -86,8 +86,8 @@ _kept = lru_cache(maxsize=1024)(KeptAttribute)  # cached, because every write yi
 
 
 def in_order(evidence: Sequence[Evidence]) -> tuple[list[KeptAttribute], list[MissingAttribute]]:
-    """Summarize the evidence of a batch, oldest first: which attributes the application kept, and how many responses left out each of
-    the others.
+    """Summarize *evidence*, given from oldest to newest: the attributes that the application kept, and the attributes that were missing
+    from its responses. The number of responses without an attribute is counted from the last time that the attribute was kept.
     """
     kept: dict[tuple[str, str], KeptAttribute] = {}
     missing: dict[tuple[str, str], MissingAttribute] = {}

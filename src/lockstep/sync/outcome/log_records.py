@@ -181,12 +181,12 @@ def _logged_error(failure: Failure) -> LoggedError:
 
 
 def as_failure(record: LogRecord, failure: Failure) -> LogRecord:
-    """Return the record of the same event as a failure: the application made the change, but the outcome could not be stored."""
+    """Return *record* changed to a failure, because the outcome could not be stored although the application made the change."""
     return replace(record, status="failure", reason=failure.reason, error=_logged_error(failure))
 
 
 def as_success(record: LogRecord) -> LogRecord:
-    """Return the record of the same event as a success, because it turned out that the application made the change."""
+    """Return *record* changed to a success, because it turned out that the application made the change."""
     return replace(record, status="success", error=None)
 
 

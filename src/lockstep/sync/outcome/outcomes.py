@@ -238,7 +238,7 @@ def _is_about_references(planned: PlanResult) -> bool:
 
 
 def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry, *, log: LogRecord | None = None) -> Outcome:
-    """Return the outcome of a held object. It waits until an administrator decides about the write, or until it changes."""
+    """Return the outcome of a held object. The object waits until it changes or an administrator decides about the write."""
     error = ShownError(planned.plan.reason.code, planned.plan.reason.text)
     postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD, held_in=claim.cycle), error)
     return Outcome(claim, counted="held", held=operation, log=log, postponed=postponed, requests=planned.requests)
@@ -273,7 +273,7 @@ def with_names_due(outcome: Outcome) -> Outcome:
 
 
 def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postponement:
-    """Return a postponement that processes the object again at once, in the same cycle, from *resume* on. Resets its failure count."""
+    """Return a postponement that makes the object due at once in the same cycle, to continue at *resume*. Resets its failure count."""
     return Postponement(claim, Due.AT_ONCE, resume, ShownError(code, reason), keeps_cycle=True)
 
 

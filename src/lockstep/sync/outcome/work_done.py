@@ -18,7 +18,7 @@ _LOSSES = frozenset({"disabled", "deleted"})
 def work_done(ours: Sequence[Outcome], records: Sequence[LogRecord], ages: Mapping[int, float]) -> WorkDone:
     """Return the work of *ours*, whose log records are *records*. *ages* are the seconds since each object was marked, by attempt.
 
-    People who waited for a date do not count: how long they waited says nothing about Lockstep.
+    Waiting times are not counted for people who waited for a date, because these times say nothing about Lockstep.
     """
     counts: Counter[str] = Counter(one.counted for one in ours if one.counted)
     for one in ours:

@@ -59,8 +59,8 @@ async def witnesses_beside(prepared: PreparedObject, pool: Pool, job: str) -> Se
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
-    """Return the owners of the accounts, without the object of *prepared* itself: the present and the former owners, and the accounts that
-    are being linked to another object.
+    """Return the present and former owners of the accounts that were found. The object of *prepared* itself is not among them. *under_way*
+    are the accounts that are being linked to another object.
 
     The result also has two sets of accounts: those whose present owner is deleted, and those whose former owner is known to be another
     person.

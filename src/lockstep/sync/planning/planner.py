@@ -91,8 +91,10 @@ class PlanReader(AccountReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The owners of the accounts that were found, by account id and as display names. The object for which the plan is made is not among
-    them. *under_way* are accounts that are being linked to another object.
+    """The display names of the owners of the accounts that were found, by account id: the present owners in *linked_to*, the former ones in
+    *left_by*. The object for which the plan is made is not among them.
+
+    *leaving* are accounts whose present owner is deleted. *under_way* are accounts that are being linked to another object.
     """
 
     linked_to: Mapping[str, str] = field(default_factory=dict)
