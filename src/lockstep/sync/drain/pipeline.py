@@ -225,8 +225,8 @@ class Pipeline:
         self._journal.hurry()
 
     async def sort_out(self, claim: Claim, planned: PlanResult) -> None:
-        """Check a plan against an applied preview and the guards, then pass it on: writes to the journal, other plans to recording. If only
-        the members of a group may differ, they are compared first.
+        """Check a plan against an applied preview and the guards. Pass it on to the journal, to the comparison of members or to
+        recording.
         """
         if (left := pinning.left(claim, planned)) is not None:
             self.done(left)
