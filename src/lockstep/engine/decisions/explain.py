@@ -39,8 +39,8 @@ class WriteDecision(StrEnum):
 class Circumstances:
     """Facts that the plan does not contain. *assigned* says how the person is assigned, and with which role.
 
-    *decision* and *decided* say whether the write waits for approval or was rejected. *unasked* says why the application was not asked.
-    *notes* list other reasons why nothing is sent.
+    *decision* is set if the write waits for approval or was rejected, and *decided* is a sentence about it. *unasked* says why the
+    application was not asked. *notes* list other reasons why nothing is sent.
     """
 
     assigned: str = ""

@@ -21,7 +21,7 @@ def next_search(gone_at: datetime, moment: Moment) -> datetime:
 
 
 def ended(link: Link, moment: Moment) -> Link:
-    """Return *link* in the state after a deletion that only a "not found" response confirmed. Such a response does not prove that the
+    """Return *link* as it is after a deletion to which the application only answered "not found". Such a response does not prove that the
     account is gone, so the account is looked for again.
     """
     return replace(

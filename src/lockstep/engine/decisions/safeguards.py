@@ -74,7 +74,7 @@ _numbers = attrgetter(*(one.name for one in fields(Tally)))  # reads all fields,
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The effects of the writes that were let through, by window. *waiting* counts queued objects.
+    """The effects of the writes that were let through, by window. *waiting* has the effects of the objects that are still in the queue.
 
     Percentages refer to *live_links*, counted when the window began.
     """

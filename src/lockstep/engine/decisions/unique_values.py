@@ -54,7 +54,7 @@ def all_taken(prepared: PreparedObject, taken: Mapping[str, Collection[str]]) ->
 
 
 def unique_steps(prepared: PreparedObject, values: Values, taken: Mapping[str, Collection[str]]) -> tuple[Step, ...]:
-    """Return log steps for the values that do not come from the first rule of their expression, because the first candidate is in use."""
+    """Return a log step for each chosen value that is not the first candidate, because the candidates before it are in use."""
     steps = []
     for attribute in unique_mappings(prepared.mapping):
         chosen = values.get(attribute.target)

@@ -191,7 +191,7 @@ Condition: TypeAlias = Clause | MemberOf | ExpressionClause | AllOf | AnyOf | No
 
 @dataclass(frozen=True, slots=True)
 class ScopingFilter:
-    """A title and the conditions, all of which must hold."""
+    """A scoping filter: its title, and the conditions, all of which must hold."""
 
     title: str
     condition: AllOf

@@ -46,7 +46,7 @@ def slowed_until(quarantine: Mapping[str, Any] | None, now: datetime) -> datetim
 
 
 async def judge(connection: Connection, services: Services, job: Job, ended: Cycle) -> bool:
-    """Begin, prolong or end a quarantine after a cycle. Returns True if failed objects were made due."""
+    """Begin, prolong or end a quarantine after a cycle. Returns True if postponed or failed objects may have become due."""
     await jobs.lock_job(connection, job.id)
     row = await jobs.read_job(connection, job.id)
     before = row.quarantine if row is not None else None

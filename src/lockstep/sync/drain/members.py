@@ -183,7 +183,7 @@ class MemberSync:
         return replace(outcome, counted=counted, postponed=replace(outcome.postponed, resume=resume))
 
     async def _send_page(self, page: Sequence[MemberWrite]) -> bool:
-        """Send the differences. Members that were refused last time are sent last, so that they do not delay the others."""
+        """Send one page of the differences. Members that were refused last time are sent last, so that they do not delay the others."""
         doubtful = frozenset(self.claim.resume.refused_members)
         return await self._send_all([one for one in page if one.member_id not in doubtful]) and await self._send_all(
             [one for one in page if one.member_id in doubtful]

@@ -68,7 +68,7 @@ class PendingObject:
 
 
 def _reason(outcome: Outcome) -> str:
-    """Return the reason why the object is not done, or "" if it is done."""
+    """Return the reason why the object keeps its dirty row, or "" if its processing is complete."""
     error = outcome.postponed.error if outcome.postponed is not None else None
     return error.reason if error is not None else ""
 

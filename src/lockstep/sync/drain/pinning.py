@@ -1,7 +1,7 @@
 """While a preview is carried out, leave an object as it is if its plan differs from the previewed one. Pure.
 
-An object that is left keeps its dirty row. The object becomes due when the cycle has ended, for whatever reason, and is written in the next
-cycle.
+An object that is left as it is keeps its dirty row. When the cycle has ended, for whatever reason, the object becomes due, and it is
+written in the next cycle.
 """
 
 from __future__ import annotations

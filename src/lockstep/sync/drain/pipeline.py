@@ -225,9 +225,7 @@ class Pipeline:
         self._journal.hurry()
 
     async def sort_out(self, claim: Claim, planned: PlanResult) -> None:
-        """Check a plan against an applied preview and the guards. Pass it on to the journal, to the comparison of members or to
-        recording.
-        """
+        """Check a plan against an applied preview and the guards. Then journal its write, compare the group's members, or record it."""
         if (left := pinning.left(claim, planned)) is not None:
             self.done(left)
             return
@@ -277,7 +275,7 @@ class Pipeline:
             self.no_more_writes()
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
-        """Plan the object again soon. Another object took the account first; by then, that object's outcome will have been recorded."""
+        """Plan the object again soon, because another object took the account first. By then, that object's outcome will be recorded."""
         requests, moment = planned.requests, self.services.moment()
         self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=requests))
 

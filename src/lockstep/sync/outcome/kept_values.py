@@ -49,8 +49,8 @@ def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
 
 
 def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
-    """Return the observations about returned values that the link stores once the plan has been carried out. *old* is the present link to
-    the same account.
+    """Return the observations about returned values, which the link stores after the plan was carried out. *old* is the present link to the
+    same account.
     """
     known = _read(planned, old)[0]
     mapping = planned.prepared.mapping
@@ -63,7 +63,7 @@ def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> 
 
 
 def is_news(planned: PlanResult) -> bool:
-    """Whether a read shows something different from the observations about returned values that the link stores."""
+    """Whether the account that was just read contradicts the observations about returned values that the link stores."""
     link = planned.prepared.link
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 

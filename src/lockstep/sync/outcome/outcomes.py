@@ -48,8 +48,8 @@ MOST_LOOKS_AGAIN = 4  # after this many in a row, an object that keeps conflicti
 class Outcome:
     """Everything that is recorded for one object in one transaction.
 
-    *unsure_members* are members that the application's group may or may not have. *postponed* keeps the dirty row; without it the object is
-    done. *counted* is "" if the cycle does not count the object yet. *ends_decisions* is true if the object has no write left that is held
+    *unsure_members* are members that the application's group may or may not have. The object keeps its dirty row only if *postponed* is
+    set. *counted* is "" if the cycle does not count the object yet. *ends_decisions* is true if the object has no write left that is held
     or rejected; *stays_rejected* is true if a rejected write is still planned.
     """
 

@@ -161,7 +161,9 @@ async def _write(
 
 
 async def _note_left(connection: Connection, ours: Sequence[Outcome]) -> None:
-    """Record the objects that a cycle leaves as they are because it applies a preview. Remove the records of objects that are done now."""
+    """Record the objects that a cycle leaves as they are because it applies a preview. Remove such a record once the object's processing is
+    complete.
+    """
     pinned = [(one.claim.pin.preview, one) for one in ours if one.claim.pin is not None]
     if left := [(preview, one.left) for preview, one in pinned if one.left is not None]:
         await preview_left.add(connection, left)
