@@ -82,8 +82,8 @@ def answers_to(queries: Sequence[MatchQuery], account: Account) -> bool:
 
 
 def resembles(operation: SentOperation, account: Account, mapping: ObjectMapping) -> bool:
-    """Whether *account* has the values that the create sent, as far as it shows them. It must show at least one of them. Matching values
-    are not compared, because some applications rewrite them.
+    """Whether the values that *account* shows are those that the create sent. At least one of the sent values must be shown. Matching
+    values are not compared, because some applications rewrite them.
     """
     matching = {attribute.target for attribute in mapping.matching}
     shown = {path: value for path, value in _shown(operation.after, account).items() if path not in matching}

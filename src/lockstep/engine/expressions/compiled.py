@@ -74,7 +74,7 @@ class CompiledExpression:
     def unique_candidates(self, record: AttributeRecord, context: EvaluationContext) -> tuple[str, ...]:
         """Return the candidates of SelectUniqueValue in order. The result is empty if the expression is not a call of SelectUniqueValue.
 
-        The caller asks the target which candidates are taken, then evaluates the expression with the answer.
+        The caller asks the target which candidates are taken, and passes the taken ones to the evaluation.
         """
         if not isinstance(self.tree, CallNode) or self.tree.name != "SelectUniqueValue":
             return ()

@@ -47,7 +47,7 @@ _BRANCHES = {"IIF": 1, "Switch": 1, "Coalesce": 1, "SelectUniqueValue": 1}
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles one expression. `explain` passes *observe*, which wraps every closure; then no constants are folded."""
+    """Compiles one expression. `explain` passes *observe*, which wraps every closure. With *observe*, no constants are folded."""
 
     text: str
     observe: Observe | None = None

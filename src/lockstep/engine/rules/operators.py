@@ -1,7 +1,7 @@
 """The table of operators for scoping filters.
 
-An empty attribute fails every operator except IS NULL, even the negative operators. This is Entra's rule, and it surprises people. Text
-comparison is case-sensitive.
+An empty attribute passes only IS NULL. It fails all other operators, even the negative ones. This is Entra's rule, and it surprises people.
+Text comparison is case-sensitive.
 """
 
 from __future__ import annotations

@@ -204,7 +204,9 @@ def _not_taken(
 
 
 def _is_answer_to(planned: PlanResult, answer: Answer) -> bool:
-    """Whether the account in the response to a create is the one that was sent, as far as the response shows."""
+    """Whether the response to a create shows the account that was sent, and not another account. Values that the response omits are
+    ignored.
+    """
     account, mapping = answer.account, planned.prepared.mapping
     if account is None or mapping is None:
         return account is not None

@@ -57,7 +57,7 @@ class Queue:
 
 
 class Foresight:
-    """The plans that one drain has made ahead for queued objects."""
+    """The plans that one drain has made in advance for objects in its queue."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -32,8 +32,8 @@ class Leases:
         return self._ends.get(attempt, 0.0) - time.monotonic()
 
     async def keep(self) -> None:
-        """Renew the leases until cancelled. If a lease cannot be renewed, another worker has taken it over or the attempt's outcome is
-        being recorded.
+        """Renew the leases until cancelled. If a lease cannot be renewed, another worker has taken over the object, or the attempt's
+        outcome is being recorded.
         """
         while True:
             await asyncio.sleep(self._services.times.lease_renewal_seconds)

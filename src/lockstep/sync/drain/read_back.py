@@ -15,7 +15,7 @@ from lockstep.sync.planning.planner import PlanResult
 
 
 async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -> Answer:
-    """Return *answer* with the newest state of the account, as far as a read confirms it."""
+    """Return *answer* with the account read again if the response leaves doubts. If the read fails, the doubtful values are not judged."""
     doubts = [one for one in answer.judged if _is_doubtful(planned, one)]
     if not doubts or answer.account is None:
         return answer

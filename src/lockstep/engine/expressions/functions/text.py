@@ -1,6 +1,6 @@
 """Functions for texts: cut, measure, change case.
 
-Positions count from 1. A null source gives null, except in Left and Word, which give "".
+Positions count from 1. For a null source, Left and Word give "", and all other functions give null.
 """
 
 from __future__ import annotations
