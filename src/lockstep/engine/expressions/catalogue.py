@@ -101,7 +101,7 @@ class Form:
     text: str
 
     def argument(self, index: int, kind: ValueKind, name: str = "") -> Evaluate:
-        """The closure for argument *index*, converted to *kind*. A missing argument evaluates to None."""
+        """Return the closure that evaluates argument *index* and converts its value to *kind*. A missing argument evaluates to None."""
         if index >= len(self.arguments):
             return nothing
         parameter = self.function.parameter(index)
