@@ -18,7 +18,7 @@ _SITE_BITS = 64  # an IPv6 client chooses the other 64 bits of its address itsel
 class Limit:
     """A limit on failures. Delays begin with failure number *free*.
 
-    For every period of length *fades* since the last failure, one failure fewer counts. If *fades* is None, failures do not fade.
+    After the last failure, each period of length *fades* takes one failure off the count. If *fades* is None, failures do not fade.
     """
 
     free: int

@@ -24,7 +24,10 @@ class SignInAttempts:
 async def lock_attempts(
     connection: Connection, subject_hash: bytes, *, now: datetime, forgotten: datetime
 ) -> SignInAttempts:
-    """Return the attempts so far and lock them until the transaction ends. Attempts before *forgotten* no longer count."""
+    """Return the subject's attempts so far, and lock their row until the transaction ends.
+
+    Before that, delete the rows of all subjects whose last attempt was before *forgotten*.
+    """
     await connection.execute(
         """delete from sign_in_attempt where subject_hash in
         (select subject_hash from sign_in_attempt where last_at < %s for update skip locked)""",
@@ -52,7 +55,7 @@ async def forget_attempts(connection: Connection, subject_hash: bytes) -> None:
 
 
 async def uncount_attempt(connection: Connection, subject_hash: bytes) -> None:
-    """Take back one attempt that was counted as failed, and the delay that it caused."""
+    """Subtract one failed attempt from the subject's count, and end the subject's delay."""
     await connection.execute(
         "update sign_in_attempt set failures = greatest(failures - 1, 0), locked_until = null where subject_hash = %s",
         (subject_hash,),

@@ -33,10 +33,9 @@ def derived(secret: str, use: str) -> str:
 
 
 def secret_of_forms(secret: str, use: str) -> str:
-    """Return the secret that protects the forms of a session against forgery.
+    """Return the secret that protects a session's forms against forgery. *secret* is the session's own secret.
 
-    *secret* is the session's own secret. If `renewed_secret` made it, it contains the form secret. Otherwise the form secret is derived
-    from it.
+    A session secret from `renewed_secret` contains the form secret. From any other session secret, the form secret is derived for *use*.
     """
     return secret.partition(".")[2] or derived(secret, use)
 
@@ -50,7 +49,7 @@ def renewed_secret(of_forms: str) -> str:
 
 
 def new_token(prefix: str) -> str:
-    """Return a token with its checksum."""
+    """Return a new token: *prefix*, random characters and a checksum."""
     body = prefix + "".join(secrets.choice(_DIGITS) for _ in range(_RANDOM))
     return body + _checksum(body)
 

@@ -18,7 +18,7 @@ def new_seed() -> str:
 
 
 def address_of_seed(seed: str, *, name: str, issuer: str) -> str:
-    """Return the content of the QR code for a seed."""
+    """Return the `otpauth:` URI for a seed. An authenticator app reads this URI from a QR code."""
     return pyotp.TOTP(seed).provisioning_uri(name=name, issuer_name=issuer)
 
 

@@ -62,7 +62,7 @@ class Passwords:
     async def hash_password(self, password: str) -> str:
         """Return the argon2id hash of *password*. Waits if both threads are busy.
 
-        Unlike `matches`, this never raises an error because too many passwords are waiting.
+        If too many passwords are waiting, `matches` raises an error, but this method still waits.
         """
         return await self._in_thread(self._hasher.hash, composed(password))
 

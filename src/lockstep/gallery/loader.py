@@ -165,7 +165,7 @@ def _role(part: Part, template_id: str) -> AppRole:
 
 
 def _check(template: Template) -> None:
-    """Compile the default configuration and check its targets against the attribute lists."""
+    """Compile the default configuration, and check the target attributes of its mappings against the attribute lists."""
     try:
         configuration = template.configuration()
     except ConfigurationError as error:

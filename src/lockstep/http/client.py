@@ -103,8 +103,10 @@ class HttpClient:
     async def stream(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, silent_seconds: float
     ) -> AsyncIterator[Stream]:
-        """Send one request whose response has no defined end. Raises WireError if the connection fails, and after *silent_seconds* without
-        data, also while the lines are read.
+        """Send one request whose response has no defined end. Raises WireError if the connection fails, or if no data arrive for
+        *silent_seconds*.
+
+        The error may also be raised later, while the lines are read.
         """
         started = time.monotonic()
         place = self._checked(url)
@@ -223,8 +225,9 @@ class _GuardedResolver(AbstractResolver):
 
 
 def _limits(left: float) -> aiohttp.ClientTimeout:
-    """Limit the time for connecting so that it ends before the deadline. If a request runs out of time while connecting, it is then known
-    that it was not sent.
+    """Return limits with which an attempt to connect ends before the deadline, which is *left* seconds away.
+
+    If a request runs out of time while connecting, it is then known that the request was not sent.
     """
     if left > CONNECT_SECONDS * 1.25:
         return _LIMITS

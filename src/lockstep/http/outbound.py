@@ -64,8 +64,9 @@ _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 
 
 class Blocked(OSError):
-    """Raised if the rules refuse an address. *str* says why, *next_step* what to do. It is an OSError because HTTP connectors pass
-    OSErrors on.
+    """Raised if the rules refuse an address. The text of the error says why, and *next_step* says what to do.
+
+    It is an OSError because HTTP connectors pass OSErrors on.
     """
 
     def __init__(self, sentence: str, next_step: str = "") -> None:
@@ -99,7 +100,7 @@ class OutboundRules:
         self.allow(allow)
 
     def allow(self, allow: Iterable[str]) -> None:
-        """Replace the allowed places. Raises ValueError for an invalid entry."""
+        """Replace the list of allowed places with *allow*. Raises ValueError for an invalid entry."""
         entries = [entry.strip() for entry in allow if entry.strip()]
         places = [_split(entry, ENTRY_PORTS) for entry in entries if "://" in entry]
         self._origins = frozenset(place.origin for place in places)
@@ -108,7 +109,7 @@ class OutboundRules:
         self._approved: dict[str, Destination] = {}
 
     def check_url(self, url: str) -> Destination:
-        """Return the destination of *url*. Raises Blocked if *url* is forbidden regardless of the addresses of its host."""
+        """Return the destination of *url*. Raises Blocked if *url* is forbidden, whatever addresses its host has."""
         end = url.find("/", len("https://"))
         known = self._approved.get(url[:end]) if end > 0 else None
         if known is not None and len(url) <= LONGEST_URL and _PLAIN.fullmatch(url):
@@ -138,8 +139,8 @@ class OutboundRules:
     def check_address(
         self, host: str, port: int, address: IPAddress, *, scheme: str = "https", what: str = "application"
     ) -> None:
-        """Raise Blocked if *address* is private and not allowed. *host* is the name that resolves to it. *what* is the kind of server, for
-        the advice.
+        """Raise Blocked if *address* is private and not allowed. *host* is the name that resolved to *address*. *what* is the kind of
+        server that the advice names.
 
         Link-local and cloud metadata addresses are refused even if the list contains the host or a network that includes them.
         """

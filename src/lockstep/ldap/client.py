@@ -27,9 +27,10 @@ _SEQUENCE = 0x30
 
 @dataclass(frozen=True, slots=True)
 class LdapServer:
-    """The address of the server. With *starts_tls*, encryption begins with StartTLS instead of at the first byte. *ca* is the PEM
-    certificate of its authority, or "" to use the authorities that this machine trusts. *admit* raises Blocked for addresses that must not
-    be used.
+    """The address of the server. With *starts_tls*, encryption begins with StartTLS instead of at the first byte.
+
+    *ca* is the PEM certificate of the server's authority, or "" to use the authorities that this machine trusts. *admit* raises Blocked for
+    addresses that must not be used.
     """
 
     host: str

@@ -24,7 +24,7 @@ class MalformedMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One response. A result has *code* and *text*; an entry has *dn* and *values* (by attribute in lower case)."""
+    """One response. A result has *code* and *text*. An entry has *dn* and *values*, whose keys are attribute names in lower case."""
 
     number: int
     kind: int

@@ -1,5 +1,6 @@
-"""The rules for e-mail addresses that mail is sent to, and for names of mail servers. An address has the plain form `local@domain`, without
-quotes, comments, groups or line breaks.
+"""The rules for e-mail addresses to which mail is sent, and for names of mail servers.
+
+An address has the plain form `local@domain`, without quotes, comments, groups or line breaks.
 """
 
 from __future__ import annotations

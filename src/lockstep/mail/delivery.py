@@ -39,7 +39,7 @@ class MailSecurity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The server to which Lockstep hands its mail. Without *user*, Lockstep does not sign in. *sender* is the address in From."""
+    """The server to which Lockstep hands mail. Without *user*, Lockstep does not sign in. *sender* is the address in the header From."""
 
     host: str
     port: int

@@ -1,7 +1,7 @@
 """Build a message: plain text and HTML with the same content.
 
-Subject and text may contain names from outside. Line breaks and control characters are removed from the subject, so that no name can add a
-header. In the HTML, everything is escaped.
+The subject and the text may contain names from other systems, which are not trusted. Line breaks and control characters are removed from
+the subject, so that no name can add a header. In the HTML, everything is escaped.
 
 A name may contain an encoded word (RFC 2047), which `email` would decode, together with any line breaks in it. Such words are broken up.
 """

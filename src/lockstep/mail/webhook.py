@@ -59,7 +59,7 @@ class WebhookMessage:
 
 
 async def call(client: HttpClient, webhook: Webhook, message: WebhookMessage, *, now: datetime) -> int:
-    """Send *message* and return the HTTP status. Raises MailFailure if the receiver did not accept it (a status other than 2xx)."""
+    """Send *message* and return the HTTP status. Raises MailFailure if no response arrives, or if the status is not 2xx."""
     body = body_of(message)
     stamp = str(int(now.timestamp()))
     headers = {"Content-Type": "application/json", "webhook-id": message.id, "webhook-timestamp": stamp}
@@ -103,7 +103,8 @@ def signature_of(secret: str, message_id: str, stamp: str, body: bytes) -> str:
 
 
 def key_of(secret: str) -> bytes:
-    """Return the key for HMAC: the decoded base64 after the prefix `whsec_`, or, without that prefix, *secret* as text.
+    """Return the key for HMAC. If *secret* begins with `whsec_`, the key is the decoded base64 after this prefix; otherwise it is *secret*
+    itself, as bytes.
 
     Raises ValueError if the part after the prefix is not base64.
     """

@@ -58,8 +58,8 @@ def authorization_url(client: ClientRegistration, metadata: Metadata, attempt: A
 def code_in(client: ClientRegistration, metadata: Metadata, answer: Mapping[str, str]) -> str:
     """Return the code in the provider's *answer*, whose state the caller has already compared.
 
-    Raises LockstepError for a refusal, for a response without a code, and for a response from another provider (mix-up attack, RFC 9207,
-    section 2.4).
+    Raises LockstepError if the provider refuses the sign-in, if there is no code, or if another provider sent the response (mix-up attack,
+    RFC 9207, section 2.4).
     """
     issuer = answer.get("iss", "")
     if (metadata.sends_issuer or issuer) and issuer != metadata.issuer:

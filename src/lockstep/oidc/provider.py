@@ -38,8 +38,8 @@ class ClientRegistration:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The endpoints of a provider. A missing endpoint is "". *sends_issuer* is true if its authorization responses name the issuer (RFC
-    9207).
+    """The endpoints of a provider. A missing endpoint is "". *sends_issuer* is true if the provider's authorization responses name the
+    issuer (RFC 9207).
     """
 
     issuer: str
@@ -105,7 +105,7 @@ def _optional(found: Mapping[str, Any], name: str) -> str:
 async def get_json(
     http: HttpClient, url: str, *, what: str, headers: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Read the JSON object at *url*. Raises LockstepError."""
+    """Read the JSON object at *url*. Raises LockstepError if it cannot be read. *what* names the document in the error."""
     answer = await send(http, "GET", url, headers={"Accept": "application/json", **(headers or {})})
     if answer.status != 200:
         raise unusable(url, f"The {what} cannot be read: HTTP {answer.status} at {url}")
@@ -113,7 +113,7 @@ async def get_json(
 
 
 def json_of(answer: Response, url: str, *, what: str) -> dict[str, Any]:
-    """Return the JSON object in *answer*. Raises LockstepError."""
+    """Return the JSON object in *answer*. Raises LockstepError if there is none."""
     try:
         found = orjson.loads(answer.body)
     except orjson.JSONDecodeError:

@@ -18,8 +18,8 @@ LISTS = frozenset({"groups", "roles"})  # always an array, however many values t
 
 
 def released(attributes: Mapping[str, Sequence[str]], groups: Sequence[str], scopes: Sequence[str]) -> dict[str, Any]:
-    """Return the claims that *scopes* release. Groups and roles are arrays. Any other claim is a string if it has one value, otherwise an
-    array.
+    """Return the claims that *scopes* release. Groups and roles are arrays. Any other claim is a string, or an array if it has several
+    values.
 
     The mail address counts as verified, because it comes from the directory that administrators maintain.
     """

@@ -72,8 +72,9 @@ def check_refresh(token: StoredRefreshToken | None, *, app: str, now: datetime) 
 
 
 def narrowed(scopes: tuple[str, ...], asked: str) -> tuple[str, ...]:
-    """Return the scopes of a refreshed access token: the granted *scopes* or, if *asked* is not empty, only the scopes in *asked*. Raises
-    OAuthFault if *asked* contains a scope that was not granted.
+    """Return the scopes of a refreshed access token: all granted *scopes* if *asked* is empty, otherwise only those in *asked*.
+
+    Raises OAuthFault if *asked* contains a scope that was not granted.
     """
     wanted = asked.split()
     if not set(wanted) <= set(scopes):

@@ -48,8 +48,8 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A checked request. *max_age* is the number of seconds after which a sign-in is too old, or None for no limit. If *enters_again* is
-    true, the person must authenticate again.
+    """A checked request. *max_age* is the greatest allowed age of the sign-in in seconds, or None for no limit. If *enters_again* is true,
+    the person must authenticate again.
 
     *login_hint* is the name under which the person probably signs in. *id_token_hint* is an ID token of the expected person; it is not
     checked yet.
@@ -96,7 +96,7 @@ def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
 
 
 def read_request(given: Mapping[str, str], client: ClientRules, reply: ReplyTo) -> AuthorizationRequest:
-    """Check the rest of a request whose response goes to *reply*. Raises OAuthFault, which is sent to the application at that address."""
+    """Check the rest of a request whose response goes to *reply*. Raises OAuthFault, which the caller sends to that address."""
     if "request" in given:
         raise OAuthFault(OAuthError.REQUEST_NOT_SUPPORTED, RefusalReason.REQUEST_OBJECT, "request is not supported")
     if "request_uri" in given:

@@ -31,7 +31,7 @@ OURS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SigningJwk:
-    """A private key with its id, ready to sign."""
+    """A private key with its id, loaded for signing."""
 
     kid: str
     key: RSAKey = field(repr=False)
@@ -66,8 +66,8 @@ def id_token(
 def logout_token(
     key: SigningJwk, *, issuer: str, subject: str, client: str, sid: str, token_id: str, now: datetime
 ) -> str:
-    """Build the signed token that tells an application that a session has ended. Without a *sid*, all sessions of the
-    subject have ended.
+    """Build the signed token that tells an application that a session has ended. If *sid* is "", the token means that all sessions of
+    *subject* have ended.
     """
     payload: dict[str, Any] = {
         "iss": issuer, "sub": subject, "aud": client, "iat": _seconds(now), "exp": _seconds(now + LOGOUT_TOKEN_VALID),

@@ -18,7 +18,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
 def collect_seldom() -> None:
-    """Collect less often from now on. Call at the start of a program, because loading the program creates many objects and no garbage."""
+    """Run garbage collection less often. Call this at the start of a program, because loading it creates many objects and no garbage."""
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)
 
 

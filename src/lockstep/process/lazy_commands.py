@@ -33,7 +33,7 @@ class LazyCommands(click.Group):
         self.write_section(formatter, "Commands", self.places)
 
     def write_section(self, formatter: click.HelpFormatter, title: str, names: Iterable[str]) -> None:
-        """Write these commands, each with its short help. Commands in different sections are aligned."""
+        """Write these commands, each with its short help. The short help has the same maximum length in every section."""
         width = formatter.width - 6 - max(map(len, self.places))
         with formatter.section(title):
             formatter.write_dl(

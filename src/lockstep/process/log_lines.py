@@ -9,9 +9,9 @@ import structlog
 
 
 def write_log_lines(renderer: Any, level: int, *, keeps_loggers: bool) -> None:
-    """Configure the log: *renderer* formats the line, and events below *level* (as in `logging`) are dropped.
+    """Configure the log. *renderer* formats each line. Events below *level* (a number as in `logging`) are dropped.
 
-    *keeps_loggers* makes logging faster. Use it only in a process that configures the log once.
+    *keeps_loggers* caches each logger after its first use, which is faster. Use it only in a process that configures the log once.
     """
     structlog.configure(
         processors=[

@@ -1,8 +1,8 @@
-"""Check that a Response is meant for us, genuine and fresh, and read who it signs in (SAML core, section 3.3.3; profiles, section 4.1.4.3).
+"""Check that a Response is meant for us, genuine and fresh, and read which person it signs in (SAML core, section 3.3.3; profiles, section
+4.1.4.3).
 
-Before the signature is verified, data from the message is used only where it can lead to nothing but a refusal. The tuples below list all
-checks; each check has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until
-`not_on_or_after`.
+Before the signature is verified, data from the message can cause a refusal and nothing else. The tuples below list all checks; each check
+has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until `not_on_or_after`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ResponseRequirements:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedResponse:
-    """The content that a signature covers. After *not_on_or_after*, which includes the skew, the same assertion is refused as expired.
+    """The signed content of a response. After *not_on_or_after*, which includes the skew, the same assertion is refused as expired.
 
     *session_not_on_or_after* is None for an unlimited session. *authenticated_at* is when the provider asked for credentials, if known.
     """
@@ -79,7 +79,7 @@ class Envelope:
 
 
 def accept(response: bytes, expected: ResponseRequirements, *, now: datetime) -> AcceptedResponse:
-    """Return the content of *response* if it is as *expected*. Raises SamlFault for the first check that fails."""
+    """Return the signed content of *response* if it meets the requirements *expected*. Raises SamlFault for the first failed check."""
     root = parse(response)
     for check in STRUCTURE_CHECKS:
         check(root)
