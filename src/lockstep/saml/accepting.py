@@ -108,8 +108,8 @@ def is_genuine(response: bytes, certificates: Sequence[Certificate], legacy: Leg
 
 
 def read_envelope(response: bytes) -> Envelope:
-    """Return the sender, the addressee and the answered request that *response* claims, so that the caller can choose what to expect.
-    `accept` verifies them later. Raises SamlFault if *response* is not a Response.
+    """Return the issuer, the destination and the ID of the answered request, as *response* states them. They help the caller to choose what
+    to expect; `accept` verifies them later. Raises SamlFault if *response* is not a Response.
     """
     root = parse(response)
     _check_is_response(root)
@@ -202,8 +202,8 @@ def _assertion_of(
 ) -> tuple[Element, bool]:
     """Return the assertion, decrypted if necessary, and whether a signature covers it.
 
-    If the assertion itself is signed, the content of that signature is returned. If it is not, the assertion in *head* is returned, and
-    only the signature of the response can cover it.
+    If the assertion itself is signed, the element that its own signature covers is returned. Otherwise, the assertion in *head* is
+    returned, and only the signature of the response can cover it.
     """
     encrypted = only_child(head, "saml", "EncryptedAssertion")
     if encrypted is not None:

@@ -50,7 +50,7 @@ class AssertionReading:
 
     @property
     def latest(self) -> datetime:
-        """The present time plus the allowed skew: the time that the fastest acceptable clock shows."""
+        """The present time plus the allowed skew: the latest time that a sender's clock may show."""
         return self.now + self.expected.skew
 
     @property
@@ -58,7 +58,7 @@ class AssertionReading:
         return self.now - self.expected.skew
 
     def answered(self, confirmation: Element) -> str:
-        """Return the ID of the request that the response answers, if a signature covers this ID; otherwise ""."""
+        """Return the ID of the request that the response answers, or "" if no signature covers this ID."""
         named = str(confirmation.get("InResponseTo") or "")
         return named or (str(self.head.get("InResponseTo") or "") if self.is_response_signed else "")
 
@@ -216,8 +216,8 @@ CONFIRMATION_CHECKS: tuple[Callable[[AssertionReading, Element], None], ...] = (
 
 
 def end_of_validity(reading: AssertionReading, confirmation: Element) -> datetime:
-    """Return when the assertion stops being valid: at the latest end of its bearer confirmations, or at the end of its conditions if
-    that is earlier. The skew is not included.
+    """Return when the assertion stops being valid, without the skew. This is the latest end of its bearer confirmations or the end of its
+    conditions, whichever comes first.
     """
     ends = [read_time(end) for data in _bearer_data(reading.assertion) if (end := data.get("NotOnOrAfter"))]
     conditions_end = _conditions(reading).get("NotOnOrAfter")

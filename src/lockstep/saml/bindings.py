@@ -62,7 +62,7 @@ class ReceivedMessage:
 def redirect_url(
     location: str, *, message: bytes, field: Field, relay_state: str = "", key: SigningKey | None = None
 ) -> str:
-    """Return the URL that sends *message* to *location*, signed if *key* is given."""
+    """Return the URL that sends *message* to *location*. If *key* is given, the URL is signed."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     deflated = compressor.compress(message) + compressor.flush()
     query = f"{field}={_quoted(base64.b64encode(deflated).decode())}"
@@ -99,7 +99,7 @@ def read_redirect(
 def post_fields(
     message: bytes, *, field: Field, relay_state: str = "", key: SigningKey | None = None
 ) -> dict[str, str]:
-    """Return the hidden form fields that send *message*, signed as a whole if *key* is given."""
+    """Return the hidden form fields that send *message*. If *key* is given, the message is signed as a whole."""
     if key is not None:
         message = serialized(sign_element(parse(message), key))
     fields: dict[str, str] = {field: base64.b64encode(message).decode()}
@@ -121,7 +121,7 @@ def read_post(
 
 
 def own_reference(relay_state: str) -> str:
-    """Return the opaque reference that our own request carried, or "" if there is none.
+    """Return *relay_state* if it is "" or has the form of the opaque references in our own requests.
 
     Raises SamlFault("RelayStateRefused") for anything else, such as a URL that an attacker wants the browser to open after the sign-in.
     """
@@ -165,8 +165,8 @@ def _one_field(sent: Mapping[str, str]) -> Field:
 
 
 def _verify_query(sent: Mapping[str, str], field: Field, certificates: Sequence[Certificate], legacy: Legacy) -> None:
-    """Verify the signature of the parameters. It covers the parameters exactly as they were sent, in the order of bindings, section
-    3.4.4.1.
+    """Verify the signature of the parameters. It covers the parameters exactly as they were sent, in the order that the standard requires
+    (bindings, section 3.4.4.1).
     """
     algorithm = _decoded(sent.get("SigAlg", ""))
     hash_algorithm = hashes.SHA1() if algorithm == RSA_SHA1 and legacy.sha1 else _HASHES.get(algorithm)  # noqa: S303

@@ -60,9 +60,9 @@ class Certificate:
 
 
 def certificates_in(text: str) -> list[Certificate]:
-    """Return all certificates in *text*, each once. *text* contains PEM or, without header lines, Base64. Line breaks may be missing.
+    """Return every certificate in *text* once. *text* contains PEM, or Base64 without header lines. Line breaks may be missing.
 
-    Raises SamlFault if there is no certificate, if one cannot be read, if *text* contains a private key, or if a key is too weak.
+    Raises SamlFault if there is no certificate, if one is unreadable, if a key is too weak, or if *text* is too long or has a private key.
     """
     if len(text) > MAX_TEXT:
         raise fault(FaultCode.TOO_LARGE, expected=f"at most {MAX_TEXT} characters", received=f"{len(text)} characters")

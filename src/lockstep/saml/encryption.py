@@ -77,7 +77,7 @@ class DecryptedData:
 
 
 def encrypt_element(element: Element, certificate: Certificate, method: DataMethod = DataMethod.AES256_GCM) -> Element:
-    """Return an EncryptedAssertion with *element*, readable only with the private key of *certificate*."""
+    """Return an EncryptedAssertion that contains *element*. Only the private key that belongs to *certificate* can decrypt it."""
     public = certificate.x509.public_key()
     if not isinstance(public, rsa.RSAPublicKey):
         raise fault(FaultCode.KEY_REFUSED, expected="a certificate with an RSA key", received="another kind of key")
@@ -96,10 +96,12 @@ def encrypt_element(element: Element, certificate: Certificate, method: DataMeth
 
 
 def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_LEGACY) -> list[DecryptedData]:
-    """Return the results of decrypting an EncryptedAssertion, one for each key that seems to fit.
+    """Return the results of decrypting an EncryptedAssertion. There is one result for each key that seems to fit.
 
-    With CBC, a wrong key is not always detected: in one case out of 16, its result looks valid. If there are several results, only one of
-    them can be the real content. Raises SamlFault for an algorithm that is not accepted, and "DecryptionFailed" for all other failures.
+    With CBC, a wrong key is not always detected: about one wrong key in 16 gives a result that looks valid. If there are several results,
+    only one of them can be the real content.
+
+    Raises SamlFault: "DecryptionFailed" if no key fits, and other codes for an algorithm that is not accepted or a malformed element.
     """
     data = only_child(holder, "xenc", "EncryptedData")
     if data is None:
@@ -129,7 +131,7 @@ def _data_method(data: Element) -> DataMethod:
 
 
 def _encrypted_keys(holder: Element, data: Element) -> list[Element]:
-    """Return the encrypted keys, which are inside the data or beside it (SAML errata E43)."""
+    """Return the encrypted keys: first those inside *data*, then those beside it in *holder* (SAML errata E43)."""
     inside = [key for info in children(data, "ds", "KeyInfo") for key in children(info, "xenc", "EncryptedKey")]
     found = inside + children(holder, "xenc", "EncryptedKey")
     if len(found) > MAX_KEYS:
@@ -159,7 +161,7 @@ def _padding(encrypted_key: Element, legacy: Legacy) -> AsymmetricPadding:
 
 
 def _unwrapped(cipher_text: bytes, key: SigningKey, padding: AsymmetricPadding) -> bytes:
-    """Return the key of the content. If it cannot be decrypted, return a random key, so that success and failure take the same steps."""
+    """Decrypt the content key in *cipher_text*. If that fails, return a random key, so that success and failure take the same steps."""
     private = key.private
     if isinstance(private, rsa.RSAPrivateKey):
         try:

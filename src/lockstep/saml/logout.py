@@ -111,7 +111,7 @@ def read_logout_response(
     """Read a logout response. Raises SamlFault if it comes from another *issuer*, is meant for another *destination*, or does not answer
     the request *in_response_to*.
 
-    A response that reports a failure raises nothing; *status* has its code.
+    If the response itself reports a failure, no error is raised; `status` in the result has the code.
     """
     root = parse(xml)
     header = read_header(root, "LogoutResponse")

@@ -39,7 +39,7 @@ class NameIdFormat(StrEnum):
 
 
 class Status(StrEnum):
-    """The result of a request (SAML core, section 3.2.2.2): which side failed, or a more specific code."""
+    """The status codes of a response (SAML core, section 3.2.2.2): success, the side that failed, or a more specific code."""
 
     SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
     REQUESTER = "urn:oasis:names:tc:SAML:2.0:status:Requester"

@@ -18,7 +18,7 @@ COMPARISONS = ("exact", "minimum", "maximum", "better")
 
 @dataclass(frozen=True, slots=True)
 class AuthnRequest:
-    """A request for a sign-in. If *reply_url* is empty, the response goes to a registered URL, which *reply_index* may choose.
+    """A request for a sign-in. If *reply_url* is empty, the response goes to a registered URL, which *reply_index* may select.
 
     *contexts* are the requested authentication context classes, to be compared by *contexts_comparison*. An empty *name_id_format* allows
     any format.

@@ -38,10 +38,10 @@ class Signing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """The person who signed in, and the application. *lifetime* is how long the assertion may be submitted, *session_lifetime* how long
-    the session at the application may last.
+    """The statement that a person has signed in, meant for one application. The assertion may be submitted during *lifetime*.
 
-    *in_response_to* is empty if no request asked for the sign-in.
+    *session_lifetime* limits the session at the application; None means no limit. *in_response_to* is "" if no request asked for the
+    sign-in.
     """
 
     issuer: str
@@ -68,7 +68,10 @@ def signed_response(
     encryption: DataMethod = DataMethod.AES256_GCM,
     ids: Callable[[], str] = new_id,
 ) -> bytes:
-    """Return the Response with *assertion* as XML. *ids* is called for the ID of the response, then for the ID of the assertion."""
+    """Return, as XML, a Response that contains *assertion*.
+
+    *ids* is called twice: first for the ID of the response, then for the ID of the assertion.
+    """
     header = Header(ids(), assertion.issuer, assertion.recipient, assertion.issued_at)
     response = new_message("Response", header, in_response_to=assertion.in_response_to)
     add_status(response, Status.SUCCESS)

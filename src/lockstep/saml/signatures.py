@@ -45,8 +45,8 @@ DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgor
 
 @dataclass(frozen=True, slots=True)
 class Legacy:
-    """Weak algorithms that some old identity providers need: SHA-1 signatures, and keys encrypted with RSA 1.5. They are refused unless
-    the account allows them.
+    """Weak algorithms that some old identity providers need: SHA-1 signatures, and keys encrypted with RSA 1.5. Each is accepted only if
+    the account allows it.
     """
 
     sha1: bool = False
@@ -184,8 +184,8 @@ def _check_digest(signature: Element, element: Element, legacy: Legacy) -> None:
 
 
 def _check_values(signature: Element, element: Element, legacy: Legacy) -> None:
-    """Refuse characters other than Base64 in the values of a signature. Lenient readers ignore such characters, so one signature could
-    be written in many ways.
+    """Refuse a signature whose values contain characters other than Base64 and white space. Lenient readers ignore such characters, so the
+    same signature could be written in many ways.
     """
     digests = [
         value

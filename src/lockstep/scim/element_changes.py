@@ -26,7 +26,9 @@ class Elements:
             self._append(element)
 
     def add(self, element: Any) -> Any:
-        """Add *element*, or merge it into an equal value. Return the value that the list then contains."""
+        """Add *element*. If the list already contains an equal value, merge *element* into that value instead. Return the added or merged
+        value.
+        """
         places = [self._places[key] for key in self._keys(element) if key in self._places]
         if not places:
             self._append(element)
@@ -60,7 +62,7 @@ class Elements:
 
 
 def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: Attribute) -> None:
-    """Set on *element* the sub-attributes that *changes* contains. Raises ScimError if an immutable sub-attribute would change."""
+    """Copy the sub-attributes in *changes* to *element*. Raises ScimError if an immutable sub-attribute would change."""
     for name, value in changes.items():
         sub = attribute.sub(name)
         if sub is not None:
@@ -91,8 +93,8 @@ def says_primary(value: dict[str, Any]) -> bool:
 
 
 def only_value(value: Any, place: str) -> Any:
-    """Return the single value that a client gave for a filtered path. A list with one value is accepted; otherwise raises
-    ScimError.
+    """Return the single value that a client gave for a filtered path. *value* is that value or a list that contains only it. Raises
+    ScimError for any other list.
     """
     if not isinstance(value, list):
         return value

@@ -97,8 +97,9 @@ def list_response(
 
 
 def read_bulk(body: Any, *, max_operations: int = 1000) -> BulkRequest:
-    """Read a bulk request. Raises ScimError 413 for more than *max_operations*, and 400 with the number of the invalid
-    operation.
+    """Read a bulk request. Raises ScimError: with status 413 if there are more than *max_operations* operations, otherwise with 400.
+
+    The error for an invalid operation contains the number of the operation.
     """
     if not isinstance(body, dict):
         raise invalid_syntax("A bulk request must be a JSON object.")

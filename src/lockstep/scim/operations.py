@@ -22,7 +22,8 @@ Op = Literal["add", "remove", "replace"]
 class Operation:
     """One operation of a PATCH.
 
-    *creates* concerns an add or replace whose filter matches no value: if it is true, the value that the filter describes is created.
+    *creates* applies to an add or replace whose filter matches no value. If it is true, the operation creates the value that the filter
+    describes.
     """
 
     op: Op

@@ -45,7 +45,7 @@ Mode = Literal["rfc", "entra", "entra-flag"]
 
 
 class AddedValues(NamedTuple):
-    """Values to add to a multi-valued attribute. Its other values stay."""
+    """Values to add to a multi-valued attribute. The attribute also keeps the values that it has."""
 
     values: list[Any]
 

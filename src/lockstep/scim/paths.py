@@ -34,7 +34,7 @@ class Path:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the path has no filter: only an attribute, with or without a sub-attribute."""
+        """Whether the path has neither a filter nor a schema. It may have a sub-attribute."""
         return self.filter is None and not self.schema
 
     @property

@@ -157,7 +157,7 @@ def _all_visible(attribute: Attribute) -> frozenset[str]:
 
 
 def _named(definition: ResourceDefinition, urn: str, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
-    """Group attribute names that belong to the schema *urn*: map each attribute to the sub-attributes that *names* mentions.
+    """Return the attributes of the schema *urn* that occur in *names*, each with the sub-attributes that occur in *names*.
 
     An empty set means the whole attribute. The key "*" means the whole extension.
     """
