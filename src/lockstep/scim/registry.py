@@ -193,8 +193,9 @@ class SchemaRegistry:
         return SchemaRegistry([*self.schemas.values(), added], self.resource_types.values())
 
     def with_resource_type(self, resource_type: ResourceType | Any) -> SchemaRegistry:
-        """Return a registry that also has *resource_type* (or its JSON). The registry must already know the schemas of the resource
-        type.
+        """Return a registry that also has *resource_type* (or its JSON). The schemas of the resource type must already be in the registry.
+
+        The schema of a standard resource type cannot be replaced.
         """
         added = resource_type if isinstance(resource_type, ResourceType) else resource_type_from_json(resource_type)
         standard = default_registry().resource_types.get(added.name.lower())

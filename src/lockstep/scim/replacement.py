@@ -19,7 +19,10 @@ LABELS = frozenset({"primary", "type", "display"})
 
 
 def replaced(resource: Mapping[str, Any], changes: Mapping[str, Any], definition: ResourceDefinition) -> dict[str, Any]:
-    """Return a copy of *resource* with *changes*: for each target path, a new value, values to add (AddedValues), or CLEAR to remove it."""
+    """Return a copy of *resource* with *changes* applied.
+
+    *changes* maps each target path to a new value, to values to add (AddedValues), or to CLEAR.
+    """
     result = _copied(resource)
     for text, value in changes.items():
         resolved = resolve_path(text, definition)

@@ -101,14 +101,14 @@ def to_resource(values: Mapping[str, Any], definition: ResourceDefinition) -> di
 
 
 def _mark_only_email(resource: Mapping[str, Any]) -> None:
-    """Mark a single e-mail address as primary unless a mapping says otherwise, as Microsoft Entra does."""
+    """If there is only one e-mail address, mark it as primary, as Microsoft Entra does. A value of `primary` from a mapping is kept."""
     emails = resource.get("emails")
     if isinstance(emails, list) and len(emails) == 1 and isinstance(emails[0], dict) and "value" in emails[0]:
         emails[0].setdefault("primary", True)
 
 
 def read_path(resource: Mapping[str, Any], text: str) -> Any:
-    """Return the value at a target path, or MISSING. Accepts the resource of any server: names in any letter case, and true or "True".
+    """Return the value at a target path, or MISSING. Accepts the resource of any server: names in any letter case, and booleans as text.
 
     If the path means a whole complex value, such as a manager, and that value contains a `value`, the `value` is returned.
     """

@@ -207,7 +207,7 @@ def _key_path(name: str, definition: ResourceDefinition) -> Path | None:
 
 
 def _is_list(name: AttributePath, definition: ResourceDefinition) -> bool:
-    """Whether *name* is, or without its URN could be, a multi-valued attribute or part of one."""
+    """Whether *name* refers to a multi-valued attribute or to a part of one. Without a URN, *name* may refer to any schema's attribute."""
     urns = [name.schema] if name.schema else ["", *definition.extensions]
     found = [definition.attribute(name.name, urn) for urn in urns]
     return any(attribute is not None and attribute.multi_valued for attribute in found)

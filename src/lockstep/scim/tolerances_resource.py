@@ -76,7 +76,7 @@ def _qualified(name: str, definition: ResourceDefinition) -> PathTarget | None:
 
 
 def _put(result: dict[str, Any], target: PathTarget, value: Any) -> None:
-    """Set the value, unless the body already has one in the right place. Objects on the way to that place are copied, never
+    """Put *value* in the place of *target*, unless the body already has a value there. Objects on the way to that place are copied, never
     modified.
     """
     holder = result

@@ -26,9 +26,9 @@ class BodyCutShort(Exception):
 
 
 async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
-    """Read the body of a request. Raises BodyCutShort, and raises BodyTooLarge as soon as the body is known to exceed *limit*.
+    """Read the body of a request. Raises BodyCutShort if the body ends early, and BodyTooLarge as soon as it is known to exceed *limit*.
 
-    A body whose declared length exceeds the limit is refused unread. A smaller declared length is not trusted.
+    If the declared length exceeds the limit, nothing is read. A smaller declared length is not trusted.
     """
     declared = next((value for name, value in headers if name == b"content-length"), b"")
     if declared.isdigit() and int(declared) > limit:

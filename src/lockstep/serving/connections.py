@@ -51,7 +51,8 @@ class Connections:
         """Admit *connection* and return "". If it is refused, return the reason: too many connections from its address, or too many in
         total.
 
-        A server at its limit first closes the connection that has been idle longest, and refuses only if none is idle.
+        If the server has reached its total limit, the connection that has been idle longest is closed to make room. *connection* is refused
+        only if none is idle.
         """
         address = connection.address
         mine = self._by_address.get(address, 0)
@@ -116,7 +117,7 @@ class Connections:
                     self._unlogged = 0
 
     def note(self, refusal: Refusal, address: str) -> None:
-        """Log a refusal. Above `LINES_PER_SECOND`, refusals are only counted."""
+        """Log a refusal. After `LINES_PER_SECOND` lines in one second, further refusals are only counted."""
         if self._lines >= LINES_PER_SECOND:
             self._unlogged += 1
             return

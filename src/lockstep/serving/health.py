@@ -32,8 +32,8 @@ ROOT = (
 
 
 def health_routes(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> list[BaseRoute]:
-    """Return the routes: `/healthz` (the process responds), `/readyz` (the database responds too, otherwise 503), `/metrics` (with the
-    token).
+    """Return three routes: `/healthz` (200 as long as the process responds), `/readyz` (503 unless the database responds) and `/metrics`
+    (only with the token).
 
     *is_reachable* returns whether the database accepts new connections. Open connections may still work after new ones are refused.
     """
@@ -84,7 +84,7 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int, *, excluded: int = 0) -> int:
-    """Return the first free port among the 100 ports from *wanted* on, except *excluded*. Returns *wanted* if none is free.
+    """Return the first free port from *wanted* to *wanted* + 99, but never *excluded*. Returns *wanted* if none is free.
 
     If *wanted* is 0, return any free port.
     """

@@ -11,7 +11,7 @@ RESERVED_FILES = 96  # for the database, the log and the program's own files
 
 @dataclass(frozen=True, slots=True)
 class ServingLimits:
-    """Limits of one server. Sizes in bytes, times in seconds.
+    """The limits of one server. Sizes are in bytes, and times are in seconds.
 
     *connections* is also limited by the number of files that the process may open (`ulimit -n`). *trusted_proxies* are addresses or
     networks whose X-Forwarded-For is trusted. *connections_per_address* does not apply to them, because all clients of a proxy share its
@@ -35,7 +35,7 @@ class ServingLimits:
 
     @property
     def most_connections(self) -> int:
-        """The effective limit: *connections*, or fewer if the process may not open that many files."""
+        """The effective limit of connections: *connections*, or fewer if the process may not open that many files."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         possible = self.connections if soft == resource.RLIM_INFINITY else soft - RESERVED_FILES
         return max(LEAST_CONNECTIONS, min(self.connections, possible))

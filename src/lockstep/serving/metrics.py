@@ -36,8 +36,8 @@ Measure = Callable[[], Awaitable[Sequence[Metric]]]
 class Metrics:
     """The metrics page of one process. Register the process's own counters with *registry*.
 
-    *measure* queries the database, at most once per scrape. If the query fails, all other metrics are shown and `<product>_database_up` is
-    0.
+    *measure* queries the database, at most once in `FRESH_SECONDS`. If the query fails, all other metrics are shown and
+    `<product>_database_up` is 0.
     """
 
     def __init__(self, product: str, *, token: str, pool: Pool | None = None, measure: Measure | None = None) -> None:

@@ -67,8 +67,8 @@ def check_head(version: str, headers: HeaderList) -> None:
 
 
 def without_upgrade(method: bytes, target: bytes, headers: HeaderList) -> bytes:
-    """Return the head of a request without its offer to change the protocol (the header Upgrade, and the option of that name in
-    Connection).
+    """Return the head of a request without its offer to change the protocol. Removes the header Upgrade, and `upgrade` from the header
+    Connection.
     """
     lines = [b"%s %s HTTP/1.1" % (method, target)]
     for name, value in headers:

@@ -46,9 +46,9 @@ def plain_text(refusal: Refusal) -> tuple[bytes, bytes]:
 async def serving_http(
     app: App, listener: socket.socket, *, limits: ServingLimits, render: Render = plain_text
 ) -> AsyncIterator[Connections]:
-    """Serve *app* for the duration of the block. At its end, requests in progress get `stop_seconds` to finish.
+    """Serve *app* for the duration of the block. At its end, requests in progress get `stop_seconds` to finish, and *listener* is closed.
 
-    *render* creates media type and body of requests that are refused before *app* sees them.
+    If a request is refused before *app* sees it, *render* creates the media type and the body of the response.
     """
     registry = Connections(limits)
     server = _Server(_config(app, registry, render))
@@ -92,7 +92,7 @@ def _config(app: App, registry: Connections, render: Render) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to us and stops at once. (uvicorn only checks every tenth of a second whether to stop.)"""
+    """A server that installs no signal handlers and stops at once. (uvicorn checks only every tenth of a second whether to stop.)"""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

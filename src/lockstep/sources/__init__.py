@@ -1,1 +1,1 @@
-"""The sources of people and groups. Each module reads one kind of external list. The import writes what was read to the directory."""
+"""The sources of people and groups. Each module reads one kind of external list. The import then writes the results to the directory."""

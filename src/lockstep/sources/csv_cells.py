@@ -26,7 +26,7 @@ _STATES = {"enabled": True, "disabled": False}
 
 @dataclass(frozen=True, slots=True)
 class CellReader:
-    """Reads the cells of one column. *dates* is known only after a survey of the column."""
+    """Reads the cells of one column. *dates* is the form of the dates in it, which is known only after a survey of the column."""
 
     column: AttributeColumn
     words: Mapping[str, str]  # in lower case

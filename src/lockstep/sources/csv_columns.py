@@ -85,13 +85,14 @@ class CsvColumns:
 
     @property
     def stable(self) -> str:
-        """A column with a permanent number, such as a personnel number, that could be the key; "" if there is none."""
+        """The name of a column that could be the key because its numbers are permanent, such as a personnel number; "" if there is none."""
         return next((name for name in self.names if squeezed(bare_name(name)) in _STABLE), "")
 
     @property
     def state(self) -> str:
-        """An ignored column that may show whether accounts are disabled, or "". If a column that is read already shows this, the result is
-        "" too.
+        """The name of an ignored column that may show whether accounts are disabled, or "".
+
+        If a column that is read already shows this, the result is "" too.
         """
         if any(column.attribute.name == ENABLED for column in self.attributes):
             return ""
@@ -202,8 +203,10 @@ def _key(
     """Return the position of the key column, and the name under which the source stores it.
 
     *key* is the name of the column that has been chosen as the key, or "" if none has been chosen. *needed* is the name of the default
-    column. The key column is the one that the map names as the key, otherwise `id` or `objectId`, otherwise *needed*. If *needed* has been
-    chosen, it stays the key column. Raises LockstepError if the map then names a different column, or if the file lacks the chosen column.
+    column. The key column is the one that the map names as the key, otherwise `id` or `objectId`, otherwise *needed*.
+
+    If *needed* has been chosen, it stays the key column, and a map that names a different key column raises LockstepError. LockstepError is
+    also raised if the file lacks the chosen column.
     """
     place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
     named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]

@@ -137,6 +137,6 @@ def _unclear(path: Path, lines: list[tuple[int, bytes]]) -> LockstepError:
 
 
 def _part(text: str) -> str:
-    """Return the text around the first non-ASCII letter of a line, which best shows whether the encoding is right."""
+    """Return the text around the first non-ASCII letter of a line. It is the text that best shows whether the encoding is right."""
     first = next(place for place, letter in enumerate(text) if not letter.isascii())
     return text[max(first - 12, 0) : first + 24]

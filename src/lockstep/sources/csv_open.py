@@ -30,8 +30,8 @@ _MOST_TITLE_LINES = 6
 class CsvOptions:
     """The administrator's options for the files of a source.
 
-    *mapping* maps columns to attributes. *values* maps each column to its words, and each word to its meaning. The keys of *date_formats*
-    are columns, or "" for all of them. *keys* names, for each kind, the column that has identified objects so far.
+    *mapping* maps columns to attributes. *values* maps each column to its words, and each word to its meaning. *date_formats* maps columns
+    to formats; the key "" stands for all columns. *keys* maps each kind of pass to the column that has identified objects so far.
     """
 
     mapping: ColumnMap = field(default_factory=dict)
