@@ -73,7 +73,7 @@ class LockstepError(Exception):
 
     @property
     def retry_headers(self) -> dict[str, str]:
-        """The header Retry-After, if the error may be retried later; no headers for other errors."""
+        """The header Retry-After for an error of the kind THROTTLED or UNREACHABLE; no headers for other errors."""
         if self.kind not in (Kind.THROTTLED, Kind.UNREACHABLE):
             return {}
         return {"Retry-After": str(self.retry_after_seconds or RETRY_SOON_SECONDS)}

@@ -94,7 +94,7 @@ class Vault:
         return head + cipher.encrypt(head[-NONCE_BYTES:], secret.reveal().encode(), _bound(head, purpose, name))
 
     def open(self, envelope: bytes, *, purpose: str, name: str, shown: str = "") -> Secret:
-        """Return the secret in *envelope*. Raises LockstepError if the secret was sealed with an unknown key, moved or modified.
+        """Return the secret in *envelope*. Raises LockstepError if its key is unknown, or if the envelope was moved or modified.
 
         If *name* is an id, pass a readable name as *shown*, such as the display name of an application. Errors then show *shown* instead of
         *name*.
@@ -119,8 +119,9 @@ class Vault:
         return Secret(text.decode())
 
     def sealed_again(self, envelope: bytes, *, purpose: str, name: str) -> bytes | None:
-        """Return the secret of *envelope* in a new envelope that the current key seals, or None if the current key already seals
-        *envelope*. Raises LockstepError if *envelope* cannot be opened.
+        """Seal the secret in *envelope* again with the current key. Return None if *envelope* is already sealed with this key.
+
+        Raises LockstepError if *envelope* cannot be opened.
         """
         if _key_id_in(envelope) == self._key.id:
             return None

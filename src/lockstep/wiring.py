@@ -161,7 +161,7 @@ class House:
             await asyncio.gather(*following, return_exceptions=True)
 
     async def _follow_outbound_list(self) -> None:
-        """Apply changes of the outbound list to this process until cancelled. Without the database, the last list stays in force."""
+        """Apply changes of the outbound list until cancelled. While the database is unreachable, the last list stays in force."""
         while True:
             await asyncio.sleep(OUTBOUND_SECONDS)
             with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
@@ -198,11 +198,11 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Connect to the database (starting our own PostgreSQL if no other is configured), migrate it, and open everything else.
 
-    *main* is true for `up` and `serve`; only one such process may use a data folder. *observer* receives every request to an application.
-    An older database is refused if *upgrades* is false. A missing key is created if no secrets are stored. If secrets are stored, a missing
-    key is an error; with *needs_key* false, it is no error, but the vault cannot open the secrets. Raises LockstepError. After an
-    interrupted restore, only a caller with *restores* may open the folder, because applications may still be switched on. Until a key
-    replacement is finished, only a caller with *replaces_key* may open it. Its vault seals with the new key and opens with both keys.
+    *main* is true for `up` and `serve`; only one such process may use a data folder. *observer* receives a report of every request to an
+    application. An older database is refused if *upgrades* is false. If no secrets are stored, a missing key is created. If secrets are
+    stored, a missing key is an error; with *needs_key* false, no key is read, and the vault cannot open the secrets. After an interrupted
+    restore, applications may still be switched on, so only a caller with *restores* may open the folder. During a key replacement, only a
+    caller with *replaces_key* may open it; its vault seals with the new key and opens with both keys. Raises LockstepError.
     """
     if not restores:
         _refuse_unfinished_restore(settings.data)
@@ -281,8 +281,8 @@ def _refuse_unfinished_key(settings: Settings) -> None:
 
 
 def own_application(data: Path) -> tuple[str, ...]:
-    """Return the origin of the Documo that `up` runs on this data folder, to which commands may connect too. Empty if `up` runs none, or
-    if the folder is a copy.
+    """Return the origin of the Documo that `up` runs with this data folder. Commands may connect to it too. Returns () if `up` runs none,
+    or if the folder is a copy.
     """
     try:
         content = json.loads((data / OWN_APPLICATION).read_text())

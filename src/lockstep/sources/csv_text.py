@@ -142,7 +142,7 @@ def _refuse_other_files(path: Path, head: bytes) -> None:
 
 
 def _prologue(text: str) -> tuple[int, str]:
-    """Return the number of lines before the header, and the delimiter if one of these lines specifies it."""
+    """Return the number of lines before the header, and the delimiter that one of these lines specifies (`sep=;`), or ""."""
     delimiter, lines = "", 0
     for line in text.lstrip("\ufeff").splitlines()[:_MOST_PROLOGUE_LINES]:
         found = _PROLOGUE.fullmatch(line)

@@ -196,8 +196,9 @@ def _assigned_size(people: int) -> int:
 
 
 def _sales_size(people: int) -> int:
-    """Return how many people the group Sales must have. The people who get access are the members of Sales, the person Kim, and up to eight
-    administrators.
+    """Return how many members the group Sales must have, so that the demo's assignments reach the planned number of people.
+
+    The people who get access are the members of Sales, the person Kim, and up to eight administrators.
     """
     return max(0, _assigned_size(people) - 1 - min(8, people // 20))
 

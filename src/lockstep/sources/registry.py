@@ -94,8 +94,10 @@ def _mapping(part: object, name: str) -> dict[str, Any]:
 
 
 def _options_of_each(paths: Sequence[Path], options: CsvOptions) -> list[CsvOptions]:
-    """Return the options for each file. Each file gets only the options for columns that it has; a single file gets all *options*. Raises
-    LockstepError for an option whose column is in none of several files.
+    """Return the options for each file. A single file gets all *options*. If there are several files, each gets only the options for its
+    own columns.
+
+    Raises LockstepError for an option whose column none of these files has.
     """
     said = {*options.mapping, *options.values, *(column for column in options.date_formats if column)}
     if len(paths) == 1 or not said:

@@ -88,8 +88,8 @@ class Authorizer:
     async def sent(self, send: Callable[[str], Awaitable[Response]], deadline: float) -> Response:
         """Call *send* with the header and return the response.
 
-        If the application refuses a token that worked before, *send* is called once more with a new token. Raises NoToken if an
-        access token cannot be fetched, and whatever *send* raises.
+        If the application refuses a token that worked before, *send* is called once more with a new token. Raises NoToken if an access
+        token cannot be fetched. Exceptions from *send* are passed on.
         """
         header = await self.header(deadline)
         response = await send(header)

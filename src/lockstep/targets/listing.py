@@ -72,7 +72,7 @@ class Listing:
         self._pages: set[int] = set()
 
     def take(self, request: ScimRequest, content: Mapping[str, Any]) -> TargetPage:
-        """Check one page and continue at the next start index. Raises Dishonest if the list cannot be complete."""
+        """Check one page, return it, and set `next_index` for the next page. Raises Dishonest if the list cannot be complete."""
         accounts, total = read_list(request, content)
         if self._total is not None and total < self._total:
             raise Dishonest("while accounts were deleted, so some may have been skipped")

@@ -49,8 +49,8 @@ class ScimTargets(TargetOpener):
         return self._client
 
     def allow(self, more: Iterable[str]) -> None:
-        """Allow more private origins and networks; see `ports.TargetOpener.allow`. If the list changes, no open connection is used
-        again.
+        """Allow more private origins and networks; see `ports.TargetOpener.allow`. If the list changes, connections that are already open
+        are not used for new requests.
         """
         more = tuple(more)
         if more == self._more:

@@ -22,7 +22,7 @@ FREE_AGAIN_FACTOR = 4.0  # if no rate is configured, the limit ends at this mult
 
 
 class TooSoon(Exception):
-    """Raised if the next turn is *wait_seconds* away. Nothing was sent."""
+    """Raised if the next turn is *wait_seconds* away, which is longer than the caller would wait. Nothing was sent."""
 
     def __init__(self, wait_seconds: float) -> None:
         super().__init__(f"not before {wait_seconds:.1f} seconds")
@@ -60,11 +60,14 @@ class Bucket:
         return wait
 
     def pause_left(self, now: float) -> float:
-        """The remaining seconds of the pause that the application asked for."""
+        """The remaining seconds of the pause after a refusal; 0 if there is none."""
         return max(0.0, self.paused_until - now)
 
     def refused(self, now: float, *, retry_after: float | None) -> float:
-        """Note a refusal because of the load: halve the rate and begin a pause. Return the seconds during which nothing is sent."""
+        """Note a refusal because of the load: halve the rate and begin a pause. Return the seconds until the pause ends.
+
+        During a pause, further refusals do not halve the rate again.
+        """
         self._refusals += 1
         if now >= self.paused_until:  # count one refusal, even if many concurrent requests were refused
             seen = self._seen_rate or max(1.0, float(self._window_count))

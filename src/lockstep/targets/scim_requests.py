@@ -69,7 +69,7 @@ class ScimRequest:
 
     @property
     def is_read(self) -> bool:
-        """Whether the request can change nothing in the application: GET, and the search by POST (RFC 7644, section 3.4.3)."""
+        """Whether the request only reads. This is true for a GET, and for a search by POST (RFC 7644, section 3.4.3)."""
         return self.method == "GET" or (self.method == "POST" and self.path.partition("?")[0].endswith("/.search"))
 
 
@@ -217,7 +217,7 @@ def delete_request(kind: ObjectKind, target_id: str, *, etag: str = "") -> ScimR
 def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc") -> ScimRequest:
     """Build one PATCH that adds and removes members of a group.
 
-    Writes have no query string, because some servers apply `excludedAttributes` to the received body before they store it.
+    The URL of a write never contains `excludedAttributes`, because some servers apply it to the received body before they store the body.
     """
     bodies = patch_build.member_operations(add, remove, mode, chunk=max(1, len(add), len(remove)))
     body = orjson.dumps(patch_body([operation for one in bodies for operation in one["Operations"]]))

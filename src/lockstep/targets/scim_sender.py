@@ -119,7 +119,7 @@ class ScimSender:
         *,
         shares_request: bool,
     ) -> Exchange:
-        """Build the record of one operation of a bulk request. *sent* is a bulk request with this operation alone."""
+        """Build the record of one operation of a bulk request. *sent* is a bulk request that contains only this operation."""
         redactor = self._redactor.hiding(request.hidden)
         url = self._tenant.at("/Bulk")
         return RecordedExchange(

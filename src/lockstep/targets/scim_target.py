@@ -235,7 +235,7 @@ class ScimTarget(Target):
         *,
         was_bare: bool,
     ) -> Answer:
-        """If the response shows a manager other than the one that was sent, send the other form once, and remember the form that works."""
+        """If the response shows a manager other than the one sent, send the other form once. Remember the form that works."""
         if self._bare_manager is not None or not answer.is_done or answer.account is None:
             return answer
         if not any(map(is_manager, changes)) or answer.account.kind in self._without_patch:
@@ -256,7 +256,7 @@ class ScimTarget(Target):
     async def _without_members(
         self, group_id: str, removed: Sequence[str], answer: Answer, operation_id: str
     ) -> Answer:
-        """If the response still shows removed members, remove them once by value, and remember the form that works."""
+        """If the response still shows removed members, remove them once more, by value. Remember the form that works."""
         still = still_members(answer, removed)
         if not still:
             return answer

@@ -101,8 +101,8 @@ class RepeatableExchange:
 class Conversation:
     """The requests of one check.
 
-    *made* lists the paths of the resources that were created and still exist, in order. All checks share the list. If the response to a
-    create contained no id, the path is a search for the resource.
+    *made* lists the paths of the resources that were created and still exist, in the order of their creation. All checks share the list. If
+    the response to a create contained no id, the path is a search for the resource.
     """
 
     def __init__(

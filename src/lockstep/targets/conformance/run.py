@@ -174,8 +174,8 @@ async def _clean_up(run: _Run) -> list[str]:
 
 
 async def _found(conversation: Conversation, path: str) -> list[str]:
-    """Return the paths of the resources at *path*. If *path* is a search, return the paths of the results that have our name; otherwise
-    return *path* itself.
+    """Return the paths of the resources that *path* stands for. If *path* is a search, these are the results whose name is the one searched
+    for; otherwise it is *path* itself.
 
     Raises Broken if the search finds no such resource.
     """
