@@ -91,8 +91,8 @@ class Destination:
 class OutboundRules:
     """The allowed places: origins such as `http://127.0.0.1:8081`, and networks such as `10.0.0.0/8`.
 
-    *advice* says how to allow a place; `{origin}` in it is replaced. Raises ValueError for an entry that is neither an origin nor a
-    network.
+    *advice* says how to allow a place; `{origin}` in *advice* is replaced by the origin of the place. Raises ValueError for an entry that
+    is neither an origin nor a network.
     """
 
     def __init__(self, allow: Iterable[str] = (), *, advice: str = "allow it: lockstep outbound add {origin}") -> None:

@@ -62,8 +62,8 @@ class LdapEntry:
 
 
 def server_at(url: str, ca: str = "", *, admit: Admit, starts_tls: bool = False) -> LdapServer:
-    """Parse *url*. Raises LockstepError for an invalid address or CA certificate, and if passwords would be sent unencrypted to another
-    machine.
+    """Parse *url*. Raises LockstepError if the address or the CA certificate is invalid, or if passwords would be sent unencrypted to
+    another machine.
     """
     try:
         parts = urlsplit(url)

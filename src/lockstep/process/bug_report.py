@@ -70,7 +70,7 @@ def is_lost_database(fault: BaseException) -> bool:
 
 
 def forget_output() -> None:
-    """Discard what is left in stdout's buffer by connecting stdout to the null device. Flushing it at exit then does not fail again."""
+    """Connect stdout to the null device, which discards the rest of stdout's buffer. The flush at exit then does not fail again."""
     with contextlib.suppress(OSError, ValueError):
         null_device = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null_device, sys.stdout.fileno())

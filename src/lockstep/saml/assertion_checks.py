@@ -36,9 +36,9 @@ class Expectations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AssertionReading:
-    """A response whose signatures were verified. *head* is the response, *assertion* the element to read.
+    """A response whose signatures were verified. *head* is the response, and *assertion* is the element to read.
 
-    *is_covered* tells whether a signature covers the assertion, *is_response_signed* whether one covers the response.
+    *is_covered* tells whether a signature covers the assertion. *is_response_signed* tells whether a signature covers the response.
     """
 
     head: Element
@@ -109,7 +109,10 @@ def _check_not_expired(reading: AssertionReading) -> None:
 
 
 def _check_name_id(reading: AssertionReading) -> None:
-    """Refuse surrounding spaces and invisible characters, which would make two different names look the same."""
+    """Refuse a Name ID that is missing, empty or too long.
+
+    Surrounding spaces and invisible characters are refused too, because they could make two different names look the same.
+    """
     name_id = name_id_of(reading.assertion)
     name = text_of(name_id)
     if name_id is None or not name or len(name) > MAX_NAME_ID:

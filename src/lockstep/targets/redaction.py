@@ -25,8 +25,8 @@ SHORTEST_SECRET = 4
 class Redactor:
     """Removes the application's token, passwords and redacted values from text that is shown.
 
-    *token* is the current access token. Both *token* and *secret* are revealed only during a search. *paths* are the target paths whose
-    attributes are always hidden.
+    *token* is the current access token. Both *token* and *secret* are revealed only while a text is searched for them. *paths* are the
+    target paths whose attributes are always hidden.
     """
 
     __slots__ = ("_attributes", "_hidden", "_secret", "_token")
