@@ -1,6 +1,6 @@
 """Settings of one Documo process, from flags and environment, validated once.
 
-The public URL comes from configuration alone, so nothing from a request gets into a link.
+The public URL is taken from the configuration only, so links never contain data from a request.
 """
 
 from __future__ import annotations

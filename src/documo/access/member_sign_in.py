@@ -237,8 +237,9 @@ async def begin_session(
     """Begin a session of an authenticated member, in the tenant's transaction, and record it in the audit log.
 
     *ends_at* is the latest end of the session. The identity provider knows the session by *name_id* and *session_index*, and asked for the
-    credentials at *authenticated_at*. *code_used* is the kind of second factor that was used. *renews* is the caller of the browser's
-    previous session. If that caller is the same member, forms that are open in other tabs can still be sent.
+    credentials at *authenticated_at*. *code_used* is the kind of second factor that was used. *renews* is the caller of the previous
+    session in this browser, if any. If that caller is the same member, forms that are still open in other tabs can be sent in the new
+    session.
     """
     is_same = renews is not None and (renews.tenant_id, renews.member_id) == (tenant_id, member_id)
     secret = renewed_secret(renews.csrf_secret) if renews is not None and is_same else new_secret()

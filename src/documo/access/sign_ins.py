@@ -36,8 +36,8 @@ class RefusedSignIns:
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def note(self, token: bytes, scope: MutableMapping[str, Any], door: str) -> None:
-        """Count the refusal of *token* at the endpoint *door*, and sleep for as long as the response must be delayed. Not every refusal is
-        logged, so that a flood of guesses does not flood the log.
+        """Count the refusal of *token* at the endpoint *door*, and sleep for as long as the response must be delayed. Only some refusals
+        are logged, because a flood of guesses would otherwise flood the log.
 
         If *token* is an expired or revoked key, the request also appears in the request log of the key's account.
         """

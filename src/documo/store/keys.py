@@ -175,8 +175,8 @@ async def principal(connection: Connection, digest: bytes) -> KeyPrincipal | Non
 
 
 async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
-    """Return the revoked or expired key with this hash. Returns None for an expired token whose key is still valid, because that is
-    normal.
+    """Return the key with this hash, or the key for which the token with this hash was issued. Returns None unless that key is revoked or
+    expired. An expired token whose key is still valid gives None, because tokens expire in normal operation.
     """
     cursor = connection.cursor(row_factory=class_row(EndedKey))
     await cursor.execute(

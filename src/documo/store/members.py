@@ -49,7 +49,9 @@ async def insert_local(
 async def member_rows(
     connection: Connection, tenant_id: int, *, deleted: bool, after: str, most: int
 ) -> list[dict[str, Any]]:
-    """Return at most *most* members in order of their ids. The first one is the next after the id *after*; "" begins with the lowest id."""
+    """Return at most *most* members in order of their ids, beginning with the first id that is greater than *after*. If *after* is "",
+    begin with the lowest id.
+    """
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(*listing(tenant_id, deleted=deleted, after=after, most=most))
     return await cursor.fetchall()

@@ -132,9 +132,7 @@ def checked_authentication(given: Authentication) -> Authentication:
 
 
 def refuse_other_use(stored: Authentication, wanted: Authentication) -> None:
-    """Raise LockstepError if *wanted* would use the stored secret with an authentication method or a server for which it was
-    not entered.
-    """
+    """Raise LockstepError if the stored secret was entered for another authentication method, client or token server than *wanted* has."""
     is_same = (stored.method, stored.client_id) == (wanted.method, wanted.client_id)
     if not is_same or origin(stored.token_url) != origin(wanted.token_url):
         raise invalid(

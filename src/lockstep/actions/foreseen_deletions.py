@@ -1,8 +1,8 @@
 """Plan the people and groups that a deletion would affect, with and without the deletion. The deletion itself is not made.
 
 The objects are planned slice by slice. If a slice contains members of deleted groups, the slice is read a second time in a transaction that
-deletes these groups. That transaction is rolled back before the slice is planned. Other changes of the directory therefore never wait
-longer than for one such read, even if the source has very many people.
+deletes these groups. That transaction is rolled back before the slice is planned. Other changes of the directory therefore wait at most for
+one such read, even if the source has very many people.
 """
 
 from __future__ import annotations

@@ -153,7 +153,9 @@ async def provisioning_overview(context: Context, app: str) -> ProvisioningOverv
 
 
 def time_left(cycle: Cycle | None, now: datetime) -> TimeLeft | None:
-    """Return the time that *cycle* still needs at its average rate so far; None while too few objects are done for an estimate."""
+    """Return the time that *cycle* still needs at its average rate so far. Returns None if there is no cycle, if its total is not known
+    from the start, or as long as too few objects have been processed for an estimate.
+    """
     if cycle is None or not cycle.has_fixed_total or cycle.done < _ENOUGH_DONE:
         return None
     speed = cycle.done / max((now - cycle.started_at).total_seconds(), 0.001)

@@ -103,8 +103,8 @@ async def _give_new_keys(context: Context, hold: HoldRow) -> int:
 
 
 async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | None:
-    """Remove a batch of the objects in *hold*. Returns the number of objects in the batch, and how many of them were removed; None if
-    *hold* is empty.
+    """Remove a batch of the objects in *hold*. Returns the number of objects in the batch, and the number of those that were removed.
+    Returns None if *hold* is empty.
     """
     async with context.changing() as edit:
         held = await source_holds.held_objects(edit.connection, hold.id, limit=_BATCH)

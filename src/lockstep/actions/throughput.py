@@ -96,8 +96,8 @@ class WaitDay:
 @dataclass(frozen=True, slots=True)
 class Throughput:
     """The figures of one application. *waiting* is the present length of the queue. *per_minute* is the average number of objects that were
-    processed per minute in the last ten minutes. *cycles* are the newest finished cycles, oldest first. *gained* and *lost* are the
-    percentiles of the last week.
+    processed per minute in the last ten minutes. *cycles* contains the newest finished cycles, oldest first. *gained* and *lost* are the
+    percentiles, over the last week, of the time until people gained and lost access.
     """
 
     app: str

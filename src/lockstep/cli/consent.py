@@ -16,8 +16,8 @@ Result = TypeVar("Result")
 
 
 def run_consented(work: ChangeWork[Result], *, yes: bool, named: int = 0) -> tuple[Result, list[EffectJson]]:
-    """Show the effects of *work* on people, ask for confirmation if it is needed, and do *work*. *named* is the number of people that the
-    command names. An effect on at most that many people needs no confirmation.
+    """Show the effects of *work* on people, ask for confirmation if it is needed, and then run *work*. *named* is the number of people whom
+    the command names explicitly. An effect on at most that many people needs no confirmation.
 
     Returns the result, and the consequences for the JSON form. Raises LockstepError if there is no terminal to ask on and *yes* is not
     given.

@@ -168,8 +168,8 @@ def test(app: str, deep: bool, yes: bool, output: Output) -> int:
 
 
 async def _allowed_here_alone(context: Context, app: str) -> tuple[str, ...]:
-    """Return the application's origin if the application may be reached only because the environment of this shell allows it. A server
-    without this environment would refuse to connect to that origin. In all other cases, the result is empty.
+    """Return the application's origin if only the environment of this shell permits connecting to it. A server without this environment
+    would refuse to connect to that origin. Otherwise, the result is empty.
     """
     settings = settings_of()
     if not settings.outbound_allow:

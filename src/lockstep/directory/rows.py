@@ -113,8 +113,8 @@ class SourcePass(Protocol):
     - The survey counts the rows of all pages.
     - An unusable row is reported with its reason, and no other row is lost.
     - A source without objects has one page, which is the last.
-    - A source that is cut off never proves who is missing.
-    - A source that changes after the survey never proves who is missing.
+    - If the source is cut off, the pass never concludes that objects are missing.
+    - If the source changes after the survey, the pass never concludes that objects are missing.
     - A source that fails raises, and never looks empty.
     - A pass says which attribute identifies its objects.
     """

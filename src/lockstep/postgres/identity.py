@@ -53,9 +53,9 @@ class ServerUser:
 def choose_user(wanted: str | None, existing: Path) -> ServerUser:
     """Choose the user who runs PostgreSQL: the current user unless that is root.
 
-    If the current user is root, the owner of the *existing* cluster is chosen. If there is no cluster or root owns it, the user is *wanted*
-    or, without *wanted*, the first of `postgres` and `nobody` that exists. Raises LockstepError if there is no such user, or if that user
-    has root's id.
+    If the current user is root, the owner of the *existing* cluster is chosen. If there is no cluster, or if root owns it, the user
+    *wanted* is chosen. If *wanted* is not given, the first of `postgres` and `nobody` that exists is chosen. Raises LockstepError if there
+    is no such user, or if that user has root's id.
     """
     if os.geteuid() != 0:
         return _ourselves()

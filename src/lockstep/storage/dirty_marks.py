@@ -90,8 +90,8 @@ async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *
 
 
 async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] | None = None) -> None:
-    """Prevent workers that have claimed the objects *ids*, or any object if *ids* is None, from recording an outcome. These workers made
-    their plans from links that this transaction changes.
+    """Prevent workers from recording an outcome for the objects *ids* that they have claimed, or for all claimed objects if *ids* is None.
+    These workers made their plans from links that this transaction changes.
 
     The leases stay, because a request may be under way. When they end, Lockstep checks the application for the effect of that request. Call
     this before changing the links, because code that records outcomes locks dirty rows first.

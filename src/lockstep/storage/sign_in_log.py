@@ -158,8 +158,8 @@ async def people_signed_in(connection: Connection, app: str, *, protocol: str, s
 async def read_log(
     connection: Connection, wanted: SignInFilter, *, limit: int = 100, by_time: bool = False
 ) -> list[SignInRow]:
-    """Return the newest *limit* matching records, newest first, in the order in which they were written. If *by_time* is true, they are
-    ordered by time instead.
+    """Return the newest *limit* matching records, newest first. "Newest" refers to the order in which the records were written or, if
+    *by_time* is true, to the time of the records.
 
     The orders differ for concurrent writes. Use *by_time* for pages that end at a given time.
     """

@@ -93,8 +93,8 @@ async def forget_other_mappings(connection: Connection, job: str, config: str) -
 
 
 async def forget(connection: Connection, job: str) -> None:
-    """Forget which attributes the application does not keep or returns differently, and which groups cannot be verified. New responses then
-    decide this again. Marks objects whose difference was withheld.
+    """Forget which attributes the application does not keep or returns differently, and which groups cannot be verified. Lockstep then
+    determines this again from new responses. Marks the objects that have a withheld difference.
     """
     await connection.execute("delete from unkept_attribute where job = %s", (job,))
     await connection.execute("delete from unverified_group where job = %s", (job,))

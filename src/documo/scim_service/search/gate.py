@@ -86,7 +86,9 @@ class SearchGate:
         self._admit()
 
     def _admit(self) -> None:
-        """Give the free places to the accounts in turn. Within an account, the search that has waited longest comes first."""
+        """Admit waiting searches while there are free places, taking the accounts in turn. Within an account, the search that has waited
+        longest is admitted first.
+        """
         while (tenant_id := next((one for one in self._queues if self._may_run(one)), None)) is not None:
             queue = self._queues.pop(tenant_id)
             turn = queue.popleft()

@@ -150,8 +150,8 @@ def _what_is_wrong(
 
 
 async def proved_caller(context: Context, secret: str) -> PersonCaller:
-    """Return the person whose session has this secret, if the person may change their second factors. Raises LockstepError if the session
-    began at a provider, or if it began without the second factor that the person has.
+    """Return the person whose session has this secret. Raises LockstepError if the person may not change second factors in this session:
+    because the session began at a provider, or because it began without the second factor although the person has one.
     """
     caller = await person_or_refusal(context, secret)
     if BY_PASSWORD.isdisjoint(caller.methods):

@@ -36,7 +36,7 @@ class IdentityProviderJson(TypedDict):
 
 
 class ProviderMetadataJson(TypedDict):
-    """The answer of the provider to the test. *keys* is the address of the provider's signing keys."""
+    """The identity provider's metadata, as the connection test read it. *keys* is the address of the provider's signing keys."""
 
     issuer: str
     authorizationEndpoint: str

@@ -57,8 +57,9 @@ class MappedKindJson(TypedDict):
 
 
 class SetupJson(TypedDict):
-    """The progress of an application's setup. *assigned* is the number of people in scope if the scope is `assigned`, and *everybody* that
-    number if the scope is `all`. People are counted only until provisioning is started for the first time; both numbers are 0 afterwards.
+    """The progress of an application's setup. *assigned* is the number of people in scope if the scope is `assigned`. *everybody* is the
+    number of people in scope if the scope is `all`. People are counted only until provisioning is started for the first time; both numbers
+    are 0 afterwards.
     """
 
     isConnected: bool

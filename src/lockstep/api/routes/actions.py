@@ -45,8 +45,8 @@ class Call(Body):
 
 
 class CallJson(TypedDict):
-    """The result of a call. *said* are the messages of the action. *undone* are applications to which nothing is sent because no worker is
-    running.
+    """The result of a call. *said* contains the messages of the action. *undone* contains the names of the applications to which nothing is
+    sent because no worker is running.
     """
 
     result: Any

@@ -236,8 +236,8 @@ def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple
 
 
 def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
-    """Return the matching attributes whose values change on an existing account. Searches for the old values no longer find that
-    account.
+    """Return the matching attributes whose values the draft changes on an existing account. After the change, searches for the old values
+    no longer find that account.
     """
     if mapping is None or draft.action is Action.CREATE:
         return ()

@@ -43,8 +43,8 @@ def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues |
 
 
 def refused(mapped: MappedAccount) -> Draft | None:
-    """Return the draft of a refusal if the object cannot be mapped, otherwise None. An object that a mapping excludes on purpose is not
-    a failure.
+    """Return None if the object can be mapped. Otherwise, return a draft that refuses the object. If a mapping excludes the object on
+    purpose, the draft skips the object instead, because that is not a failure.
     """
     if mapped.problem is None:
         return None

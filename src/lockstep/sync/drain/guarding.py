@@ -121,7 +121,7 @@ class Guard:
         return await guarded_writes.has_guarded_since(connection, job.id, since, besides=self._let_through)
 
     def note_journalled(self, claims: Iterable[Claim]) -> None:
-        """Note that the writes of *claims* are in the journal, so that the next count there includes them."""
+        """Note that the writes of *claims* are now in the journal. The next count of the journal therefore includes these writes."""
         for claim in claims:
             if claim.attempt in self._let_through:
                 self._let_through[claim.attempt].is_journalled = True

@@ -32,8 +32,8 @@ class Unseen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UnkeptMembers:
-    """Changes that the application accepted but did not keep. *missing* are added members that are not in the group: their accounts, by the
-    members' directory ids. *remaining* are the accounts of removed members that are still in the group.
+    """Changes that the application accepted but did not keep. *missing* maps the directory id of each added member that is not in the group
+    to the member's account. *remaining* contains the accounts of removed members that are still in the group.
     """
 
     missing: dict[str, str]

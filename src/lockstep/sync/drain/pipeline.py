@@ -275,7 +275,7 @@ class Pipeline:
             self.no_more_writes()
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
-        """Plan the object again soon, because another object took the account first. By then, that object's outcome will be recorded."""
+        """Plan the object again soon. Another object took the account first, and the outcome of that object will be recorded by then."""
         requests, moment = planned.requests, self.services.moment()
         self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=requests))
 

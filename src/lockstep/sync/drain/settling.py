@@ -49,12 +49,12 @@ UNANSWERED = frozenset({None, 502, 503, 504})  # HTTP statuses after which a req
 
 @dataclass(slots=True)
 class Settlement:
-    """The result of checking an object's open operations in the application. *settled* are the operations whose outcome is now known.
-    *done* are those of them that took effect, each with its account.
+    """The result of checking an object's open operations in the application. *settled* contains the operations whose outcome is now known.
+    *done* contains the settled operations that took effect, each with its account.
 
     *link* is the object's link, including any changes that the check found. `changed_link` is the same link, or None if the check changed
     nothing. *stray* is a second active account that Lockstep created for the same object. *problem* tells people why an operation stays
-    open. *waits* is the reason for checking the application again soon.
+    open. *waits* is the reason why the application must be checked again soon, or "" if there is none.
     """
 
     link: Link | None

@@ -16,9 +16,9 @@ LONGEST_SECONDS = 1.0
 class Sharing:
     """The creates of one drain that share requests. *senders* is the number of requests that are sent at the same time.
 
-    A bulk request carries as many creates as the application probably makes within `LONGEST_SECONDS`. If fewer objects wait than there are
-    senders, each create is sent alone, because single requests are answered sooner. Writes other than creates are always sent alone, so
-    that no leaver waits for the result of somebody else.
+    A bulk request contains as many creates as the application can probably carry out within `LONGEST_SECONDS`. If fewer objects wait than
+    there are senders, each create is sent alone, because single requests are answered sooner. Writes other than creates are always sent
+    alone, so that the write of a leaver never waits for the result of another object's write.
     """
 
     def __init__(self, target: Target, senders: int) -> None:

@@ -34,11 +34,11 @@ def look_again(
     is_reread: bool = False,
     is_first_at_once: bool = False,
 ) -> Outcome:
-    """Return an outcome that postpones the object: after a pause that doubles each time, the account is read and the object is planned
-    again.
+    """Return an outcome that postpones the object. After a pause, the account is read and the object is planned again. The pause doubles
+    each time.
 
-    *is_reread* is true if the response was clear and a fresh read will probably solve the problem. *is_first_at_once* leaves out the first
-    pause.
+    *is_reread* is true if the response was unambiguous and a fresh read will probably solve the problem. If *is_first_at_once* is true,
+    there is no pause the first time.
     """
     looks, rereads = claim.resume.looks + 1, claim.resume.rereads + is_reread
     pause = growing_pause(looks - 1 if is_first_at_once else looks, first=after)

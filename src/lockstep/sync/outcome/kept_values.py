@@ -23,7 +23,7 @@ Evidence: TypeAlias = KeptAttribute | MissingAttribute
 
 
 def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
-    """Return *answer* with a judgement on each accepted value: whether the application shows the value as it was sent."""
+    """Return *answer* with a judgement of each accepted value. The judgement says whether the application returned the value as sent."""
     mapping = planned.prepared.mapping
     if mapping is None or answer.account is None or answer.verdict is not Verdict.DONE:
         return answer

@@ -191,8 +191,8 @@ def as_success(record: LogRecord) -> LogRecord:
 
 
 def logged_exchanges(answer: Answer | None, *, whole: bool) -> tuple[LoggedExchange, ...]:
-    """Return the exchanges of *answer*. The URL and the bodies are included only if *whole* is true, for records that a person will
-    read.
+    """Return the HTTP exchanges that *answer* contains. The URL and the bodies are included only if *whole* is true. It is true for records
+    that a person will read.
     """
     return tuple(_logged_exchange(one, whole=whole) for one in answer.exchanges) if answer is not None else ()
 

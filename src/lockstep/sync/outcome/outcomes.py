@@ -267,7 +267,7 @@ def with_members_due(outcome: Outcome) -> Outcome:
 
 
 def with_names_due(outcome: Outcome) -> Outcome:
-    """Return the outcome of a disable, but keep the dirty row. The changes of names follow in a separate write."""
+    """Return the outcome of a disable that keeps the dirty row, because the changed names must still be sent in a separate write."""
     text = "The account gets the current names of its person"
     return replace(outcome, postponed=next_at_once(outcome.claim, Resume(Stage.NAMES_DUE), "NamesDue", text))
 
@@ -278,8 +278,8 @@ def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postpo
 
 
 def with_names(outcome: Outcome) -> Outcome:
-    """Return the outcome of the write that followed a disable. The write is counted in addition to the disable, which the cycle has already
-    counted.
+    """If *outcome* is that of the separate write of names after a disable, count this write in addition to the disable, which the cycle has
+    already counted. Any other outcome is returned unchanged.
     """
     if outcome.claim.resume.stage is not Stage.NAMES_DUE or not outcome.counted:
         return outcome

@@ -102,7 +102,7 @@ def asking_among(prepared: Iterable[PreparedObject]) -> list[PreparedObject]:
 
 
 def questions_of(asking: Iterable[PreparedObject]) -> set[Question]:
-    """Return the questions that the plans of these objects may ask."""
+    """Return the questions to the application that planning the objects in *asking* may require."""
     return {_question(query) for one in asking for query in (*one.queries, *unique_candidates(one))}
 
 
@@ -158,7 +158,7 @@ async def _made_since(
 def _candidates(
     job: Job, kind: ObjectKind, answers: AccountsByQuestion, prepared: PreparedObject
 ) -> Iterator[Candidate]:
-    """Return the listed accounts that answer the questions of one object."""
+    """Return the accounts in the list that match the questions of one object."""
     for query in prepared.queries:
         for account in answers.get(_question(query), ()):
             yield Candidate(prepared.obj.id, account.id, (match_key(job.id, kind, query),))

@@ -53,7 +53,7 @@ class StoredOwnership:
 
 
 async def witnesses_beside(prepared: PreparedObject, pool: Pool, job: str) -> Sequence[str]:
-    """Return some accounts of other objects that the application should show."""
+    """Return some accounts of other objects. The application should find these accounts if it works."""
     async with pool.connection() as connection:
         return await links.some_accounts(connection, job, prepared.obj.kind, besides=prepared.obj.id)
 

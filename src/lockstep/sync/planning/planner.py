@@ -115,7 +115,7 @@ class Ownership(Protocol):
         ...
 
     async def witnesses(self, prepared: PreparedObject) -> Sequence[str]:
-        """Return some accounts of other objects that the application should show."""
+        """Return some accounts of other objects. The application should find these accounts if it works."""
         ...
 
 

@@ -192,7 +192,7 @@ async def _beating(services: Services, claimed: ClaimedPreview) -> AsyncIterator
 
 
 def _is_of_data(fault: Exception) -> bool:
-    """Whether PostgreSQL refused a statement because of the values in it. It would then refuse the same statement again."""
+    """Whether PostgreSQL refused a statement because of the values in it. If so, it would refuse the same statement again."""
     return isinstance(fault, psycopg.Error) and (fault.sqlstate or "")[:2] in _OF_DATA
 
 

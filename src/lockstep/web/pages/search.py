@@ -79,7 +79,7 @@ def _typed(request: Request) -> str:
 
 
 def _sections(context: Context, found: Found, orders: Sequence[tuple[str, str, str]]) -> list[SearchSection]:
-    """Return the sections that have results, most relevant first. *orders* have title, address and icon."""
+    """Return the sections that have results, most relevant first. *orders* contains the title, address and icon of each command."""
     query = found.query
     text = query.text
     every_person = address("/users", search=" ".join(query.words)) if found.is_more else ""

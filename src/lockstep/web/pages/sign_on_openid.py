@@ -127,7 +127,9 @@ async def _secrets(
 
 
 def _changes(form: FormData, found: SignOnView, *, enters: bool) -> dict[str, Any]:
-    """Return the keys of `singleSignOn` that the form sets. Claims are not changed."""
+    """Return the keys of `singleSignOn` that the form sets. The claims are copied from the present settings, so they stay unchanged. If
+    *enters* is true, the result also changes the mode to OpenID Connect.
+    """
     known = sign_on_to_json(found.settings).get("openIdConnect", {})
     kept = {"claims": known["claims"]} if "claims" in known else {}
     section: dict[str, Any] = {
