@@ -108,7 +108,9 @@ async def _shown(host: str, address: str, port: int, context: ssl.SSLContext) ->
 
 
 def _trusting_all() -> ssl.SSLContext:
-    """Return a context for reading a certificate that was already refused. Nothing is sent over such a connection."""
+    """Return a TLS context that accepts every certificate. It is used only to read a certificate that was already refused. Nothing is sent
+    over such a connection.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

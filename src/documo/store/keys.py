@@ -143,7 +143,7 @@ async def revoke(connection: Connection, tenant_id: int, key_id: str) -> None:
 
 
 async def expire(connection: Connection, tenant_id: int, key_id: str, at: datetime) -> None:
-    """Let a key and the tokens issued for it expire no later than at the time *at*."""
+    """Make a key, and the tokens issued for it, expire at the time *at* unless they expire earlier."""
     await connection.execute(
         "update api_keys set expires_at = least(expires_at, %s) where tenant_id = %s and (id = %s or client_id = %s)",
         (at, tenant_id, key_id, key_id),

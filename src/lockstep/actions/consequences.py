@@ -165,7 +165,7 @@ async def _whole(
     after: dict[tuple[str, ObjectKind], EffectsById],
     now: Mapping[str, Job] | None = None,
 ) -> None:
-    """Plan all objects of the jobs in *whole*, and add the effects to *after*. The change touches the configuration of these jobs."""
+    """Plan all objects of the jobs in *whole*, because the change affects the configuration of these jobs. Add the effects to *after*."""
     for job_id in whole:
         job = candidates[job_id]
         before = (now or {}).get(job_id, job)

@@ -174,7 +174,9 @@ class Context:
             await self.after_commit(edit.touched)
 
     def recording(self) -> AbstractAsyncContextManager[Connection]:
-        """Return a transaction that writes but does not change the directory. It therefore does not wait for running imports."""
+        """Return a transaction for writes outside the directory. Because it does not change the directory, it does not wait for running
+        imports.
+        """
         return self._transaction()
 
     @asynccontextmanager

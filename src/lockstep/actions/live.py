@@ -154,8 +154,8 @@ class LiveHub:
 
     @property
     def latest(self) -> str:
-        """Return the id of the latest event. A listener that asks for this id before it reads the database can later receive every event
-        that came after the reading began.
+        """Return the id of the latest event. Ask for this id before reading the database. A listener can then receive every event that came
+        after the reading began.
         """
         return f"{self._era}-{self._number}"
 

@@ -60,7 +60,8 @@ class IfMatch:
     async def require(self, context: Context, read: ReadState) -> None:
         """Raise ApiError if If-Match is given and does not match the state that *read* returns.
 
-        Routes whose work sends requests to applications use this in place of `matched`, which would send the requests inside a transaction.
+        Use this instead of `matched` in routes whose work sends requests to applications. With `matched`, these requests would be sent
+        inside a transaction.
         """
         wanted = {one.strip().removeprefix("W/") for one in self.given.split(",")}
         if self.given and "*" not in wanted and etag(await read(context)) not in wanted:

@@ -1,5 +1,5 @@
-"""The single place from which to import a job's configuration and the functions that read and write it. Also finds the attributes on which
-a configuration depends.
+"""Gather in one module a job's configuration and the functions that read and write it. Also find the attributes on which a configuration
+depends.
 
 `dependencies` saves work: if no rule reads a changed attribute, no object is marked for re-evaluation.
 """

@@ -47,8 +47,8 @@ def with_attributes(person: PersonRow, values: Mapping[str, Any]) -> PersonRow:
 
 
 async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Write people. These people may exchange user principal names among themselves. The caller must have checked that no other person has
-    one of these names.
+    """Write people. A person in *writes* may get the user principal name that another person in *writes* has now. The caller must have
+    checked that no person outside *writes* has one of the new names.
     """
     new = [write for write in writes if write.before is None]
     old = [write for write in writes if write.before is not None]

@@ -1,8 +1,8 @@
-"""Count the recent writes in the journal that guards limit: unapproved writes that end access, give privileges, empty values or rename
-accounts.
+"""Count the recent writes in the journal that the guards limit. These are unapproved writes that end access, give privileges, empty values
+or rename accounts.
 
 Workers journal such writes one after the other, under a lock. A worker that counts under the same lock therefore misses no write, and all
-later writes are newer than its count.
+later writes have a later time than the count.
 """
 
 from __future__ import annotations

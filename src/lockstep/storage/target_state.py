@@ -19,8 +19,8 @@ from lockstep.storage.notices import Topic, notify
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """The shared state of one application. No request may be sent for *seconds_to_wait*. *streaks* counts consecutive failed requests, by
-    kind of request. *trouble* describes the response that caused the last pause.
+    """The shared state of one application. No request may be sent during the next *seconds_to_wait* seconds. *streaks* counts consecutive
+    failed requests, by kind of request. *trouble* describes the response that caused the last pause.
     """
 
     seconds_to_wait: float = 0.0

@@ -107,8 +107,8 @@ async def activate_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
 
 
 async def remove_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
-    """Remove the key that is not active. Data that is encrypted to it can no longer be read. *thumbprint* can be abbreviated. Raises
-    LockstepError if the key is unknown or active.
+    """Remove a key that is not active. Data that was encrypted with its public key can then no longer be read. *thumbprint* can be
+    abbreviated. Raises LockstepError if the key is unknown or active.
     """
     async with store.tenant(tenant_id) as connection:
         keys = [_own_key(row) for row in await table.read_keys_alone(connection, tenant_id)]

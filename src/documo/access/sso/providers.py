@@ -101,11 +101,11 @@ async def remove_provider(store: Store, tenant_id: int) -> None:
 
 
 async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
-    """Require single sign-on. Nobody except *break_glass* can sign in with a password any longer, and sessions that began with a password
-    end.
+    """Require single sign-on. Nobody except *break_glass* can sign in with a password any longer. Sessions that began with a password end,
+    except those of *break_glass*.
 
-    *break_glass* is the user name of an active Admin with a password. If that Admin could not sign in, a failure of the provider would lock
-    everybody out. LockstepError is therefore raised for any other member. It is also raised if the account has no provider.
+    *break_glass* is the user name of an active Admin with a password. Without such an Admin, a failure of the provider would lock everybody
+    out. Raises LockstepError if *break_glass* is any other member, or if the account has no provider.
     """
     await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:

@@ -16,8 +16,8 @@ Result = TypeVar("Result")
 class Collector(Generic[Item, Result]):
     """Collects questions in one queue for each key, and passes them to *run* in batches.
 
-    *run* returns the answers in the order of the questions. The answer to a question that failed is an exception. Up to *lanes* batches of
-    a key run at once: while the database works on one batch, the responses of another are written.
+    *run* returns the answers in the order of the questions. If a question failed, its answer is an exception. Up to *lanes* batches of a
+    key run at the same time, so that the responses of one batch are written while the database works on another batch.
 
     Each question weighs 1 unless *weigh* is given. The questions in a batch weigh at most *max_batch* together; a heavier question is sent
     alone.

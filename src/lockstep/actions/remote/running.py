@@ -39,8 +39,8 @@ class _Notes:
 async def run_named(
     context: Context, name: str, told: Mapping[str, Any], *, shape: str = "", rehearses: bool = False
 ) -> Ran:
-    """Run the action *name* or, with *rehearses*, only determine its consequences. Raises the errors of the action. Raises LockstepError if
-    this version of Lockstep does not understand the call, or if the action yields a stream of items.
+    """Run the action *name* with the arguments *told*. With *rehearses*, only determine its consequences. Raises the errors of the action.
+    Also raises LockstepError if this version of Lockstep does not understand the call, or if the action yields a stream of items.
     """
     wire, notes = _understood(name, told, shape), _Notes()
     if wire.streams:

@@ -20,8 +20,8 @@ _ASSIGNMENTS: Mapping[str, str] = {"assigned": "Assigned to", "unassigned": "No 
 
 
 class ValueChangeJson(TypedDict):
-    """The old and the new value of one attribute. Managers and members are given by name. Of many members, only the first are named, and
-    the others are counted.
+    """The old and the new value of one attribute. Managers and members are given by name. If there are many members, only the first ones
+    are named and the number of the others is given.
     """
 
     attribute: str

@@ -80,8 +80,8 @@ def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues |
 
 
 def held_by(prepared: PreparedObject, observed: Observed) -> Values:
-    """Return the current values of the linked account: the values that were read, plus the last agreed password, which no read shows. If
-    the account was not read, return the values that both sides last agreed on.
+    """Return the current values of the linked account. These are the values that were read and, because a read never returns the password,
+    the last agreed password. If the account was not read, return the values that both sides last agreed on.
     """
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link else {}

@@ -1,8 +1,8 @@
 """Map an object to the values that its account should have.
 
-By default an empty source value does not clear the attribute: nothing is sent, and the account keeps its value. A default value replaces an
-empty value on create; later, it does so only if the mapping clears empty attributes or has no source. This module also reads the current
-values of an account, which are keyed by target path like the desired ones.
+By default an empty source value does not clear the attribute: nothing is sent, and the account keeps its value. On create, a default value
+replaces an empty value. On later writes, the default value is used only if the mapping clears empty attributes or has no source. This
+module also reads the current values of an account; like the desired values, they are keyed by target path.
 """
 
 from __future__ import annotations

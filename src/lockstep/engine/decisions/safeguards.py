@@ -118,7 +118,7 @@ class _Guard:
 
 
 def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration, *, approved: bool = False) -> Plan:
-    """Return *plan* unchanged, or held for approval. *approved* is true if an administrator has already approved it."""
+    """Return *plan*, either unchanged or held for approval. *approved* is true if an administrator has already approved the plan."""
     if approved:
         return plan
     if plan.needs_approval and plan.link_to is not None:

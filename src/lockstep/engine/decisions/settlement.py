@@ -73,7 +73,7 @@ def may_be_made_by(operation: SentOperation, account: Account, found_by: MatchQu
 
 
 def answers_to(queries: Sequence[MatchQuery], account: Account) -> bool:
-    """Whether *account* has the matching values that were sent. Attributes that *account* does not show are ignored."""
+    """Whether *account* has the values for matching that *queries* contain. Attributes that *account* does not show are ignored."""
     for query in queries:
         shown = matching_value(account.resource, query.attribute)
         if shown is not None and shown != folded(query.attribute, query.value):
@@ -125,11 +125,11 @@ def base_of_made(operation: SentOperation, account: Account, mapping: ObjectMapp
 def base_after_change(
     base: Values, operation: SentOperation, account: Account, mapping: ObjectMapping | None
 ) -> Values:
-    """Update *base* from *account*, which was read after a change with unknown outcome. At the paths that were sent, the values that the
-    account shows count as agreed.
+    """Update *base* from *account*, which was read after a change with an unknown outcome. At each path that was sent, a value that the
+    account shows counts as agreed.
 
-    A sent value that the account does not show counts as agreed if the change took effect. Otherwise it is removed from *base*, so that it
-    is written again.
+    If the account does not show a sent value, that value counts as agreed if the change took effect. Otherwise the value is removed from
+    *base*, so that it is written again.
     """
     took = took_effect(operation, account, mapping)
     known = {path: value for path, value in base.items() if path not in operation.after}

@@ -45,8 +45,8 @@ def judge(
 ) -> tuple[JudgedValue, ...]:
     """Return what happened to each of *changes* according to the application's response.
 
-    *resource* is the resource in the response, and *held* its mapped values. The result leaves out secret values, and attributes about
-    which *resource* shows nothing.
+    *resource* is the resource in the response, and *held* contains the mapped values of that resource. The result leaves out secret values.
+    It also leaves out attributes about which *resource* shows nothing.
     """
     found = []
     for change in changes:

@@ -74,7 +74,9 @@ def charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: 
 
 
 def makes_long_results(function: Function) -> bool:
-    """Whether the result of *function* can be long. False if the length is limited by the arguments, which are already charged for."""
+    """Whether the result of *function* can be long. False if the arguments limit the length of the result, because the arguments have
+    already been charged for.
+    """
     if function.chooses or (function.cost and function.returns is ValueKind.TEXT):
         return False
     return function.returns in (ValueKind.TEXT, ValueKind.VALUES, ValueKind.ANY)

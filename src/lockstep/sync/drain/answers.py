@@ -194,8 +194,8 @@ def _not_taken(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """Return the outcome if the application did not accept the request. A request that our own rate limit held back was never sent, so it
-    does not count as a try.
+    """Return the outcome of a request that the application did not accept. If our own rate limit held the request back, the request was
+    never sent and therefore does not count as a try.
     """
     if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
         due = moment.now + answer.wait if answer.wait is not None else None

@@ -121,5 +121,5 @@ def without_object(claim: Claim) -> Outcome:
 def _given_back(
     claim: Claim, due: datetime | Due, resume: Resume, error: ShownError | None, *, keeps_cycle: bool = True
 ) -> Postponement:
-    """Return a postponement of the object in its present state. The failure count of the object is kept."""
+    """Return a postponement of the object. The failure count of the object and the time of its first failure are kept."""
     return Postponement(claim, due, resume, error, claim.failures, claim.first_failed_at, keeps_cycle)

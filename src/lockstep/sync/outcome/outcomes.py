@@ -174,10 +174,10 @@ def refused(
     log: LogRecord | None = None,
     requests: int = 0,
 ) -> Outcome:
-    """Return the outcome of an object that failed and goes to the retry list. *requests* counts the requests sent after the plan was
-    made.
+    """Return the outcome of an object that failed and goes to the retry list. *requests* counts the requests sent after the plan was made.
 
-    After the last retry, the object is given up only if it is known to need an account and no earlier operation is open.
+    After the last retry, the object is given up only if two conditions are met: it is known that the object needs an account, and no
+    earlier operation is open.
     """
     known = planned.prepared if planned is not None else prepared
     may_give_up = known is not None and known.intent.kind is IntentKind.PROVISION and not is_unsettled
@@ -250,8 +250,8 @@ def left_rejected(claim: Claim, planned: PlanResult, *, log: LogRecord | None = 
 
 
 def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
-    """Return the operations to settle for an outcome whose link cannot be recorded. A create stays open, because it has made an account
-    that still needs a link.
+    """Return the operations to record if the link of *outcome* cannot be recorded. A create stays open, because the account that it made
+    still needs a link.
     """
     if outcome.counted != COUNTED[Action.CREATE]:
         return () if outcome.is_newly_linked and outcome.counted == "" else outcome.settled

@@ -48,9 +48,9 @@ RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 class TakenMeanwhile(Exception):
-    """Raised if accounts that were to be linked without a write have been taken by other objects. Nothing was recorded.
+    """Raised if other objects have taken accounts that this transaction was to link without a write. Nothing was recorded.
 
-    *attempts* are the ids of the attempts that would have linked these accounts.
+    *attempts* contains the ids of the attempts that would have linked these accounts.
     """
 
     def __init__(self, attempts: frozenset[int]) -> None:

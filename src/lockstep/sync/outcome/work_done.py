@@ -16,9 +16,10 @@ _LOSSES = frozenset({"disabled", "deleted"})
 
 
 def work_done(ours: Sequence[Outcome], records: Sequence[LogRecord], ages: Mapping[int, float]) -> WorkDone:
-    """Return the work of *ours*, whose log records are *records*. *ages* are the seconds since each object was marked, by attempt.
+    """Return the work of *ours*, whose log records are *records*. *ages* contains, for each attempt, the seconds since its object was
+    marked.
 
-    Waiting times are not counted for people who waited for a date, because these times say nothing about Lockstep.
+    If a person was waiting for a date, the waiting time is not counted, because it says nothing about Lockstep.
     """
     counts: Counter[str] = Counter(one.counted for one in ours if one.counted)
     for one in ours:

@@ -146,8 +146,8 @@ async def choose_values(
 async def _made_since(
     connection: Connection, job: Job, known: SliceFacts, asking: Sequence[PreparedObject], cycle: int | None
 ) -> set[Question]:
-    """Return the questions that the list cannot answer, because a matching account was, or may have been, created after the list was
-    read.
+    """Return the questions that the list cannot answer. For these, a matching account was created, or may have been created, after the list
+    was read.
     """
     keys = {match_key(job.id, known.kind, query): _question(query) for one in asking for query in one.queries}
     if not keys or cycle is None:

@@ -1,4 +1,4 @@
-"""Read from the database, for one object at a time, the owners of accounts and unique values that a plan asks about."""
+"""Read from the database who owns the accounts and the unique values that a plan asks about. Each read is for one object."""
 
 from __future__ import annotations
 

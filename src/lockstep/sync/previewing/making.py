@@ -1,8 +1,8 @@
 """Make a preview of a whole application, slice by slice.
 
 Nothing is written except the preview: the application is opened for reading only, and no lock or transaction is kept from one slice to the
-next. If somebody stops the preview, or another process takes it over, the first process notices this when it next reports progress, and
-ends its work.
+next. If somebody stops the preview, or if another process takes it over, the process that was making the preview notices this the next time
+it reports progress, and then stops.
 """
 
 from __future__ import annotations

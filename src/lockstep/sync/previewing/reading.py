@@ -43,10 +43,10 @@ class PacedReader:
                 await self._turns.wait()
 
     async def rest(self, busy: TargetError, *, time: int) -> None:
-        """Wait because the application is busy. If the application does not say for how long, the pause doubles with *time*, the number of
-        earlier waits.
+        """Wait because the application is busy. If the application does not say how long to wait, the pause doubles with each earlier wait.
+        *time* is the number of earlier waits. No pause is longer than `LONGEST_WAIT_SECONDS`.
 
-        Raises *busy* again after too many waits, or if the error has another cause.
+        Raises the error *busy* again after too many waits, or if the error has another cause.
         """
         if busy.answer.verdict is not Verdict.THROTTLED or time >= MOST_WAITS:
             raise busy

@@ -153,7 +153,7 @@ _FIELDS = {
 
 
 def effects_held(held: Iterable[GuardCode]) -> list[str]:
-    """Return the effects that the guards in *held* keep back."""
+    """Return the effects that the guards in *held* limit. Objects with such an effect are held."""
     return [GUARDED_EFFECTS[guard][0].value for guard in held]
 
 

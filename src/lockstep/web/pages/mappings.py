@@ -152,8 +152,8 @@ async def reviewed(
     work: Callable[[Context], Awaitable[object]],
     what: ChangeSummary,
 ) -> PageAnswer:
-    """Show a page with the effects of *work* on people. With step=preview, the page also shows the new values. Once the change is
-    confirmed, the page sends step=save: then *work* is done, and no page is shown. Raises the errors of *work*.
+    """Show a page with the effects of *work* on people. With step=preview, the page also shows the new values. When the user confirms the
+    change, the page sends step=save. *work* is then carried out, and the user is redirected. Raises the errors of *work*.
     """
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     back = what.back or mapping_href(app, kind)
