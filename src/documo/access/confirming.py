@@ -53,8 +53,8 @@ async def seal_opened_form(store: Store, caller: MemberCaller, now: datetime) ->
 
 
 async def require_opened_form(store: Store, caller: MemberCaller, sealed: str, now: datetime) -> None:
-    """Raise ConfirmationRequired if *sealed* does not prove that the form was opened in this session within the last hour. Never raises it
-    while the session is confirmed.
+    """Raise ConfirmationRequired unless the session is confirmed, or *sealed* proves that the form was opened in this session within the
+    last hour.
     """
     opened, _, seal = sealed.partition(".")
     is_ours = hmac.compare_digest(seal.encode(), (await _seal(store, caller, opened)).encode())

@@ -164,8 +164,8 @@ def _parameters(tenant_id: int, wanted: RequestLogFilter) -> dict[str, Any]:
 
 
 async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, int]]:
-    """Return three numbers for each hour of the last day that has requests: how many hours ago the hour was, how many of its requests
-    succeeded, and how many were refused or failed.
+    """Return three numbers for each hour of the last day in which there were requests: how many hours ago it was, the number of requests
+    that succeeded, and the number of requests that were refused or failed.
     """
     cursor = await connection.execute(
         "select floor(extract(epoch from now() - at) / 3600)::int as ago, count(*) filter (where status < 400),"

@@ -18,9 +18,9 @@ async def encrypt_again(context: Context, *, abandon: Callable[[], None]) -> int
     Returns the number of these secrets. A response that is kept for repeated requests stays as it is if it cannot be decrypted; it expires
     within a day.
 
-    Raises LockstepError and changes nothing if a secret cannot be decrypted. Also raises it if another process of Lockstep is connected,
-    because that process would go on using the former key. Before the error is raised, *abandon* is called if no stored secret is encrypted
-    with the current key: that key can then be discarded.
+    Raises LockstepError and changes nothing if a secret cannot be decrypted. Also raises LockstepError if another process of Lockstep is
+    connected, because that process would go on using the former key. If no stored secret is encrypted with the current key, that key can be
+    discarded, and *abandon* is called before the error is raised.
     """
     try:
         return await _encrypt_again(context)

@@ -47,8 +47,8 @@ _MOST_LINTED = 10_000  # people; fewer are enough to reveal a mapping that gives
 
 @dataclass(frozen=True, slots=True)
 class ScopeCounts:
-    """Numbers of people in the directory. *leavers* are the names of people with an active account who pass the stored filters but not the
-    tested ones. *already_out* counts people with an active account who pass neither.
+    """Numbers of people in the directory. *leavers* contains the names of people with an active account who are in scope by the stored
+    rules but not by the tested ones. *already_out* is the number of people with an active account who are in scope by neither.
     """
 
     people: int
@@ -163,8 +163,8 @@ async def count_scope(
     filters: Sequence[Mapping[str, Any]] | None = None,
     scope: Scope | None = None,
 ) -> ScopeCounts:
-    """Count the people in scope, by the stored settings or by *filters* and *scope*. Also find the people with an account who would leave
-    the scope.
+    """Count the people who are in scope, according to *filters* and *scope*. The stored settings are used for whichever of the two is None.
+    Also find the people with an active account who would leave the scope.
     """
     counts = {"": 0, UNASSIGNED: 0, FILTERED: 0}
     leavers: list[str] = []

@@ -68,8 +68,8 @@ async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDeci
 
 @needs(Permission.SOURCES_DECIDE)
 async def reject_hold(context: Context, name: str) -> SourceDecision:
-    """Reject a hold: keep the objects that the source no longer contains. The next import may hold them again. If the hold is about a new
-    person who may be an existing person with a new key, the two count as different people from now on.
+    """Reject the holds of the source *name*: keep the objects that the source no longer contains. The next import may hold them again. If a
+    hold is about a new person who may be an existing person with a new key, the two count as different people from now on.
     """
     holds = await _holds(context, name)
     await _decide(context, holds, "rejected", left=0)

@@ -102,8 +102,8 @@ Asking = Annotated[ListQuery, Depends(_asked)]
 def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None = None) -> Page[Item]:
     """Build a page of the first *items*, up to the limit. *key* returns the key of an item.
 
-    If there are more items than the limit, pass one item more than the limit. This last item is not on the page; it shows that another page
-    follows.
+    If there are more items than the limit, *items* must contain one item more than the limit. This last item is not on the page; it shows
+    that another page follows.
     """
     shown, has_more = list(items[: query.limit]), len(items) > query.limit
     return page_until(query, shown, key(shown[-1]) if has_more else None, count=count)

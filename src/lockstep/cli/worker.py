@@ -1,6 +1,6 @@
 """`lockstep worker`: additional workers on any machine.
 
-This module does not import the pages and the API. Loading them would take almost a second in every worker, and memory.
+This module does not import the pages or the API, because loading them would cost every worker almost a second and additional memory.
 """
 
 from __future__ import annotations

@@ -70,11 +70,11 @@ def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
 
 
 def orders_of(text: str) -> frozenset[DayOrder]:
-    """Return the orders in which *text* is a valid date, for dates in figures such as 3/4/2026. The result contains both orders if *text*
-    is ambiguous.
+    """Return the possible orders of day and month in *text*, a numeric date such as 3/4/2026. The result contains both orders if *text* is
+    ambiguous.
 
-    The result is empty if the order makes no difference, if the figures are separated by dots, or if *text* is not such a date. With dots,
-    the day always comes first.
+    The result is empty if the order makes no difference, or if *text* is not such a date. The result is also empty if the numbers are
+    separated by dots, because the day then always comes first.
     """
     found = _NUMERIC.fullmatch(text)
     if found is None or found["mark"] == "." or found["first"].lstrip("0") == found["next"].lstrip("0"):

@@ -159,8 +159,8 @@ async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: d
 
 
 async def queue_by_time(connection: Connection, job: str, *, since: datetime) -> list[tuple[datetime, int]]:
-    """Return the lengths of the queue that were recorded since *since*, oldest first. If a length was recorded before *since*, the last
-    such length is the first entry.
+    """Return the lengths of the queue that were recorded from *since* on, oldest first. If lengths were recorded before *since*, the most
+    recent of them is the first entry.
     """
     cursor = await connection.execute(
         """(select at, waiting from queue_depth where job = %(job)s and at < %(since)s order by at desc limit 1)

@@ -83,8 +83,8 @@ async def made_for(
 
 
 async def look_for(connection: Connection, job: str, made: Sequence[MadeAccount]) -> int:
-    """Reopen these creates, so that their accounts are searched for and linked to the objects that they were made for. Returns how many
-    creates were reopened.
+    """Reopen the creates in *made*, so that Lockstep searches for the accounts that they made and links each account to the object for
+    which it was made. Returns the number of creates that were reopened.
     """
     cursor = await connection.execute(
         """with opened as (

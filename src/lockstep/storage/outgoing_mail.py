@@ -97,9 +97,9 @@ class ClaimedMail:
 
 @dataclass(frozen=True, slots=True)
 class MailCounts:
-    """The number of messages that wait after a failed attempt, and of those that were given up recently.
+    """The number of messages that wait after a failed attempt, and the number of messages that were given up recently.
 
-    *problem* comes from the newest message that was given up or, if there is none, from the newest one that waits.
+    *problem* comes from the newest message that was given up or, if there is none, from the newest message that waits.
     """
 
     delayed: int
@@ -152,7 +152,7 @@ async def last_mail(connection: Connection, job: str, kind: str, audience: Audie
 
 
 async def withdraw(connection: Connection, job: str, kind: str, audience: Audience) -> int:
-    """Delete the messages of *kind* about *job* for *audience* that are held back. Returns how many events they reported."""
+    """Delete the held-back messages of *kind* about *job* for *audience*. Returns the number of events that these messages reported."""
     cursor = await connection.execute(
         """delete from outgoing_mail where job = %s and kind = %s and audience = %s and state = 'waiting' and attempts = 0
             and due_at > now() returning written_at""",

@@ -6,7 +6,7 @@ import time
 
 
 class TokenBucket:
-    """Allows *rate* requests a second, and *burst* at once."""
+    """Allows *rate* requests per second on average, and up to *burst* requests at once. If *rate* is 0, there is no limit."""
 
     __slots__ = ("_at", "_tokens", "burst", "rate")
 

@@ -64,5 +64,5 @@ async def response_to(
 
 @cache
 def _key_of_nobody() -> SigningKey:
-    """Return the key that stands for the signing key in a trial. Creating a key takes up to a second, so each process creates only one."""
+    """Return a key that replaces the signing key in a trial. Creating a key takes up to a second, so each process creates only one."""
     return new_signing_key("Nobody", now=datetime(2000, 1, 1, tzinfo=UTC))

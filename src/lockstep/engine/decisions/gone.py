@@ -1,7 +1,8 @@
 """Decide when Lockstep looks again for an account that is gone. Pure.
 
 An application may show an account again, for example after its database was restored. If the person should not have the account, it must
-then be disabled. Each wait is as long as the account has been gone so far. The waits therefore double, and the search never ends.
+then be disabled. Each wait is as long as the time for which the account has been gone, but at least an hour. The waits therefore double,
+and the search never ends.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def guarded_effects(plan: Plan) -> GuardedEffects:
 
 
 def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
-    """Apply *rejection* to *plan*. Returns None if the plan has no effect of a rejected kind, because the rejection has then ended.
+    """Apply *rejection* to *plan*. If the plan has no effect of a rejected kind, the rejection has ended, and the result is None.
 
     If all effects of the plan were rejected, nothing is sent, not even changes that no guard limits. If the plan also has an effect that
     was not rejected, such as another role, or a deletion instead of a disable, the plan is held for approval, regardless of the limits.

@@ -1,7 +1,8 @@
 """Before a guarded write is sent, plan the objects that are queued behind it, without asking the application.
 
-Objects that one change has marked, such as a whole department, form a burst. Until the last object of the burst is decided, each one is
-judged by the combined effects of the whole burst. Held objects keep counting; otherwise the last objects of a burst would look harmless.
+Objects that one change has marked, such as a whole department, form a burst. Until the last object of the burst is decided, each object is
+judged by the combined effects of the whole burst. Objects that are already held still count; otherwise the last objects of a burst would
+look harmless.
 """
 
 from __future__ import annotations

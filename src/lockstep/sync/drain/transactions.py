@@ -44,8 +44,8 @@ class JournalledBatch:
 async def journal_batch(
     services: Services, job: Job, batch: Sequence[Write], guard: Guard, learn: Learn
 ) -> JournalledBatch:
-    """Take the accounts that *batch* creates or links, and journal its writes, which *guard* has let through. A write whose operation id
-    is in none of the results has lost its lease.
+    """Take the accounts that *batch* creates or links, and journal the writes of *batch*, which *guard* has let through. If the operation
+    id of a write is in none of the results, that write has lost its lease.
     """
     entries = [sending.journal_entry(job.id, write) for write in batch]
     takings = [one for write in batch if (one := sending.taking(job.id, write)) is not None]

@@ -231,7 +231,7 @@ def _on_retry_list(
 
 
 def _is_about_references(planned: PlanResult) -> bool:
-    """Whether all changes are references to other objects, so that the account itself is in step."""
+    """Whether the plan changes references to other objects and nothing else. The other values of the account are then up to date."""
     mapping = planned.prepared.mapping
     references = {one.target for one in mapping.flowing if one.is_reference} if mapping is not None else set()
     return bool(planned.plan.changes) and all(change.path in references for change in planned.plan.changes)

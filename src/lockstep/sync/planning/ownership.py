@@ -60,10 +60,10 @@ async def witnesses_beside(prepared: PreparedObject, pool: Pool, job: str) -> Se
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
     """Return the present and former owners of the accounts that were found. The object of *prepared* itself is not among them. *under_way*
-    are the accounts that are being linked to another object.
+    contains the accounts that are being linked to another object.
 
-    The result also has two sets of accounts: those whose present owner is deleted, and those whose former owner is known to be another
-    person.
+    The result also contains two sets of accounts: the accounts whose present owner is deleted, and the accounts whose former owner is known
+    to be a different person.
     """
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
     return Owners(
