@@ -1,8 +1,8 @@
 """Ids of audit log entries.
 
-All accounts share one counter, whose numbers would reveal the activity of other accounts. The number is therefore encrypted for its account
-with AES-SIV (RFC 5297): an entry always has the same id, and no id leads to another account's entry. Ids are hexadecimal: none begins with
-a hyphen, which a command would take for an option.
+All accounts share one counter, whose numbers would reveal the activity of other accounts. The number is therefore encrypted with AES-SIV
+(RFC 5297), differently for each account: an entry always has the same id, and no id leads to another account's entry. Ids are hexadecimal.
+None begins with a hyphen, so no command takes an id for an option.
 """
 
 from __future__ import annotations

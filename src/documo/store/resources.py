@@ -156,7 +156,9 @@ def create(tenant_id: int, kind: str, items: Sequence[dict[str, Any]], *, hold_d
 
 
 def update(tenant_id: int, items: Sequence[dict[str, Any]]) -> Statement:
-    """Write changed resources. If `search` is None, the searchable values are kept. Returns rows of (id, version, modified)."""
+    """Write changed resources. If the `search` of an item is None, the resource keeps its searchable values. Returns rows of (id, version,
+    modified).
+    """
     return _UPDATE, {"items": orjson.dumps(items).decode(), "tenant": tenant_id}
 
 

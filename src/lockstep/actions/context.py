@@ -102,7 +102,8 @@ class Deletion:
 @dataclass(slots=True)
 class Rehearsal:
     """A change that is made only to see its effects and is then rolled back. *whole_jobs* are the jobs whose configuration the change
-    touches. *deletions* are the deletions that were noted instead of made. If *deletions* is None, deletions are made like other changes.
+    touches. *deletions* lists the deletions, which are only noted and not carried out. If *deletions* is None, deletions are carried out
+    like other changes.
     """
 
     whole_jobs: set[str] = field(default_factory=set)

@@ -238,7 +238,7 @@ def _placed(found: Sequence[Finding], configuration: JobConfiguration, mapping: 
 async def _mapped(
     context: Context, connection: Connection, job: Job, mapping: ObjectMapping, names: Sequence[str]
 ) -> list[Sample]:
-    """Return a sample for each of *names*, in the same order, with the values that *mapping* gives."""
+    """Return a sample for each object in *names*, in the same order: the object, and the values that *mapping* produces for it."""
     kind = mapping.source
     ids: dict[str, SampleName] = {}
     holders = await people.holders_of(connection, names) if kind is ObjectKind.USER else {}

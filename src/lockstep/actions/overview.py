@@ -55,7 +55,7 @@ class AppOverview:
 class Overview:
     """The content of the first page. *sources* are the sources that could not be read. *recent* are the newest changes, newest first.
 
-    *certificates* are signing certificates that have expired or expire soon. *mail* are the problems with mail.
+    *certificates* lists the signing certificates that have expired or expire soon. *mail* lists the problems with sending mail.
     """
 
     apps: Sequence[AppOverview]

@@ -66,7 +66,8 @@ async def rename_source(context: Context, name: str, new_name: str) -> SourceRec
 async def rekey_source(
     context: Context, name: str, column: str, *, config: Mapping[str, Any] | None = None
 ) -> KeyChange:
-    """Identify the people of a source by *column* from now on. *config* replaces the registered configuration for this read only.
+    """Identify the people of a source by *column* from now on. The source is read for this. *config*, if given, replaces the registered
+    configuration while this function reads the source.
 
     Raises LockstepError and changes nothing if a row has no key, or if two rows have the same key.
     """

@@ -52,7 +52,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePosition:
-    """The position at which a page of a timeline begins. The page has the events older than *before*, except the newest *skip* of these."""
+    """The position at which a page of a timeline begins. Of the events older than *before*, the newest *skip* events are left out."""
 
     before: datetime
     skip: int = 0

@@ -118,8 +118,8 @@ def _deletions(view: SettingsView) -> str:
 
 
 def _guards(view: SettingsView) -> str:
-    """Return, as text, the limits above which writes other than disables and deletes need approval. These limits are set in a configuration
-    file.
+    """Return the approval limits as text: above these limits, writes need approval. The limits of disables and deletes are not included.
+    The limits are set in a configuration file.
     """
     limits = (
         (view.guards.privilege_grants, "granted privileges"),

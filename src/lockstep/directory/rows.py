@@ -86,8 +86,8 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """Some rows of a source. *is_last* is true if the source reached its regular end. *unproven* is the reason why objects that the pass
-    does not contain must still not count as missing, or "" if there is no such reason.
+    """Some rows of a source. *is_last* is true if the source reached its regular end. *unproven* is "" if objects that do not occur in the
+    pass may count as missing. Otherwise it says why these objects must not count as missing, even after the regular end.
     """
 
     lines: tuple[Line, ...]

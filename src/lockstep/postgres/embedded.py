@@ -48,8 +48,8 @@ def quietly(message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options for the embedded server. *programs* are used instead of the programs of the wheel, and *user* instead of the default system
-    user. If *durable* is false, a crash may destroy the data; only temporary servers accept that.
+    """Options for the embedded server. *programs*, if given, replace the programs of the wheel, and *user* replaces the default system
+    user. If *durable* is false, a crash may destroy the data; this is only for temporary servers.
     """
 
     programs: Programs | None = None

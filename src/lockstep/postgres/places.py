@@ -125,8 +125,8 @@ def choose_cluster(data: Path, user: ServerUser, say: Callable[[str], None]) -> 
 
 
 def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
-    """Return a private folder with a short path for the socket. This is *recorded* if that folder belongs to *data* and is safe, otherwise
-    a new folder.
+    """Return a private folder with a short path for the socket: the folder *recorded* if it belongs to *data* and is safe, otherwise a new
+    folder.
 
     A copied data folder records the socket folder of the original, whose server may be running. That folder is therefore never used. Raises
     LockstepError if no place is short, private and reachable. The caller holds the start lock, and no server runs.

@@ -204,8 +204,9 @@ async def forget_links(connection: Connection, job: str) -> int:
     """Mark every link of *job* as forgotten, so that the linked objects are matched again (restart with ConnectorDataStore). Returns the
     number of these links.
 
-    Until its object is matched, a forgotten link still identifies the account of a leaver, but another object may take the account. The
-    function also deletes ended links whose account is no longer searched for, all recorded members of groups, and all waiting references.
+    A forgotten link still identifies the account of a leaver until the leaver is matched again. Meanwhile, however, the account may be
+    linked to another object. The function also deletes ended links for whose account Lockstep no longer searches, all recorded members of
+    groups, and all waiting references.
     """
     await connection.execute("delete from link where job = %s and state = 'tombstone' and gone_at is null", (job,))
     cursor = await connection.execute("update link set is_forgotten = true where job = %s", (job,))

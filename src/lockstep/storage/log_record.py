@@ -17,7 +17,9 @@ from lockstep.storage.batches import Row
 
 @dataclass(frozen=True, slots=True)
 class LoggedError:
-    """The error of a record that is not a success. *category* is `failure`, or `nonServiceFailure` if nothing went wrong."""
+    """The error of a record that is not a success. *category* is `failure`, or `nonServiceFailure` for a record for which nothing went
+    wrong, such as a skip.
+    """
 
     code: str
     reason: str

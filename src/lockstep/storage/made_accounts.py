@@ -1,7 +1,7 @@
-"""Accounts without a link that our create requests made, or may have made.
+"""Accounts that our create requests made, or may have made, and that have no link.
 
-The create may still be open, or its link may have been lost. Older versions also dropped creates without searching for the account; such
-rows have no *queries*. Newer versions drop a create only after proving that it made nothing.
+Either the create is still open, or its link was lost. Older versions also ended creates as `dropped` without searching for the account;
+such rows have no *queries*. Newer versions drop a create only after proving that it made nothing.
 """
 
 from __future__ import annotations

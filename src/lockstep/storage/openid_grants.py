@@ -82,7 +82,9 @@ async def insert_code(
 
 
 async def codes_of_sign_ins(connection: Connection, app: str, sign_ins: Sequence[str]) -> dict[str, CodeUse]:
-    """Return the use of the authorization code of each of these sign-in records, by record id. Codes older than a day are absent."""
+    """Return, by record id, whether the authorization code of each of these sign-in records was exchanged, and when the code expires. Codes
+    that expired more than a day ago are absent, because they are deleted.
+    """
     cursor = await connection.execute(
         """select sign_in::text, expires_at, grant_id is not null from openid_code
         where app = %s and sign_in = any(%s::uuid[])""",

@@ -123,7 +123,7 @@ async def add(connection: Connection, preview: int, objects: Collection[Previewe
 
 
 async def hold(connection: Connection, preview: int, effects: Collection[str]) -> int:
-    """Mark the objects with one of *effects* as held. Returns how many were not marked before."""
+    """Mark the objects with one of *effects* as held. Returns the number of newly marked objects."""
     cursor = await connection.execute(
         "update preview_object set is_held = true where preview = %s and effects && %s::text[] and not is_held",
         (preview, list(effects)),

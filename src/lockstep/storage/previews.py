@@ -217,7 +217,7 @@ async def save_end(
 
 
 async def give_back(connection: Connection, claimed: ClaimedPreview) -> None:
-    """Return the preview to the queue for another worker, because this process ends. The attempt does not count."""
+    """Return the preview to the queue for another worker. Called when this process ends. The attempt does not count."""
     await connection.execute(
         """update preview set state = 'waiting', owner = '', phase = '', attempts = attempts - 1
         where id = %s and owner = %s and state = 'running'""",

@@ -194,10 +194,10 @@ async def count_failures(connection: Connection, jobs: Sequence[str], *, since: 
 
 
 async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
-    """Return the error code and reason, separated by a space, of each object whose newest record is a skip. Callers use this in order not
-    to log the same skip again.
+    """Return the error code and reason, separated by a space, of each object whose newest record is a skip. Callers use this to avoid
+    logging the same skip again.
 
-    OFFSET 0 makes PostgreSQL choose the index by the object alone. Otherwise it may read the whole log of the job for each object.
+    OFFSET 0 makes PostgreSQL use the index on the object alone. Otherwise it may read the whole log of the job for each object.
     """
     cursor = await connection.execute(
         """select wanted.id::text, newest.error_code || ' ' || newest.reason

@@ -52,9 +52,10 @@ async def end_rejections(connection: Connection, job: str, claims: Iterable[Clai
 async def approve_rejected(
     connection: Connection, job: str, *, actor: str, ids: Sequence[str] | None = None
 ) -> list[str]:
-    """Approve rejected operations of *ids*, or all of them if *ids* is None. Returns the id of one operation for each object.
+    """Approve the rejected operations whose ids are in *ids*, or all rejected operations if *ids* is None. Returns the id of one operation
+    for each object.
 
-    The objects become dirty, and the guards let their approved effects pass once.
+    The objects become dirty. The guards let the approved effects of these objects pass once.
     """
     cursor = await connection.execute(
         f"""with approved as (

@@ -88,8 +88,9 @@ async def due_for_reading(connection: Connection) -> list[str]:
 async def rename_source(connection: Connection, name: str, new_name: str, *, is_taken_over: bool) -> None:
     """Rename a source and move its objects to the new name.
 
-    *is_taken_over* is true if a source with the new name already exists. That source then gets the objects and holds, loses its own holds,
-    and keeps its own configuration.
+    *is_taken_over* is true if a source with the new name already exists. The objects and the holds of the renamed source then move to that
+    source. The holds that it had itself are deleted. It keeps its own configuration. The values in the watermark of the renamed source
+    replace those in its own watermark.
     """
     if is_taken_over:
         await connection.execute(

@@ -1,6 +1,7 @@
 """The attributes that the application does not keep, with the number of consecutive responses that did not contain the sent value.
 
-A response that contains the value resets the count; objects whose difference was withheld are then evaluated again.
+A response that contains the value resets the count. Objects for which a difference in this attribute was not written are then evaluated
+again.
 """
 
 from __future__ import annotations

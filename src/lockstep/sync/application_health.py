@@ -151,9 +151,9 @@ async def enter_quarantine(
 ) -> datetime:
     """Do what `quarantine` does, in the caller's transaction. Returns the time of the next attempt.
 
-    If the job is already in quarantine for the same reason, nothing changes before the next attempt is due. *asked* is the kind of request
-    that failed. For every kind except probes, the quarantines that it has caused are counted until a request of that kind succeeds. The
-    waits therefore keep growing even if probes succeed in between.
+    If the job is already in quarantine for the same reason, this changes nothing until the next attempt is due. *asked* is the kind of the
+    failed request. The quarantines are counted separately for each kind except probes, until a request of that kind succeeds. The waits
+    therefore keep growing even if probes succeed in between.
     """
     moment = services.moment()
     await jobs.lock_job(connection, job.id)

@@ -17,8 +17,11 @@ ExchangeJson = Mapping[str, Any]  # as `storage.log_record` stores it
 
 @dataclass(frozen=True, slots=True)
 class ComparedExchange:
-    """An HTTP exchange, compared with the same request of the attempt at *earlier_at*. *earlier_at* is None if no earlier attempt had this
-    request, or if the log has no address for one of the two requests.
+    """An HTTP exchange, compared with the same request in an earlier attempt. A request is the same if its method and the action of its log
+    record are equal.
+
+    *earlier_at* is the time of the earlier attempt. It is None if no earlier attempt sent this request, or if the log lacks the URL of
+    either request.
     """
 
     exchange: ExchangeJson

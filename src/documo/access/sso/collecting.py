@@ -67,7 +67,8 @@ async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
 async def collect(
     store: Store, ticket: str, browser_secret: str, *, device: str, address: str, renews: MemberCaller | None = None
 ) -> SignInResult:
-    """Use the ticket up. *renews* is the caller whose session this browser had before.
+    """Use up the ticket. *renews* is the caller of the session that this browser had before. If the same member signs in again, forms that
+    are open in other tabs can still be sent.
 
     Raises LockstepError if the ticket has expired or was used, if another browser began the sign-in, or if the member is inactive.
     """

@@ -42,8 +42,8 @@ def subject_of(name: str) -> str:
 class PasswordAttempt:
     """One attempt to sign in, which is counted for the typed name.
 
-    If the typed name is a login name in the LDAP directory, the attempt is also counted for the person's user principal name. Otherwise
-    each of the person's names would have its own limit on failures.
+    If the typed name is a login name in the LDAP directory, the attempt is also counted for the person's user principal name. Without this
+    second count, each of the person's names would have its own limit on failures.
     """
 
     def __init__(self, context: Context, visitor: Visitor) -> None:

@@ -98,7 +98,7 @@ class _Row:
 
 
 def headline(facts: Facts) -> Headline:
-    """Return the headline of the first row of the table that applies."""
+    """Return the headline of the first row in the table that applies to *facts*."""
     row = next(row for row in _TABLE if row.applies(facts))
     code = EXIT_CODES[row.kind] if row.kind is not None else 0
     sends = facts.is_on and facts.has_worker and not facts.quarantine and not facts.trouble

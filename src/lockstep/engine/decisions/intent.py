@@ -232,7 +232,9 @@ def _starts_at(obj: SourceObject, configuration: JobConfiguration) -> datetime |
 
 
 def _reasons(row: IntentRow, person: Person, scope: ScopeDecision, obj: SourceObject) -> tuple[Reason, ...]:
-    """Return the reasons, the decisive one first. A lost account precedes the person's state, and the person's state precedes the scope."""
+    """Return the reasons, the decisive one first. A lost account is named before the person's state, and the person's state before the
+    scope.
+    """
     own = (Reason(row.code or "Intent", row.sentence, {"row": row.name}),) if row.sentence else ()
     state = (_STATES[person],) if person in _STATES else ()
     if row.cause == "lost":

@@ -74,7 +74,8 @@ def prepare(
 ) -> PreparedObject:
     """Decide scope and intent of *obj*. *account_ids* maps the directory ids of referenced objects to their accounts.
 
-    *look* requires that the linked account is read. Without it, the last agreed values count as the current ones.
+    If *look* is true, the linked account must be read. If *look* is false, the last agreed values count as the current ones. An account
+    that was lost, or whose values are unknown, is read in any case.
     """
     mapping = configuration.mapping_for(obj.kind)
     if mapping is None or not mapping.enabled:

@@ -232,8 +232,8 @@ async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
 
 
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
-    """Return the running cycle, or open an incremental one if none is running. A person asked for it, so all failed objects become due in
-    it.
+    """Return the running cycle, or open an incremental one if none is running. A person requested the cycle, so all failed objects become
+    due in this cycle.
     """
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
     retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)

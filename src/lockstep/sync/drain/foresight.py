@@ -70,8 +70,8 @@ class Foresight:
         self._count.clear()
 
     def waiting(self, plan: Plan) -> Tally | None:
-        """Return the combined effects of the objects in the burst of *plan* that were not let through so far, without the object of *plan*
-        itself. Held objects are included.
+        """Return the combined effects of those objects in the burst that have not been let through yet. The burst is the one to which
+        *plan* belongs; the object of *plan* itself is not counted. Held objects are included.
 
         Returns None if *plan* belongs to no burst.
         """

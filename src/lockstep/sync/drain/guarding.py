@@ -196,7 +196,7 @@ class Guard:
         self._cycle, self._read_at, self._read_until = cycle, time.monotonic(), until
 
     def _with_let_through(self, read: Counts, cycle: int | None) -> Counts:
-        """Add to *read* the writes that were let through but are not journalled yet, and return the sum."""
+        """Return the sum of the counts in *read* and of the writes that were let through but are not journalled yet."""
         mine = sum((one.tally for one in self._let_through.values()), Tally())
         in_cycle = sum((one.tally for one in self._let_through.values() if one.cycle == cycle), Tally())
         return replace(read, cycle=read.cycle + in_cycle, hour=read.hour + mine, day=read.day + mine)

@@ -88,7 +88,7 @@ async def _settle(
 
 
 def _plan_stray(prepared: PreparedObject, link: Link, account: Account) -> PlanResult:
-    """Plan to disable the second account that our own create made for the same object."""
+    """Plan to disable *account*, the second account of the object, which a create request of Lockstep itself made."""
     text = f"The account {account.id} was created for the same object as {link.target_id}, which is linked."
     reason = Reason("DuplicateAccount", text, {"targetId": account.id, "linked": link.target_id})
     only = replace(

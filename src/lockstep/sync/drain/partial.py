@@ -189,7 +189,9 @@ def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | N
 
 
 def _is_essential(change: Change, mapping: ObjectMapping | None) -> bool:
-    """Whether the account cannot be created or found without the attribute, or *change* enables or disables the account."""
+    """Whether the change must not be left out: either the account can be created or found only with the attribute, or *change* enables or
+    disables the account.
+    """
     attribute = mapping.by_target.get(change.path) if mapping is not None else None
     return change.switches or (attribute is not None and (attribute.match > 0 or attribute.attribute.required))
 

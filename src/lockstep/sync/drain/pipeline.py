@@ -252,7 +252,7 @@ class Pipeline:
         self.done(outcomes.refused(claim, None, answers.INTERNAL_ERROR, moment=self.services.moment()))
 
     async def _notice(self, answer: Answer, asked: RequestKind) -> None:
-        """Handle the meaning of a response for the application as a whole."""
+        """React to what a response says about the application as a whole, not about the single object."""
         if stop := await self._reports.notice(answer, asked):
             self.stop_claiming = stop
             self.changed.set()

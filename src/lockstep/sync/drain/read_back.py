@@ -1,4 +1,4 @@
-"""Read an account again if the response to a write does not show what was sent, because a response may show only part of an account.
+"""Read an account again if the response to a write does not show what was sent. A response may show only part of an account.
 
 A failed read proves nothing and never turns an accepted write into a refused one.
 """
@@ -15,7 +15,9 @@ from lockstep.sync.planning.planner import PlanResult
 
 
 async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -> Answer:
-    """Return *answer* with the account read again if the response leaves doubts. If the read fails, the doubtful values are not judged."""
+    """If the response in *answer* leaves doubts, read the account again and return *answer* with the account as read. Otherwise return
+    *answer* unchanged. If the read fails or does not find the account, the doubtful values are not judged.
+    """
     doubts = [one for one in answer.judged if _is_doubtful(planned, one)]
     if not doubts or answer.account is None:
         return answer

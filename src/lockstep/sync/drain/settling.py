@@ -141,11 +141,11 @@ class _Run:
         self.found.relink(replace(link, base=base, state=state, etag=account.etag or link.etag, desired_hash=""))
 
     async def _change_of_unlinked(self, operation: OpenOperation, account: Account | None, *, took: bool) -> None:
-        """Settle a change to an account that is not linked to the object. If *operation* was the one that matched the account, and it took
-        effect, the account is linked now, because the link was not recorded in time.
+        """Settle a change to an account that is not linked to the object.
 
-        If *operation* did not match the account, the account was already linked when it was sent. Somebody has forgotten that link since,
-        so the account no longer belongs to the object.
+        If *operation* is the one that matched the account, and it took effect, the account is linked now: the link could not be recorded in
+        time. If *operation* is not the one that matched the account, the account was already linked when *operation* was sent. Somebody has
+        removed that link since, so the account no longer belongs to the object.
         """
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None or not took or not operation.matched_by or _holds_account(self.found.link):

@@ -63,7 +63,9 @@ def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> 
 
 
 def is_news(planned: PlanResult) -> bool:
-    """Whether the account that was just read contradicts the observations about returned values that the link stores."""
+    """Whether the account that was just read contradicts the observations that the link stores. These record the values that the
+    application returned instead of the sent ones.
+    """
     link = planned.prepared.link
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 

@@ -259,7 +259,7 @@ def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
 
 
 def with_members_due(outcome: Outcome) -> Outcome:
-    """Return the group's own outcome, but keep its dirty row. The members are compared next, after the account is recorded."""
+    """Return the group's own outcome, with the group's dirty row kept. The members are compared next, after the account is recorded."""
     resume = Resume(Stage.MEMBERS_DUE, looks=outcome.claim.resume.looks, members_due=True)
     return replace(
         outcome, postponed=next_at_once(outcome.claim, resume, "MembersDue", "Its members will be compared next")

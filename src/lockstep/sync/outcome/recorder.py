@@ -186,7 +186,9 @@ async def _note_evidence(connection: Connection, job: Job, ours: Sequence[Outcom
 
 
 async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) -> list[LogRecord]:
-    """Build log records for failed objects that have none because they had no plan, so that every failure is logged."""
+    """Build the missing log records of the failed objects, so that every failure is logged. Objects that failed before they had a plan have
+    no record.
+    """
     failed = [one for one in ours if one.log is None and one.failed_now and not one.is_logged]
     records: list[LogRecord] = []
     for kind in {one.claim.kind for one in failed}:

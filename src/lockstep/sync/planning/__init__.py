@@ -1,1 +1,1 @@
-"""Make the plan for one object, from the list of accounts that was read before or by asking the application."""
+"""Make the plan for one object. The data about accounts comes from a list that was read earlier, or from requests to the application."""

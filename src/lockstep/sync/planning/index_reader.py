@@ -51,7 +51,9 @@ class IndexReader:
 
 @dataclass(frozen=True, slots=True)
 class SliceOwnership:
-    """The owners of the listed accounts that a slice asks about, and the unique values chosen for all its objects together."""
+    """The ownership of one slice: the owners of those listed accounts that its plans ask about, and the unique values of its objects, which
+    are chosen for all these objects together.
+    """
 
     holders: Mapping[str, Holder] = field(default_factory=dict)
     under_way: Collection[tuple[str, str]] = ()  # (object, account): the account is being linked to another object

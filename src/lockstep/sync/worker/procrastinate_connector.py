@@ -11,8 +11,8 @@ from lockstep.postgres.pool import Pool
 
 
 def connector_beside(pool: Pool, *, size: int = 4) -> PsycopgConnector:
-    """Return a connector with its own connections to the database of *pool*, because a worker that listens occupies a connection all the
-    time.
+    """Return a connector that has its own connections to the database of *pool*. It does not share those of *pool*, because a worker that
+    listens occupies a connection all the time.
     """
     kwargs = dict(pool.kwargs) if isinstance(pool.kwargs, dict) else {}
     kwargs.pop("autocommit", None)  # Procrastinate sets it on the connection that listens

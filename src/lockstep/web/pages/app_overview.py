@@ -131,8 +131,8 @@ async def _properties(
 
 
 def _is_set_up(app: ApplicationView, found: AppOverview) -> bool:
-    """Whether the application is set up, so that the list of steps is hidden. It needs single sign-on or provisioning. It also needs an
-    assignment, or a scope that contains everyone.
+    """Whether the application is set up; if so, the list of steps is hidden. An application is set up if it has single sign-on or
+    provisioning and, in addition, an assignment or a scope that contains everyone.
     """
     return (found.signs_on or found.is_on) and (app.assignment_count > 0 or app.application.syncs_all)
 
