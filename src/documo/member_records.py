@@ -61,8 +61,8 @@ async def details_of(store: Store, tenant: TenantFacts, who: str) -> tuple[Membe
 def management_of(source: str, managed_by: str | None, key: str | None, *, provisions: bool) -> Management:
     """Return who manages a member.
 
-    *source* is "scim" if provisioning created the member, *managed_by* the id of the first key that wrote the member, and *key* its name.
-    *provisions* is true if the account has a key that may provision.
+    *source* is "scim" if provisioning created the member. *managed_by* is the id of the first key that wrote the member, and *key* is the
+    name of that key. *provisions* is true if the account has a key that may provision.
     """
     is_managed = source == "scim" or managed_by is not None
     return Management(is_managed, key or "", is_managed and provisions)

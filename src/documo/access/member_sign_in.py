@@ -1,7 +1,7 @@
 """Sign members in to Documo's pages with user name and password, and with a code if they have a second factor. A success begins a session.
 
-A refusal never reveals whether the name, the password or the account is wrong, and takes the same time in each case. Only after the right
-password is it revealed that a member is inactive.
+A refusal never reveals whether the name, the password or the account is wrong, and takes the same time in each case. Only somebody who has
+entered the right password learns that a member is inactive.
 """
 
 from __future__ import annotations

@@ -202,10 +202,10 @@ def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
-    """Lock and return the resource that has this unique name; at most one row: id, deleted, active, source, version and document.
+    """Lock and return the resource that has this unique name, as one row (id, deleted, active, source, version, document), or no row.
 
-    A current resource takes precedence over deleted ones. A deleted resource counts if it was deleted within the undelete window or is kept
-    as a deactivated user; of several, the most recently deleted one is returned.
+    A current resource takes precedence. Otherwise, a deleted resource is returned if it was deleted within the undelete window or is kept
+    as a deactivated user. If there are several such resources, the one that was deleted last is returned.
     """
     return (
         "select id::text, deleted_at is not null, active, source, version, document::text from resources where tenant_id = %s and kind = %s"

@@ -1,7 +1,7 @@
 """The caller of an action, and the resources that an action uses.
 
 The permission of an action is checked before the action begins (`lockstep.actions.access`). The action writes its audit entry in the same
-transaction as its change. Only after the commit does it wake the drain, which processes the changed objects.
+transaction as its change. The action wakes the drain, which processes the changed objects, only after the commit.
 """
 
 from __future__ import annotations

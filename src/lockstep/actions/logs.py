@@ -58,8 +58,8 @@ async def pages_of_log(
 
 @needs(Permission.DIRECTORY_READ)
 async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | None:
-    """Return the last change that was made in the directory to the person or group of *row* before *row* was written. That change is often
-    the cause of *row*. Returns None if no such change is recorded.
+    """*row* is a log record about a person or group. Return the last change of this person or group in the directory before *row* was
+    written. That change is often the cause of *row*. Returns None if no such change is recorded.
     """
     if not row.source_id:
         return None

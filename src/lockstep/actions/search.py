@@ -35,9 +35,9 @@ _WORD = re.compile(r"[^\s,;!?()\"“”]+")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A person's search text. *words* are the words to search for. *app* is the id of the application that the text names. If a question or
-    an order names no application, but the person can see only one, *app* is the id of that one. *is_order* is true if the text asks to
-    provision somebody.
+    """The search text that a caller typed. *words* are the words to search for. *app* is the id of the application that the text names. If
+    the text is a question or an order that names no application, and the caller can see exactly one application, *app* is the id of that
+    application. *is_order* is true if the text asks to provision somebody.
     """
 
     text: str

@@ -215,8 +215,8 @@ def _steps(span: ChartSpan, since: datetime, figures: Figures, queue: Sequence[i
 
 
 def _queue(span: ChartSpan, since: datetime, noted: Sequence[tuple[datetime, int]], waiting: int) -> list[int | None]:
-    """Return the highest length of the queue in each step. A length is recorded only when it changes, so it applies until the next record.
-    The last step also includes the present length.
+    """Return the greatest length of the queue in each time step, or None for steps before the first record. A length is recorded only when
+    it changes, so it applies until the next record. The last step also includes the present length.
     """
     known: int | None = None
     highest: list[int | None] = []

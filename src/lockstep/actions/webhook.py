@@ -55,8 +55,8 @@ async def set_webhook(context: Context, *, url: Secret | None = None, secret: Se
     """Store the webhook. Without *url*, the stored address is kept. Without *secret*, the stored signing secret is kept if the origin stays
     the same. An empty *secret* switches signing off.
 
-    Raises LockstepError for an address that Lockstep may not reach, or for a weak secret. If a signing secret is stored and the origin
-    changes, also raises it if *secret* is not given.
+    Raises LockstepError for an address that Lockstep may not reach, for a weak secret, and if no address is known. Also raises
+    LockstepError for a change of the origin without *secret* while a signing secret is stored.
     """
     async with context.recording() as connection:
         before = await store.lock_webhook(connection)
@@ -155,8 +155,8 @@ def client_of(context: Context) -> HttpClient:
 
 
 def _place(context: Context, url: Secret) -> tuple[str, bytes]:
-    """Return the origin of *url*, and *url* encrypted. Raises LockstepError if the outbound rules refuse *url*, for example because it
-    contains a password.
+    """Return two values: the origin of *url*, and the encrypted *url*. Raises LockstepError if the outbound rules refuse *url*, for example
+    because it contains a password.
     """
     try:
         place = client_of(context).rules.check_url(url.reveal().strip())

@@ -14,7 +14,7 @@ from lockstep.wording import did_you_mean
 
 
 def wanted_fields(request: Request, given: str) -> frozenset[str]:
-    """Return the names in *given*. Raises ApiError for a name that is not a member of the items of this list."""
+    """Return the field names in *given*. Raises ApiError for a name that the items of the requested list do not have."""
     wanted = [one.strip() for one in given.split(",") if one.strip()]
     known = _members(getattr(request.scope.get("route"), "response_model", None))
     for name in wanted:

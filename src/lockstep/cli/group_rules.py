@@ -1,4 +1,4 @@
-"""`lockstep groups rule`: dynamic groups, whose members a rule decides."""
+"""`lockstep groups rule`: dynamic groups. A rule decides who is a member of such a group."""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ AnyLine = TypeVar("AnyLine", PersonLine, GroupLine)
 async def first_of_each(
     edit: Edit, kind: str, lines: Sequence[AnyLine], reject: Callable[[BadRow], None]
 ) -> list[AnyLine]:
-    """Return the lines whose key is new in this pass, and reject the others. All keys are stored as seen."""
+    """Return the lines whose key occurs for the first time in this pass, and reject the others. The keys are recorded as keys that this
+    pass has seen.
+    """
     first: dict[str, AnyLine] = {}
     again: list[tuple[AnyLine, int]] = []
     for line in lines:

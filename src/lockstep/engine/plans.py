@@ -19,10 +19,10 @@ from lockstep.engine.records import Account, Action, Change, LinkState, ObjectKi
 
 @dataclass(frozen=True)
 class MappedAccount:
-    """The desired account. *problem* says why the object cannot be mapped or is skipped.
+    """The desired account. *problem* says why the object is skipped or cannot be mapped.
 
-    *values* has no empty values. *cleared* are the paths that a mapping empties on purpose. *dropped* are the paths whose mappings produce
-    no value this time.
+    *values* contains only attributes that have a value. *cleared* are the paths that a mapping empties on purpose. *dropped* are the paths
+    whose mappings produce no value this time.
     """
 
     values: Values

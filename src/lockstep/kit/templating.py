@@ -129,8 +129,8 @@ def ago(moment: datetime | None, otherwise: str = "Never") -> Markup:
 
 
 def at(moment: datetime | None, otherwise: str = "Never") -> Markup:
-    """Return a `<time>` element with date and time, or *otherwise* without a moment. The server writes UTC; the script converts it to the
-    reader's time zone.
+    """Return a `<time>` element with date and time. If *moment* is None, return the text *otherwise*. The server writes UTC; the script
+    converts it to the reader's time zone.
     """
     if moment is None:
         return escape(otherwise)

@@ -72,7 +72,7 @@ def set_way_out(response: Response, request: Request, way: str) -> None:
 
 
 def set_attempt(response: Response, request: Request, cookie: str) -> None:
-    """Store the sign-in attempt in the browser until it returns from the provider. If *cookie* is "", remove the stored attempt."""
+    """Store the sign-in attempt in a cookie, until the browser returns from the provider. If *cookie* is "", remove the stored attempt."""
     _keep_or_drop(response, request, ATTEMPT_COOKIE, cookie, lasts=VALID, path=PROVIDER)
 
 

@@ -18,8 +18,8 @@ from lockstep.storage.batches import Row, as_rows, only_row
 
 @dataclass(frozen=True, slots=True)
 class HoldReason:
-    """The reason why a write waits for approval. *guard* and *reason* come from the guard; *why* and *cause* are the plan's own reason and
-    cause.
+    """The reason why a write waits for approval. *guard* is the guard that holds the write, and *reason* is the guard's reason. *why* and
+    *cause* are the reason and the cause of the plan.
 
     *effects* are the effects that are limited by guards, as pairs of code and value. A later plan with the same effects counts as the same
     write.

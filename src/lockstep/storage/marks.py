@@ -71,7 +71,9 @@ async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[M
 
 
 async def touched_by_managers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """Find the direct reports of *rows* (id, changed attribute names), for jobs that read a changed attribute as `manager.<attribute>`."""
+    """*rows* are changed people (id, changed attribute names). Return their direct reports, for each job that reads one of the changed
+    attributes as `manager.<attribute>` and provisions the direct report.
+    """
     return await _hits(
         connection,
         f"""with given as (
@@ -174,7 +176,9 @@ async def touched_by_roles(connection: Connection, app: str, roles: Sequence[str
 
 
 async def write_member_marks(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """Record the changed members for every job that has a live account for their group. Returns these groups."""
+    """Record the changed members for each started job in whose application their group has a live account. Returns one entry for each job
+    and group for which something was recorded.
+    """
     return await _hits(
         connection,
         f"""with {_REACHED},

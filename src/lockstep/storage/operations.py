@@ -148,7 +148,7 @@ class UndecidedCounts:
 
 
 async def count_undecided(connection: Connection, jobs: Sequence[str]) -> dict[str, UndecidedCounts]:
-    """Return the counts of each of *jobs*."""
+    """Return, for each of *jobs*, the numbers of operations and objects that need a person's attention."""
     cursor = await connection.execute(
         """select wanted.job, (select count(*) from operation where job = wanted.job and state = 'held'),
             (select count(distinct (rejected.kind, rejected.source_id)) from operation as rejected

@@ -125,8 +125,8 @@ async def written_since(
 async def newer_than_links(
     connection: Connection, job: str, kind: ObjectKind, ids: Iterable[str]
 ) -> dict[str, Account]:
-    """Return the linked accounts of *ids* as they were listed, keyed by directory id. Accounts whose link was written after the listing are
-    left out.
+    """Return the linked accounts of *ids* as the listing showed them, keyed by directory id. Only accounts that were listed after their
+    link was last observed are returned.
     """
     cursor = await connection.execute(
         """select distinct on (link.source_id) link.source_id::text, target_index.target_id, target_index.account

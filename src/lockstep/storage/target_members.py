@@ -114,8 +114,8 @@ async def forget_notes(connection: Connection, job: str, group: str, *, up_to: i
 
 
 async def forget_members(connection: Connection, job: str, groups: Sequence[str]) -> None:
-    """Delete the recorded members of *groups*, whose accounts have changed. The members of a former account say nothing about the members
-    of the new one.
+    """Delete the recorded members of *groups*. These groups have been linked to other accounts, and the members of a former account say
+    nothing about the members of the new one.
     """
     await connection.execute(
         "delete from target_member where job = %s and group_id = any(%s::uuid[])", (job, list(groups))

@@ -33,11 +33,12 @@ class Candidate:
 
 
 def rival(given: str, *, made_since: str = "") -> str:
-    """Return an SQL condition that is true if another object is creating the account that the row *given* (kind, source_id, match_key,
-    other_keys) stands for.
+    """Return an SQL condition on one row, whose SQL name is *given* (columns kind, source_id, match_key, other_keys). The condition is true
+    if another object is creating the account that this row describes. If the row's object has an open operation too, the other operation
+    counts only if it is at least as old.
 
-    With *made_since*, an SQL time, the condition is also true if another object has created the account after that time. LIMIT makes this
-    one index lookup per row; a join would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the match key alone;
+    If *made_since*, an SQL time, is given, the condition is also true if another object has created the account since then. LIMIT makes
+    this one index lookup per row; a join would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the match key alone;
     otherwise it may also read all open operations for each row.
     """
     is_open = f"""other.{IS_OPEN} and other.planned_at <= coalesce((
@@ -85,8 +86,8 @@ async def made_for_others(
 
 
 async def made_since_cycle(connection: Connection, cycle: int, keys: Iterable[str]) -> set[str]:
-    """Return the keys in *keys* under which an account is being created, or was created since *cycle* began, whether by the cycle or by a
-    push.
+    """Return those of *keys* under which an account is being created, or was created since *cycle* began. It does not matter whether the
+    cycle or a push created it.
     """
     since = f"""other.{TAKES} and (other.{IS_OPEN}
         or other.settled_at >= (select started_at from cycle where id = %(cycle)s))"""  # noqa: S608

@@ -71,8 +71,9 @@ async def claimed_by_others(
 async def refused_lately(
     connection: Connection, job: str, kind: str, ids: Sequence[str]
 ) -> dict[str, list[dict[str, object]]]:
-    """Return the values of creates that the application refused during the last day because another account had one of the values. The
-    result maps each object's id to a list, which contains the values of each refused create.
+    """Return the values of refused creates, by the id of their object. These are the creates that were planned during the last day and that
+    the application refused because another account already had one of the values. The list of an object contains the values of each of its
+    refused creates.
     """
     cursor = await connection.execute(
         """select source_id::text, after from operation

@@ -21,7 +21,7 @@ TOKEN = "secretToken"  # noqa: S105  # what the vault's envelope says it is for
 async def read_target_settings(
     connection: Connection, job: JobRow, configuration: JobConfiguration, vault: Vault, *, deadline_seconds: float
 ) -> TargetSettings:
-    """Return everything needed to open the application. Raises LockstepError if no credentials are stored."""
+    """Return everything needed to connect to the application. Raises LockstepError if no credentials are stored."""
     stored = await sealed_credential(connection, job.app)
     if stored is None:
         raise LockstepError(

@@ -4,10 +4,10 @@ A mail is written only if a mail server is set up: to the application's address 
 turned on, and to the addresses of the organisation. The webhook gets every notification. Each of these audiences has its own series of
 messages.
 
-A quarantine is reported when it begins, when its reason changes and when it ends. At most one mail per hour reports a beginning. A mail
-that comes too early waits until the hour is over, and is withdrawn if the quarantine ends before then; the next mail says how many mails
-were withdrawn. Failing objects and held changes are reported after a cycle, at most once a day, and again only if there is something new or
-a week has passed.
+A quarantine is reported when it begins, when its reason changes and when it ends. At most one mail per hour reports a beginning or a new
+reason. A further mail waits until the hour is over. If the quarantine ends or its reason changes again before then, the waiting mail is
+withdrawn; the next mail says how many mails were withdrawn. Failing objects and held changes are reported after a cycle, at most once a
+day, and again only if there is something new or a week has passed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Turns for requests to an application: its request rate, which all workers share, and the pauses that the application asks for.
 
-Every request takes its turn just before it is sent, including reads and pages. A pause that another worker has recorded (a Retry-After,
-an outage) takes effect here within `FRESH_SECONDS`: if the known state is older, it is read from the database first. Busy workers read
-the state anyway when they record outcomes, so this usually costs no extra query.
+Every request, including reads and the requests for pages of a list, takes its turn just before it is sent. A pause that another worker has
+recorded (a Retry-After, an outage) takes effect here within `FRESH_SECONDS`: if the known state is older, it is read from the database
+first. Busy workers read the state anyway when they record outcomes, so this usually costs no extra query.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ class AppPlace:
 
 @dataclass(frozen=True, slots=True)
 class View(PageView):
-    """A whole page. *app* with *tab* and *subtab* is its place within an application; breadcrumbs and title are then derived from them.
+    """A whole page. *app*, *tab* and *subtab* give the place of a page within an application. If *app* is set, breadcrumbs and title are
+    derived from these three.
 
     *live* contains topics of `actions.live`. After an event with one of these topics, the page reloads its parts that may have changed.
     """

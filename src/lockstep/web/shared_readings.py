@@ -73,7 +73,7 @@ class SharedReadings:
 
 
 def _seen(made: asyncio.Future[Response]) -> None:
-    """Retrieve the error of *made*, so that asyncio does not log it if every browser has disconnected."""
+    """Read the error of the finished rendering *made*. Otherwise asyncio would log the error if every browser has disconnected."""
     if not made.cancelled():
         made.exception()
 

@@ -62,8 +62,8 @@ def no_seat_left(seats: int) -> ScimError:
 
 
 class Admins:
-    """Counts the account's active Admins during one transaction. The database is asked for their number when an Admin is about to be
-    removed for the first time. After that, the number is kept up to date in memory.
+    """Counts the account's active Admins during one transaction. Their number is read from the database at the first change that would
+    remove an Admin. From then on, the number is kept up to date in memory.
     """
 
     def __init__(self, tenant: ScimTenant, transaction: Transaction) -> None:
@@ -77,8 +77,9 @@ class Admins:
         return active and (role or self._tenant.account.default_role) == ADMIN
 
     async def change(self, *, before: bool, after: bool, name: str, path: str) -> None:
-        """Record a change of the member *name*: *before* and *after* say whether the member is an active Admin before and after it. Raises
-        ScimError("mutability") if the change would remove the last active Admin.
+        """Record a change of one member, whose name is *name*. *before* says whether the member was an active Admin before the change.
+        *after* says whether the member is one after the change. Raises ScimError("mutability") if the change would remove the last active
+        Admin.
         """
         if before and not after:
             if self._counted is None:

@@ -76,8 +76,8 @@ async def begin_own_passkey(
 
 @open_to_all
 async def add_own_passkey(context: Context, secret: str, given: PasskeyAnswer, *, name: str) -> PersonSignedIn:
-    """Store the passkey that the browser created. The session gets a new secret. If the passkey is the person's first second factor, the
-    person's other sessions end.
+    """Store the passkey that the browser created. The session gets a new secret. If the person had no second factor before, the person's
+    other sessions end.
 
     Raises LockstepError if the passkey does not answer a challenge of `begin_own_passkey`.
     """

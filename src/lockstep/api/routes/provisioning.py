@@ -108,7 +108,9 @@ class Retry(Body):
 
 
 class Decision(Body):
-    """The held writes to decide about, by id. With *rejected*, an approval concerns writes that were rejected before."""
+    """The held writes to decide about, by id. If *rejected* is true, an approval is for writes that were rejected earlier, not for held
+    ones.
+    """
 
     ids: Names = Field(min_length=1)
     rejected: bool = False

@@ -50,7 +50,7 @@ class SignedOutJson(TypedDict):
 
 
 class SignInSettingChange(Body):
-    """Changes of how people may sign in. Omitted fields keep their values."""
+    """Changes to the ways in which people may sign in. Omitted fields keep their values."""
 
     password: bool | None = None
     provider: bool | None = None

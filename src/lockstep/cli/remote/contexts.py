@@ -68,7 +68,7 @@ class Contexts:
         return Contexts(name, self.servers)
 
     def with_server(self, server: ServerContext) -> Contexts:
-        """Return a copy with *server* added and in use."""
+        """Return a copy that also contains *server*, and in which *server* is in use."""
         return Contexts(server.name, {**self.servers, server.name: server})
 
     def without(self, name: str) -> Contexts:

@@ -144,8 +144,8 @@ def names_that_follow(prepared: PreparedObject, observed: Observed) -> tuple[Cha
 def _without_drift(
     prepared: PreparedObject, changes: tuple[Change, ...]
 ) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
-    """Remove from *changes* those that would only undo drift, if the drift rule of their mapping is to report or adopt drift. Also return
-    the reasons for the drift to report.
+    """If the drift rule of a mapping is to report or adopt drift, remove from *changes* those changes of this mapping that would only undo
+    drift. Return the remaining changes, and the reasons for the drift to be reported.
     """
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}

@@ -84,8 +84,8 @@ def _draft(prepared: PreparedObject, match: Match | None, observed: Observed, ta
 
 
 def _found_again(prepared: PreparedObject) -> PreparedObject:
-    """If an account that counted as lost or gone was found again, and its owner should not have an account, return *prepared* with the
-    account marked as live. The leaver rules then apply to it. In all other cases, return *prepared* unchanged.
+    """Return *prepared* with the account marked as live, if two conditions hold: the account counted as lost or gone but was found again,
+    and its owner should not have an account. The leaver rules then apply to the account. In all other cases, return *prepared* unchanged.
     """
     link = prepared.link
     if link is None or not (link.is_sought or _is_lost_leaver(prepared, link)):

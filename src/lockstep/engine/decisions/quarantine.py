@@ -97,8 +97,8 @@ def next_attempt(
     After too many failures, the first wait is 40 minutes; after an EXCEPTION, it is 5 minutes. Each further wait is twice as long, up to a
     day.
 
-    After an EXCEPTION, the longest wait is only an hour if leavers wait, because they keep access until a probe succeeds. It is also an
-    hour if *needs_somebody* is false, because the problem may then solve itself. New credentials are tried at once, without any wait.
+    After an EXCEPTION, the longest wait is an hour instead of a day in two cases: leavers wait, because they keep access until a probe
+    succeeds; or *needs_somebody* is false, because the problem may solve itself. New credentials are tried at once, without any wait.
     """
     tries = max(series_count, 1)
     if reason is QuarantineReason.EXCEPTION:

@@ -258,8 +258,8 @@ class ObjectMapping:
 
     @cached_property
     def labels(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
-        """One pair for each element of a multi-valued attribute, such as `emails[type eq "work"]`: the element's targets with a constant
-        value, and its targets with a value from source attributes.
+        """One pair for each element of a multi-valued attribute, such as `emails[type eq "work"]`. The first part contains the targets in
+        the element that are mapped to a constant. The second part contains the targets that are mapped from source attributes.
 
         Elements that have only one of these two kinds of targets are left out.
         """

@@ -213,9 +213,10 @@ def interval_of(services: Services, job: Job) -> timedelta:
 
 async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
     """Open the incremental cycle that is due, with all due objects. Failed objects keep their own retry times. The accounts that were
-    disabled most recently are read, to notice an application that was restored from a backup.
+    disabled most recently are read again: if one of them is active, the application may have been restored from a backup.
 
-    Returns False if a quarantine blocks everything. In a quarantine for failure counts, some of the failed objects are tried.
+    Returns False if a quarantine blocks everything. In a quarantine for failure counts, these accounts are not read; some of the failed
+    objects are tried instead.
     """
     async with transaction(services.pool) as connection:
         job = await services.read_job(connection, job_id)

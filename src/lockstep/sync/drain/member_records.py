@@ -152,5 +152,7 @@ def may_be_about_members(answer: Answer) -> bool:
 
 
 def is_step_of_search(part: Sequence[MemberWrite], answer: Answer) -> bool:
-    """Whether *part* is a refused batch that will be split. Such a refusal is not logged; the refusal of the single member is."""
+    """Whether *part* is a refused batch that will be split to find the refused members. The refusal of such a batch is not logged. The
+    refusal of a single member is logged.
+    """
     return len(part) > 1 and may_be_about_members(answer)

@@ -166,8 +166,8 @@ class MemberSync:
             await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
 
     def _without_some(self) -> Outcome:
-        """Return the outcome if the application refused some members. These members are retried with the group, but sent after the other
-        members.
+        """Return the outcome for the case that the application refused some members. The group is retried with these members, which are
+        sent after all other members.
         """
         failure = refusal(list(self.result.refused.values()))
         return replace(self._failed(failure, refused=tuple(self.result.refused)), is_logged=True)

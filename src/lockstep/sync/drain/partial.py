@@ -153,7 +153,9 @@ def outcome(
 
 
 def failure_of(answer: Answer) -> Failure:
-    """Return the failure of an object whose changes *answer* accepted only in part."""
+    """Return the failure of an object for the case that the application accepted only a part of its changes. *answer* shows which changes
+    were refused.
+    """
     names = ", ".join(one.path for one in answer.refused)
     first = answer.refused[0]
     text = (

@@ -225,7 +225,7 @@ class Pipeline:
         self._journal.hurry()
 
     async def sort_out(self, claim: Claim, planned: PlanResult) -> None:
-        """Check a plan against an applied preview and the guards. Then journal its write, compare the group's members, or record it."""
+        """Check a plan against an applied preview and the guards. Then journal a write, compare members, wait or record the outcome."""
         if (left := pinning.left(claim, planned)) is not None:
             self.done(left)
             return

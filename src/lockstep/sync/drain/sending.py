@@ -209,6 +209,8 @@ def _held_entry(claim: Claim, planned: PlanResult, operation_id: str) -> Journal
 
 
 def waits_for_another(claim: Claim, planned: PlanResult) -> bool:
-    """Whether the account is being linked to another object, so that this object can be decided shortly."""
+    """Whether the account is just being linked to another object. If so, this object can be decided shortly. After `MOST_UNCERTAIN_LOOKS`
+    looks, the object waits no longer.
+    """
     is_under_way = planned.plan.blocked_by is BlockedBy.ACCOUNT_UNDER_WAY
     return is_under_way and claim.resume.looks < outcomes.MOST_UNCERTAIN_LOOKS

@@ -181,7 +181,9 @@ def _logged_error(failure: Failure) -> LoggedError:
 
 
 def as_failure(record: LogRecord, failure: Failure) -> LogRecord:
-    """Return *record* changed to a failure, because the outcome could not be stored although the application made the change."""
+    """Return a copy of *record* that reports a failure, for the case that the application made the change but the outcome could not be
+    stored.
+    """
     return replace(record, status="failure", reason=failure.reason, error=_logged_error(failure))
 
 

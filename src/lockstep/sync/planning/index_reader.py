@@ -85,7 +85,9 @@ class SlicePages:
 async def read_index(
     connection: Connection, job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], cycle: int | None
 ) -> SlicePages:
-    """Return the stored list for many objects, with the answers to all their questions. This takes a few queries."""
+    """Return the stored list of accounts, with the answers to the questions that the plans of these objects may ask. Answers that are no
+    longer reliable are left out. Reading the list takes a few queries.
+    """
     if not known.has_index:
         return SlicePages()
     asking = asking_among(prepared)

@@ -1,4 +1,4 @@
-"""Read from the database who owns the accounts and the unique values that a plan asks about. Each read is for one object."""
+"""Read from the database, for one object at a time, the owners of accounts and unique values that a plan asks about."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ class StoredOwnership:
 
 
 async def witnesses_beside(prepared: PreparedObject, pool: Pool, job: str) -> Sequence[str]:
-    """Return some accounts of other objects. The application should find these accounts if it works."""
+    """Return a few live accounts of other objects. If the application shows none of them, a missing account does not count as gone."""
     async with pool.connection() as connection:
         return await links.some_accounts(connection, job, prepared.obj.kind, besides=prepared.obj.id)
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
     """Return the present and former owners of the accounts that were found. The object of *prepared* itself is not among them. *under_way*
-    contains the accounts that are being linked to another object.
+    are the accounts that are being linked to another object.
 
-    The result also contains two sets of accounts: the accounts whose present owner is deleted, and the accounts whose former owner is known
-    to be a different person.
+    The result also has two sets of accounts: those whose present owner is deleted, and those whose former owner is known to be another
+    person.
     """
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
     return Owners(

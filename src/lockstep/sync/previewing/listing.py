@@ -62,8 +62,8 @@ async def _read(
 
 
 async def _require_owner(connection: Connection, claimed: ClaimedPreview, reader: PacedReader) -> None:
-    """Report progress. Raises PreviewEnded if the preview was stopped or another process has taken it over. Neither can happen after this
-    call until the transaction ends.
+    """Report progress. Raises PreviewEnded if the preview was stopped or another process has taken it over. From this call until the end of
+    the transaction, the preview can be neither stopped nor taken over.
     """
     if not await previews.save_progress(connection, claimed, requests=reader.requests):
         raise PreviewEnded
