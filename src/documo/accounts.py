@@ -148,7 +148,8 @@ async def _default_role(store: Store, account: TenantAccount, wanted: str) -> st
     """Return the value of the role called *wanted*. Raises LockstepError if the role is unknown, or if the account would lose its last
     Admin.
 
-    The account would lose its last Admin if every Admin has this role only because Admin is the present default role.
+    The account would lose its last Admin if *wanted* is not Admin, and every active Admin has the role Admin only because Admin is the
+    present default role.
     """
     async with store.tenant(account.id) as connection:
         role = await known_role(connection, account.id, wanted)

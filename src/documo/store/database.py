@@ -97,7 +97,7 @@ class DatabaseRehearsal(Store):
 
 @asynccontextmanager
 async def rehearsing(store: Store) -> AsyncIterator[DatabaseRehearsal]:
-    """Provide a store during the block. The changes of its round trips are rolled back."""
+    """Provide a store for the block. When the block ends, all changes that were made in round trips of this store are rolled back."""
     async with store.pool.connection() as connection:
         await connection.execute("begin")
         try:

@@ -52,7 +52,7 @@ async def insert_key(connection: Connection, tenant_id: int, row: SignOnKeyRow) 
 
 
 async def exchange_states(connection: Connection, tenant_id: int, *, active: str, then: str) -> None:
-    """Make the key with the thumbprint *active* the active key. The other key gets the state *then*."""
+    """Make the key with the thumbprint *active* the active key. The state of the other key is set to *then*."""
     await connection.execute(
         "update sso_keys set state = case when thumbprint = %s then 'active' else %s end where tenant_id = %s",
         (active, then, tenant_id),

@@ -251,8 +251,8 @@ async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None 
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
 async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> DecisionCount:
-    """Reject the held writes *ids*; without *ids*, reject all. A rejected write is not sent. Later writes with the same effect on the
-    object are not sent either, until Lockstep plans something different for the object.
+    """Reject the held writes with the ids *ids* or, without *ids*, all held writes (not only deletions). A rejected write is not sent.
+    Later writes with the same effect on the object are not sent either, until Lockstep plans something different for the object.
     """
     return await _decide(context, app, "rejected", ids)
 

@@ -39,6 +39,8 @@ def with_fields(response: Response, wanted: Collection[str]) -> Response:
 
 
 def _members(page: Any) -> list[str]:
-    """Return the names of the members of the items on *page*; empty if the items do not all have the same members."""
+    """Return the names of the JSON members of an item. *page* is the type of the response. Returns an empty list if this type does not name
+    the members.
+    """
     items = get_args(page)
     return list(getattr(items[0], "__annotations__", {})) if items else []

@@ -33,7 +33,7 @@ def run_consented(work: ChangeWork[Result], *, yes: bool, named: int = 0) -> tup
 
 
 def run_asked(question: str, work: ChangeWork[Result], *, yes: bool) -> tuple[Result, list[EffectJson]]:
-    """Show the effects of *work* on people, ask *question*, and do *work*. Returns and raises what `run_consented` does."""
+    """Show the effects of *work* on people, ask *question*, and do *work*. The result and the errors are those of `run_consented`."""
     return _run(work, lambda found: _show_and_ask(found, question, yes=yes))
 
 

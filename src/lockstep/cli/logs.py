@@ -115,8 +115,8 @@ def show(change: str, output: Output) -> None:
 async def _read(
     context: Context, wanted: LogFilter, app: str, limit: int | None, output: Output
 ) -> tuple[list[dict[str, Any]], int | None]:
-    """Return the rows to show, and the number of the last one if more rows follow, otherwise None. The next page starts below this
-    number.
+    """Return the rows to show, and the number of the last of these rows. The number is None if no more rows follow. The next page starts
+    below the number.
     """
     found: list[LogRow] = []
     size = {} if limit is None else {"size": limit + 1}

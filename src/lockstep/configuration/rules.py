@@ -58,8 +58,8 @@ COMPUTED = frozenset({"IsSoftDeleted", "appRoleAssignments", "accountEnabled", "
 
 
 def dependencies(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
-    """Return the source attributes of *kind* that can change a decision: those that mappings, filters and the start date read, and
-    accountEnabled.
+    """Return the source attributes of *kind* that can change a decision: accountEnabled, and the attributes that are used in mappings, in
+    filters or as the start date.
     """
     mapping = configuration.mapping_for(kind)
     if mapping is None or not mapping.enabled:

@@ -28,7 +28,7 @@ class ServerUser:
 
     @property
     def process_options(self) -> dict[str, Any]:
-        """Options for subprocess that switch the child process to this user before the program starts."""
+        """Options for the functions of `subprocess`. The options switch the child process to this user before the program starts."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_other else {}
 
     def reaches(self, folder: Path) -> bool:

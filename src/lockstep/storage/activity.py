@@ -103,12 +103,12 @@ async def note_queues(connection: Connection) -> None:
 async def figures_of(
     connection: Connection, job: str, *, since: datetime, step: timedelta, recent_since: datetime, days_since: datetime
 ) -> dict[tuple[str, int], dict[str, int]]:
-    """Return the work of *job*, reading the rows only once. The keys of the result are pairs of part and place; the values are sums by
-    name. For example, ("counts", 3) is the key of the counts of step 3.
+    """Return the figures of *job*, reading the rows only once. Each key of the result is a pair of a part and a place. Each value maps
+    names to sums. For example, the key ("counts", 3) has the counts of step 3.
 
-    The parts `counts`, `failures` and `responses` have one place for each *step* since *since*, numbered from 0. The parts `gained` and
-    `lost` have one place for each day since *days_since*. The part `recent` has only place 0, with the `counts` since *recent_since*.
-    *days_since* must be the earliest of the three times.
+    The parts `counts`, `failures` and `responses` have one place for each step. The steps are *step* long, begin at *since* and are
+    numbered from 0. The parts `gained` and `lost` have one place for each day, also numbered from 0, beginning at *days_since*. The part
+    `recent` has only place 0, with the `counts` from *recent_since* on. *days_since* must be the earliest of the three times.
     """
     cursor = await connection.execute(
         """select part, place, jsonb_object_agg(name, number)

@@ -126,7 +126,7 @@ async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> in
 
 
 async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Make due now, as part of *cycle*, all failed objects that wait for a retry. Returns how many became due."""
+    """Let all failed objects that wait for a retry become due now, as part of *cycle*. Returns how many objects became due."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null",

@@ -113,8 +113,8 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
 
 
 async def former_owner(connection: Connection, job: str, kind: str, source_id: str) -> tuple[str, datetime] | None:
-    """Return the name of the deleted object from which *source_id* took over its account, and the time of the takeover. Returns None if
-    there was no takeover.
+    """Return the name of the deleted object whose account *source_id* took over, and the time of the takeover. Returns None if there was no
+    takeover.
     """
     cursor = await connection.execute(
         """select coalesce(owner.user_principal_name, former.display), former.updated_at

@@ -24,7 +24,7 @@ async def lock_administrators(connection: Connection) -> None:
 
 
 async def lock_audit_log(connection: Connection) -> None:
-    """Wait for other entries of the audit log, because each entry has the hash of the one before."""
+    """Let one transaction at a time write to the audit log, because each entry contains the hash of the entry before it."""
     await lock(connection, LockName("audit log"))
 
 

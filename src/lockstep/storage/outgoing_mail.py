@@ -278,7 +278,7 @@ async def list_mail(
 
 
 async def count_trouble(connection: Connection, *, since: timedelta) -> MailCounts:
-    """Count the messages that wait after a failure, and those that were given up within *since*."""
+    """Count the messages that wait after a failed attempt, and the messages that were given up less than *since* ago."""
     cursor = await connection.execute(
         """select count(*) filter (where state = 'waiting'), count(*) filter (where state = 'failed'),
             coalesce((array_agg(problem order by state = 'failed' desc, written_at desc))[1], '')

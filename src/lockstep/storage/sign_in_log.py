@@ -128,7 +128,9 @@ async def append(connection: Connection, record: SignInRecord, *, refused_to: by
 
 
 async def records_of_refusals(connection: Connection, refused_to: bytes, *, since: datetime) -> int:
-    """Count the records with this key since *since*. Other transactions that count the same key wait until this transaction ends."""
+    """Count the records of refusals with the key *refused_to* whose time is *since* or later. Other transactions that count the same key
+    wait until this transaction ends.
+    """
     await lock_refusals(connection, refused_to)
     cursor = await connection.execute(
         "select count(*) from sign_in_log where refused_to = %s and at >= %s", (refused_to, since)

@@ -62,7 +62,9 @@ async def note_kept(connection: Connection, job: str, kept: Sequence[KeptAttribu
 
 
 async def note_missing(connection: Connection, job: str, missing: Sequence[MissingAttribute]) -> None:
-    """Add to the number of consecutive responses that left out these attributes. The count begins again if the mapping has changed."""
+    """For each attribute in *missing*, add *answers* to the stored number of consecutive responses that left the attribute out. The number
+    begins again if the mapping has changed.
+    """
     await connection.execute(
         """insert into unkept_attribute (job, kind, path, mapping, answers, source_id, display)
         select %(job)s, kind, path, mapping, answers, source_id, display

@@ -127,7 +127,7 @@ class Services:
         return self.opener.open(settings, self.turns(job))
 
     def turns(self, job: Job) -> SharedTurns:
-        """Return the turns for requests to the application of *job*, which all senders in this process share."""
+        """Return the turns for requests to the application of *job*. All senders in this process share these turns."""
         rate = job.configuration.limits.requests_per_second
         turns = self._turns.get(job.id)
         if turns is None:

@@ -17,8 +17,9 @@ from lockstep.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class PaletteOrder:
-    """One order. *title* has a placeholder for the application's name. *words* are the words that people type for the order. *done* is the
-    last segment of the address to which the confirmation posts.
+    """One order of the command palette. *title* has a placeholder for the application's name. *words* are the words by which people find
+    the order. *done* is the name of the order on the command line, and the last segment of the address to which the confirmation form is
+    posted.
     """
 
     done: str

@@ -75,8 +75,8 @@ class TimelineQuery:
         return day_after(self.until, days=1)
 
     def copied(self, name: str, api: str, now: datetime) -> CopyAs:
-        """Return the command and the API address that list the same events. *name* names the person or group in a command, *api* is their
-        address in the API.
+        """Return the command and the API address that list the same events as the page. *name* is the person or group in the command. *api*
+        is the address of the person or group in the API.
         """
         flags = span_flags(self.range, self.since, self.until)
         return CopyAs(

@@ -35,7 +35,7 @@ async def rendered(
 ) -> list[str]:
     """Return the JSON text of each resource, including the members of groups and the names of managers, which are stored in other rows.
 
-    If *rows* is one group whose members are already known, *members* are their (id, kind) pairs.
+    If *rows* is a single group and the caller has already read its members, *members* are the (id, kind) pairs of these members.
     """
     choices = {kind: projection_of(place.definition, search) for kind, place in places.items()}
     named = _shows_names(request, search)

@@ -23,7 +23,8 @@ _ELSEWHERE = frozenset(
 def necessary_content(filter: Filter, definition: ResourceDefinition, *, lenient: bool) -> dict[str, Any] | None:
     """Return a fragment that is in the search document of every resource that matches *filter*, or None if no fragment can be derived.
 
-    It is derived from one positive `eq`, or from all in a value filter such as `emails[type eq "work" and value eq "a@b.example"]`.
+    The fragment is derived from one positive `eq`, or from all `eq` comparisons in one value filter such as `emails[type eq "work" and
+    value eq "a@b.example"]`.
     """
     match filter:
         case Comparison(path, "eq", value) if value is not None:

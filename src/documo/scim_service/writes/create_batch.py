@@ -40,8 +40,8 @@ class Creation:
 
 
 class CreatedResource(NamedTuple):
-    """A resource that was created. *kinds* maps the ids of requested members that exist to their kinds. It may also contain ids that
-    this resource did not request.
+    """A resource that was created. *kinds* maps the id of each requested member that exists to the kind of the member. It may also contain
+    ids that only other resources of the same batch requested.
     """
 
     row: ResourceRow

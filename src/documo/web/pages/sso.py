@@ -83,8 +83,8 @@ def no_provider(email: str) -> LockstepError:
 
 @pages.get("/sso/finish/{ticket}", is_public=True)
 async def finish(context: PageContext, request: Request) -> PageAnswer:
-    """Finish a sign-in. If the provider began it and the member has not used this browser before, ask the person first: a link could
-    have delivered another person's response.
+    """Finish a sign-in. If the provider began the sign-in and the member has not used this browser before, ask first whether to sign in as
+    this member, because a link from somebody else could have delivered another person's response.
     """
     ticket = request.path_params["ticket"]
     try:

@@ -200,7 +200,9 @@ def group_member_json(one: MemberRow) -> GroupMemberJson:
 
 
 def rule_effect_json(group: str, effect: RuleEffect) -> RuleEffectJson:
-    """Return the effect of a rule as JSON. Names at most 1,000 people who join and 1,000 who leave; the counts are complete."""
+    """Return the effect of a rule as JSON. The JSON lists at most 1,000 people who join and at most 1,000 people who leave. The counts are
+    complete.
+    """
     return {
         "group": group,
         "members": effect.members,

@@ -130,8 +130,8 @@ def keys_of(facts: ApplicationSso) -> list[Certificate]:
 
 
 def _checked(context: Context, facts: ApplicationSso, incoming: ReceivedMessage) -> CheckedRequest:
-    """Check that the request comes from the application and is meant for Lockstep, and return the part that is kept. Raises
-    LockstepError otherwise.
+    """Check that the request comes from the application and is meant for Lockstep. Returns the part of the request that is kept for the
+    response. Raises LockstepError if a check fails.
     """
     if incoming.field != "SAMLRequest":
         raise fault(FaultCode.NOT_EXPECTED_MESSAGE, expected="SAMLRequest", received=incoming.field)

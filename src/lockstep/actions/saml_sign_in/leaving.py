@@ -159,7 +159,7 @@ def _read(context: Context, facts: ApplicationSso, incoming: ReceivedMessage) ->
 async def _end_sessions(context: Context, facts: ApplicationSso, request: LogoutRequest) -> bool:
     """End the sessions that the request names. Returns True if these sessions had signed in to no other application.
 
-    Raises SamlFault for a request that was used before. The request is marked as used in the transaction that ends the sessions. If the
+    Raises SamlFault for a request that was used before. The transaction that ends the sessions also marks the request as used. If the
     process crashes before the commit, the same request can therefore be sent again.
     """
     is_everywhere, now = True, context.now()

@@ -1,5 +1,5 @@
-"""Texts with which applications report that they reject an OpenID Connect response, or repeat an error of Lockstep. The most specific texts
-come first. Each entry has the cause, the setting that the error concerns, and the next step.
+"""Texts with which applications report that they reject an OpenID Connect response, and texts with which applications repeat an error of
+Lockstep. The most specific texts come first. Each entry has the cause, the setting that the error concerns, and the next step.
 """
 
 from __future__ import annotations

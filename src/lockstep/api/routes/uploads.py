@@ -46,8 +46,8 @@ Columns = dict[Name, Name | list[Name]]
 
 
 class Reading(Body):
-    """Options for reading files; see the reference of CSV files. *map* maps each column to an attribute or several; "id" makes a column the
-    key.
+    """Options for reading files; see the reference of CSV files. *map* maps each column to one or more attributes. A column that is mapped
+    to "id" becomes the key.
     """
 
     map: Columns = Field(default_factory=dict, max_length=2000, examples=[{"E-mail": "userPrincipalName"}])
@@ -230,8 +230,8 @@ async def discard_upload(context: Asked, unchanged: Unchanged, upload: str) -> U
 
 
 async def _named(context: Context, kind: str, upload: str) -> TaskName:
-    """Return the name under which the operation *kind* on *upload* is started. Raises LockstepError if the caller may not see the
-    upload.
+    """Return the name under which an operation on *upload* is started. *kind* is the kind of the operation. Raises LockstepError if the
+    caller may not see the upload.
     """
     return TaskName(kind, (await uploads.find_upload(context, upload)).source, f"/uploads/{upload}")
 

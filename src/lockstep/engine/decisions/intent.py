@@ -32,7 +32,7 @@ class IntentKind(StrEnum):
 
 
 class Person(StrEnum):
-    """The stages of an object's life that the table distinguishes."""
+    """The stages in the life of a person or group that the table of this module distinguishes."""
 
     ACTIVE = "active"
     NOT_STARTED = "not started"

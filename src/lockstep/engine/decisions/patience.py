@@ -53,8 +53,8 @@ NO_STREAK = Streak()
 
 
 def growing_pause(tries: int, *, first: timedelta = FIRST_PAUSE, longest: timedelta = LONGEST_PAUSE) -> timedelta:
-    """Return the pause after *tries* failed tries: *first* after one, doubled for each further one, at most *longest*. Zero if *tries*
-    is 0.
+    """Return the pause before the next try. *tries* is the number of failed tries. The pause is *first* after one failed try, and doubles
+    after each further failed try, up to *longest*. The pause is zero if *tries* is 0.
     """
     if tries < 1:
         return timedelta(0)

@@ -111,7 +111,7 @@ def decision_step(action: Action, reason: Reason, changes: Sequence[Change]) -> 
 
 
 def export_step(plan: Plan, *, succeeded: bool, description: str, details: Mapping[str, str] | None = None) -> Step:
-    """Return the line about the application's answer. Append it after the answer has arrived."""
+    """Return the line about the application's answer. The caller appends the line after the answer has arrived."""
     name = _VERBS.get(plan.action, ("Update", ""))[0]
     status = StepStatus.SUCCESS if succeeded else StepStatus.FAILURE
     return Step(f"EntryExport{name}", StepType.EXPORT, status, description, details or {})

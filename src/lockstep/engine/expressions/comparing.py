@@ -44,7 +44,9 @@ def compile_comparison(sign: str, left: CompiledClosure, right: CompiledClosure)
 
 
 def _number(text: str) -> int | None:
-    """Parse *text* as a whole number of at most `_LONGEST` digits, or return None. Everywhere else, numbers are limited to 64 bits."""
+    """Parse *text* as a whole number of at most `_LONGEST` digits, or return None. Comparisons accept numbers of more than 64 bits;
+    everywhere else, numbers are limited to 64 bits.
+    """
     if len(text) <= _SHORT:
         return parse_integer(text)
     digits = text.strip()

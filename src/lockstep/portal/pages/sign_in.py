@@ -76,10 +76,10 @@ async def sign_out(context: PortalContext, request: Request) -> Response:
 
 @pages.get(SIGNED_OUT, is_public=True)
 async def show_signed_out(context: PortalContext, request: Request) -> PageAnswer:
-    """Send the browser to the next application to sign out of. The browser returns here from each application.
+    """Send the browser to the next application in which the person must be signed out. The browser returns here from each application.
 
-    After the last application, say that the person is signed out. The response is a page, not a redirect: after a form, browsers follow a
-    redirect only to addresses that the form itself may be sent to.
+    After the last application, say that the person is signed out. The response is always a page, never a redirect: after a form has been
+    sent, browsers follow a redirect only to addresses to which the form itself may be sent.
     """
     stop = await leaving.next_stop(context.actions, cookie_in(request, WAY_COOKIE), origin=origin_of(request))
     if stop is None:

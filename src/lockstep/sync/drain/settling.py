@@ -122,7 +122,7 @@ class _Run:
     # -- changes and deletions
 
     async def change(self, operation: OpenOperation) -> None:
-        """Settle a change or a deletion by the current values of the account."""
+        """Settle *operation*, a change or a deletion, by comparing it with the current values of the account."""
         what = self._sent(operation)
         account = await self._account(what)
         took = took_effect(what, account, self.prepared.mapping)

@@ -49,8 +49,9 @@ def look_again(
 
 
 def after_rival(claim: Claim, planned: PlanResult | None, reason: str, *, moment: Moment, requests: int) -> Outcome:
-    """Return an outcome that postpones the object, because another object took the account first. By the next try, that object will have
-    been recorded. After too many tries, the outcome is a failure, and the object is retried like any other.
+    """Return an outcome that postpones the object, because another object took the account first. By the next try, the outcome of the other
+    object will have been recorded. After too many tries, the outcome is a failure, and the postponed object is retried like any other
+    failed object.
     """
     if claim.resume.looks >= MOST_UNCERTAIN_LOOKS:
         failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")

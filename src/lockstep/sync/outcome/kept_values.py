@@ -49,8 +49,8 @@ def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
 
 
 def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
-    """Return the observations about returned values, which the link stores after the plan was carried out. *old* is the present link to the
-    same account.
+    """Return the observations about the values that the application returned. The link stores the observations after the plan was carried
+    out. *old* is the present link to the same account.
     """
     known = _read(planned, old)[0]
     mapping = planned.prepared.mapping

@@ -1,7 +1,7 @@
 """Build the link that is stored after a plan has been carried out: its base, and the references that cannot be set yet.
 
-The base contains what is known to have been accepted: the sent values, replaced by the returned ones where the response has them. A value
-that is missing from the response is not an empty value.
+The base contains the values that are known to have been accepted. These are the returned values and, for attributes that the response
+omits, the sent values. A value that is missing from the response is not an empty value.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ class TakenMeanwhile(Exception):
 async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
     """Write *outcomes*. Returns the shared state of the application, including what other workers have recorded.
 
-    Raises TakenMeanwhile if another object has taken an account that *outcomes* link without a write. Raises UniqueViolation if two objects
-    have the same account despite the earlier check.
+    Raises TakenMeanwhile if an outcome newly links an account without writing to it, and another object has taken the account. Raises
+    UniqueViolation if two objects have the same account despite the earlier check.
     """
     for last_try in (False, False, True):
         try:

@@ -29,7 +29,9 @@ AccountsByQuestion = Mapping[Question, Sequence[Account]]
 
 @dataclass(frozen=True, slots=True)
 class IndexReader:
-    """Answers questions from the stored list: searches that are in *asked*, and reads of *accounts*. Raises NotKnown for all others."""
+    """Answers from the stored list of accounts: the searches in *asked*, and reads of the accounts in *accounts*. Raises NotKnown for all
+    other searches and reads.
+    """
 
     asked: Collection[Question] = ()
     answers: AccountsByQuestion = field(default_factory=dict)
@@ -72,7 +74,9 @@ class SliceOwnership:
 
 @dataclass(frozen=True, slots=True)
 class SlicePages:
-    """The stored list for one slice, with the other arguments of `plan_one`."""
+    """The arguments with which `plan_one` plans the objects of one slice from the stored list of accounts. *reader* answers from the list.
+    *ownership* has the owners of the accounts.
+    """
 
     reader: IndexReader = IndexReader()
     ownership: SliceOwnership = SliceOwnership()
@@ -113,7 +117,7 @@ def questions_of(asking: Iterable[PreparedObject]) -> set[Question]:
 async def with_owners(
     connection: Connection, job: Job, kind: ObjectKind, asking: Sequence[PreparedObject], reader: IndexReader
 ) -> SlicePages:
-    """Return the stored list for one slice. It includes the owners of the accounts that the answers of *reader* contain."""
+    """Return *reader* for one slice, together with the owners of the accounts in the answers of *reader*."""
     found = {account.id for accounts in reader.answers.values() for account in accounts}
     if not found:
         return SlicePages(reader)

@@ -33,7 +33,7 @@ from lockstep.sync.services import Job
 
 @dataclass(frozen=True, slots=True)
 class SliceFacts:
-    """The data of one slice. Its objects are all of one kind, and a few queries read everything from the database."""
+    """The data of one slice, whose objects are all of one kind. A few queries read all of this data from the database."""
 
     kind: ObjectKind
     objects: Mapping[str, SourceObject]

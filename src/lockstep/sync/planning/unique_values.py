@@ -26,7 +26,7 @@ class Claims(Protocol):
     """Stores which object has claimed a value, so that other objects cannot take the value."""
 
     async def take(self, kind: ObjectKind, claims: Sequence[ValueClaim]) -> set[ValueClaim]:
-        """Claim the values. Returns the claims that were granted."""
+        """Claim the values of *claims* for objects of *kind*. Returns the claims that were granted."""
         ...
 
 

@@ -132,8 +132,8 @@ async def restore(context: Context, request: Request) -> PageAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSummary:
-    """Describes a change before it is saved. *done* is the message shown after saving. *signs* are the lines of the change, each with + or
-    -.
+    """Describes a change before it is saved. *done* is the message to show after the change was saved. *signs* are the lines that describe
+    the change, each beginning with + or -.
     """
 
     title: str

@@ -172,8 +172,8 @@ async def retry(context: Context, request: Request) -> PageAnswer:
 
 
 async def _exchanges(context: Context, rows: list[LogRow], before: str) -> list[list[ComparedExchange]]:
-    """Return the HTTP exchanges of each row in *rows*. They are compared with the exchanges of the change *before* and of the earlier rows
-    in *rows*.
+    """Return the HTTP exchanges of each row in *rows*, compared with the exchanges of the earlier rows in *rows* and of the preceding
+    change. *before* is the id of the preceding change, or "" if there is none.
     """
     earlier = await logs.show_log(context, before) if before else []
     return [compared_exchanges(row, [*earlier, *rows[:place]]) for place, row in enumerate(rows)]

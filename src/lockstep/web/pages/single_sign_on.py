@@ -113,7 +113,7 @@ async def save_basic(context: Context, request: Request) -> PageAnswer:
 
 @pages.post(f"{HERE}/metadata", form_bytes=_MOST_METADATA + 64 * 1024)
 async def upload(context: Context, request: Request) -> PageAnswer:
-    """Fill in the settings from the application's metadata, which is an uploaded file or is fetched from an address. The first card then
+    """Read the application's metadata from an uploaded file or from an address, and save the settings that it contains. The first card then
     shows the saved settings.
     """
     form = await request.form()
