@@ -61,7 +61,7 @@ class PageContext:
         return self.caller
 
     def require_confirmed(self, within: timedelta = CONFIRMED) -> None:
-        """Raise ConfirmationRequired if more than *within* has passed since the caller last proved who they are."""
+        """Raise ConfirmationRequired if the caller last proved their identity longer ago than *within*."""
         require_confirmed(self.member(), within=within, now=datetime.now(UTC))
 
     async def account(self) -> TenantAccount:

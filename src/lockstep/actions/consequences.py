@@ -97,8 +97,8 @@ async def foresee(
 ) -> list[Consequences]:
     """Return the effects of *work* on people, for each application. Writes nothing. Raises the errors of *work*.
 
-    If *work* deletes the objects of a source, or a group, *report* is called with the number of objects planned so far and the number of
-    all objects to plan.
+    If *work* deletes a group or the objects of a source, *report* is called with two numbers: the objects planned so far, and all objects
+    to plan.
     """
     if context.elsewhere is not None:
         return await context.elsewhere.foresee(context, work)
@@ -113,8 +113,8 @@ async def foresee(
 
 
 async def _rehearsed(context: Context, work: ChangeWork[object], rehearsal: Rehearsal) -> list[ForeseenJob]:
-    """Do *work* in a transaction that is rolled back, and return its effects on each job and kind of object. Raises _Noted if *work* noted
-    deletions instead of making them.
+    """Do *work* in a transaction that is rolled back, and return its effects on each job and kind of object. Raises _Noted if *work* only
+    noted deletions in *rehearsal* and did not make them.
     """
     after: dict[tuple[str, ObjectKind], EffectsById] = {}
     marked: dict[str, dict[ObjectKind, list[str]]] = {}

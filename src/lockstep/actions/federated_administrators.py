@@ -26,7 +26,7 @@ async def admit_identity(
 ) -> AdministratorRow:
     """Return the administrator for *identity*, with the roles that *claims* give now; add the administrator at the first sign-in.
 
-    Raises LockstepError if the claims give no role, if the administrator is disabled, and if a new administrator would have the e-mail
+    Raises LockstepError if the claims give no role, if the administrator is disabled, or if a new administrator would have the e-mail
     address of another one. If the claims no longer give any role to an existing administrator, the former roles and all sessions of that
     administrator are removed as well.
     """

@@ -57,8 +57,8 @@ class CompletedSignIn:
 
 @dataclass(frozen=True, slots=True)
 class BegunSignIn:
-    """The content of the cookie that holds a sign-in attempt. If the attempt steps up an existing session (proves the password again),
-    *session* is that session; it is "" if a new session will begin.
+    """The content of the cookie that holds a sign-in attempt. *session* is the existing session that the attempt steps up, for which the
+    administrator proves their identity again. *session* is "" if a new session will begin.
 
     *again* is true if the provider must ask for the credentials even if the person is already signed in at the provider.
     """
@@ -113,8 +113,8 @@ async def finish(
     """Finish an attempt. *answer* has the parameters that the provider added to the address; *cookie* is the cookie of the browser.
     *session_secret* is the secret of the browser's present session, which ends if a new session begins.
 
-    Raises LockstepError if the answer does not belong to the cookie, was used before or is not accepted, and if the person has no role. A
-    failed attempt counts as a failed sign-in from the network address *address*.
+    Raises LockstepError if the answer does not belong to the cookie, was used before or is not accepted. Also raises it if the person has
+    no role. A failed attempt counts as a failed sign-in from the network address *address*.
     """
     await admit(context, "", address=address)
     begun = await begun_with(context, cookie, answer)

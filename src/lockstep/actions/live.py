@@ -173,8 +173,8 @@ class LiveHub:
             self._listeners.discard(one)
 
     def hear(self, topic: str, *, job: str = "", name: str = "") -> None:
-        """Publish a notice at once. Only a notice of progress may be delayed: if progress of the same job was published a moment ago, the
-        following notices of its progress are collected, and are soon published as one notice.
+        """Publish a received notice at once. Only notices of progress may be delayed: shortly after one of them, further notices of the
+        same job's progress are collected, and are soon published as one notice.
         """
         if topic != Topic.PROGRESS:
             self.publish(topic, job=job, name=name)

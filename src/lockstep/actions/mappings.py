@@ -1,5 +1,5 @@
-"""Check mappings and scoping filters for mistakes, and find out who would pass other scoping filters. Nothing is stored: the tested filters
-are compiled instead of the stored ones and evaluated for everybody in the directory.
+"""Check mappings and scoping filters for mistakes, and find out who would be in scope with changed scoping filters. Nothing is stored: the
+changed filters are compiled instead of the stored ones, and evaluated for everybody in the directory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`?fields=`: limit the items of a list to the members that the caller wants."""
+"""`?fields=`: return only the wanted JSON members of each item of a list."""
 
 from __future__ import annotations
 

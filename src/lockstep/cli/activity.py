@@ -1,4 +1,4 @@
-"""`lockstep activity`: the figures of the charts, of all applications or of one."""
+"""`lockstep activity`: the figures that the charts show, for one application or for all."""
 
 from __future__ import annotations
 

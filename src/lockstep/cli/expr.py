@@ -37,9 +37,7 @@ Result = TypeVar("Result")
 
 
 class ExprGroup(click.Group):
-    """Ends with the exit code for usage errors after every usage error. This holds even if the group is not run through the command
-    `lockstep`.
-    """
+    """Gives every usage error the exit code for usage errors, even if the group is not run through the command `lockstep`."""
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
         return _with_usage_code(lambda: super(ExprGroup, self).make_context(*arguments, **more))

@@ -1,7 +1,7 @@
 """The data that a source delivers: pages of validated, typed lines, and unusable rows with the reason.
 
-An unusable row still proves that its person exists if its *key* or its user principal name can be read. Otherwise the pass cannot determine
-who is missing.
+If the *key* or the user principal name of an unusable row can be read, the row still proves that its person exists. Otherwise the pass
+cannot determine who is missing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Limit the content of a request: the size of its body, checked while it arrives, and strings that cannot be stored."""
+"""Limit the content of a request. The size of the body is checked while the body arrives. Strings that cannot be stored are refused."""
 
 from __future__ import annotations
 

@@ -116,8 +116,8 @@ def percent(part: float, whole: float) -> str:
 
 
 def ago(moment: datetime | None, otherwise: str = "Never") -> Markup:
-    """Return a `<time>` element such as "3 minutes ago" or "in 2 hours", or *otherwise* without a moment. The script keeps the element up
-    to date and adds the exact time.
+    """Return a `<time>` element such as "3 minutes ago" or "in 2 hours". If *moment* is None, return the text *otherwise*. The script of
+    the page keeps the element up to date and adds the exact time.
     """
     if moment is None:
         return escape(otherwise)

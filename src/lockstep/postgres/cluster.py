@@ -135,7 +135,7 @@ def start(
     log: Path,
     say: Callable[[str], None],
 ) -> tuple[Postmaster, subprocess.Popen[bytes] | None]:
-    """Return the running server of *folder*. Starts the server if needed, and then also returns its process.
+    """Return the server of *folder*, started if needed, and its process. The process is None if the server was already running.
 
     Waits for crash recovery. Raises LockstepError with PostgreSQL's message if the server does not start.
     """

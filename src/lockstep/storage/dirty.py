@@ -19,7 +19,7 @@ from lockstep.storage.resume import Pin, Resume, ShownError, Stage
 
 
 class AskedBy(StrEnum):
-    """The marks of objects that must be processed because a person decided or requested it."""
+    """The marks of objects that must be processed because of a person's decision or request."""
 
     APPROVAL = "approved"  # an administrator approved a write that a guard held
     NAME = "onDemand"  # a person asked for this object by name

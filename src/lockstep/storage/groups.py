@@ -155,7 +155,7 @@ async def list_groups(
 
 
 async def members_of(connection: Connection, group: str, *, limit: int = 1000) -> list[dict[str, Any]]:
-    """Return the direct members by name, each with id, kind, name and is_deleted."""
+    """Return the direct members, sorted by name, each with id, kind, name and is_deleted."""
     cursor = await connection.execute(
         """select * from (
             select member_id::text as id, member_kind as kind, coalesce(person.user_principal_name, grp.display_name) as name,

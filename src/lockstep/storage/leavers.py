@@ -43,7 +43,9 @@ async def allow_check(connection: Connection, job: str) -> None:
 
 
 async def begin_check(connection: Connection, job: str) -> bool:
-    """Lock the job and record that a check of its leavers begins. Returns False if a check has already begun since `allow_check`."""
+    """Record that a check of the job's leavers begins, which locks the job. Returns False if a check has already begun since the last call
+    of `allow_check`.
+    """
     cursor = await connection.execute(
         "update job set leavers_checked = true where id = %s and not leavers_checked", (job,)
     )

@@ -42,8 +42,8 @@ BY_MAIL = (Audience.APPLICATION, Audience.ORGANISATION)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMail:
-    """A message to write. *event* identifies the reported event; *facts* are the numbers in the message, for comparison with a later one.
-    The message is held back until *not_before*, or sent now if that is None.
+    """A message to write. *event* identifies the reported event. *facts* are the numbers in the message, which are compared with those of a
+    later message. The message is held back until *not_before*. If *not_before* is None, the message is sent now.
     """
 
     kind: str

@@ -1,6 +1,6 @@
 """The provisioning log: one record, with its steps, for each action, refusal or skip.
 
-Readers page by `seq`, newest first; to get the next page, pass the last seq of the previous one.
+Records are read page by page in the order of `seq`, newest first. To get the next page, pass the last `seq` of the previous page.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sign-in log: one record for each attempt of a person to sign in to Lockstep, or through Lockstep to an application.
 
-Readers page by `seq`, newest first. To get the next page, pass the last seq of the previous one.
+Records are read page by page in the order of `seq`, newest first. To get the next page, pass the last `seq` of the previous page.
 """
 
 from __future__ import annotations

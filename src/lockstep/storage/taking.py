@@ -34,10 +34,11 @@ class Taking:
 
 
 async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, lag_seconds: float = 0.0) -> set[str]:
-    """Lock the accounts of *takings* until this transaction ends. Returns the ids of the requests that come too late. For these, another
-    object has the account or is about to get it, or another object has taken or deleted the account since the plan was made.
+    """Lock the accounts of *takings* until this transaction ends. Returns the ids of the takings that come too late.
 
-    *lag_seconds* is the time for which a search in the application may miss an account after its creation.
+    A taking comes too late if another object has the account or is about to get it. It also comes too late if another object has taken or
+    deleted the account since the plan was made. *lag_seconds* is the time for which a search in the application may miss an account after
+    its creation.
     """
     things = {thing for one in takings for thing in _things(job, one)}
     # The lock is a separate statement, so that the next one sees everything that was committed while this one waited.

@@ -69,7 +69,9 @@ def _state_from(row: Sequence[Any]) -> TargetState:
 
 
 async def commit_without_waiting(connection: Connection) -> None:
-    """Let the transaction end before it is on the disk. If a crash loses it, the next failure records the pause again."""
+    """Let the commit return before the transaction is on the disk. If a crash loses the transaction, the next failure records the
+    application's pause again.
+    """
     await connection.execute("set local synchronous_commit = off")
 
 

@@ -113,7 +113,7 @@ class Reports:
         return await notice(self._services, self._job, answer, asked)
 
     async def answered(self, asked: RequestKind) -> None:
-        """Reset the failure count of *asked*, if it may be above zero."""
+        """Reset the failure count of requests of the kind *asked*. Does nothing if the count is known to be zero."""
         if asked in self._counted:
             self._counted.discard(asked)
             await answered(self._services, self._job, asked)

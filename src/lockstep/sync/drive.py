@@ -22,7 +22,7 @@ IMPORT_TASK = "import_source"
 
 
 class Drive:
-    """Queues tasks, through a worker's *app* or on the connections of *pool*. Callers need not close a `Drive`."""
+    """Puts tasks into the queue, through the *app* of a worker or through connections of *pool*. Callers need not close a `Drive`."""
 
     def __init__(self, *, app: App | None = None, pool: Pool | None = None) -> None:
         self._app = app

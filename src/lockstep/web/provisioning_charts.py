@@ -69,7 +69,9 @@ def provisioning_charts(found: Throughput, app: str) -> ProvisioningCharts:
 
 
 def _hrefs(found: Throughput, app: str, **more: str) -> list[str]:
-    """Return one address for each column of time: the list of the log records in that time. *more* contains further filters of the list."""
+    """Return one address for each column of the chart: the list of the log records from the time of that column. *more* contains further
+    filters of the list.
+    """
     times = [
         quote_plus(time_text(found.steps[0].at + found.span.step * place)) for place in range(found.span.steps + 1)
     ]

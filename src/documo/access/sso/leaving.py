@@ -63,8 +63,8 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
 
 
 async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> str:
-    """End the sessions that a LogoutRequest names, in each account that uses the provider and accepts the request. An account accepts it
-    only if it is signed with a certificate of the account's provider, is addressed to us, and was not used before.
+    """End the sessions that a provider's LogoutRequest names, in each account that uses the provider and accepts the request. An account
+    accepts the request only if it is signed with a certificate of the account's provider, is addressed to us, and was not used before.
 
     Returns the provider's logout address with our response, or "" if no such address is configured. The address and the signing key come
     from an account in which a session ended. If no session ended, they come from any account that accepted the request.

@@ -18,7 +18,7 @@ from lockstep.scim.errors import ScimError, invalid_value, mutability_error
 
 
 def refuse_change_of_role(place: ResourcePlace, document: Mapping[str, Any], tenant: ScimTenant) -> None:
-    """Raise ScimError 403 if the resource is the role Admin or the account's default role, which Documo needs unchanged."""
+    """Raise ScimError 403 if the resource is the role Admin or the account's default role. Documo needs both roles unchanged."""
     if place.kind == "Role" and document.get("value") in (ADMIN, tenant.account.default_role):
         raise ScimError(
             403, "", f"Documo needs the role {document['value']}, so it cannot be changed or deleted.", "value"
@@ -26,7 +26,9 @@ def refuse_change_of_role(place: ResourcePlace, document: Mapping[str, Any], ten
 
 
 def refuse_bad_name(place: ResourcePlace, document: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
-    """Raise ScimError("invalidValue") for a new user name that is invalid. The name *before* is always allowed."""
+    """Raise ScimError("invalidValue") for a new user name that is invalid. *before* is the resource before the change; its user name is
+    always allowed.
+    """
     name = document.get("userName")
     if place.kind != "User" or not isinstance(name, str) or (before is not None and before.get("userName") == name):
         return

@@ -1,4 +1,4 @@
-"""Open an application that uses OpenID Connect from My Apps. The application begins the sign-in itself, at its Sign on URL."""
+"""From My Apps, open an application that uses OpenID Connect. The application begins the sign-in itself, at its Sign on URL."""
 
 from __future__ import annotations
 

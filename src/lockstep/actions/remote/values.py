@@ -46,7 +46,9 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(told: Any) -> Any:
-    """Return the value from which `to_json` made *told*. Raises LockstepError if this version of Lockstep does not know its type."""
+    """Convert *told*, which `to_json` made, back to the original value. Raises LockstepError if this version of Lockstep does not know the
+    type of the value.
+    """
     if isinstance(told, list):
         return [from_json(one) for one in told]
     if not isinstance(told, dict):

@@ -194,7 +194,9 @@ def push_json(app: str, name: str, one: PushResult) -> PushJson:
 
 
 def push_problem(app: str, one: PushResult) -> str:
-    """Return why a push wrote no log record for the object; "" if nothing had to be recorded."""
+    """Return the reason why a push has not finished the object. Returns "" if the push finished the object, even if there was nothing to
+    record.
+    """
     return one.problem or ("" if one.counted else f"Not done yet. See why: lockstep status {app}")
 
 

@@ -1,5 +1,5 @@
-"""Actions by name, for the command line on another machine. The command line calls the same actions as on the server, and prints the same
-results.
+"""Actions by name, for the command line on another machine. The command line on that machine calls the same actions as the command line on
+the server, and prints the same results.
 
 Arguments and results have the form of this version (`lockstep.actions.remote`). Other programs use the other routes, whose form is stable.
 """

@@ -24,7 +24,7 @@ class BadgeBody(Body):
 
 
 class OrganisationBody(Body):
-    """The members to change; the others are kept. An empty *name* removes the name."""
+    """The settings to change. Settings that the body omits are kept. An empty *name* removes the name."""
 
     name: Text | None = Field(default=None, examples=["Contoso"])
     environment: BadgeBody | None = None

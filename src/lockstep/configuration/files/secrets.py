@@ -41,8 +41,8 @@ def refuse_secrets(value: Any, place: str) -> None:
 
 
 def checked_reference(part: Part, key: str) -> str:
-    """Return the reference to a secret in *key*. Raises ConfigurationError, which does not quote the value, because the value may be the
-    secret itself.
+    """Return the reference to a secret that *part* has under *key*. Raises ConfigurationError if the value is not a reference. The error
+    does not quote the value, because the value may be the secret itself.
     """
     value = part.raw(key)
     _check_reference(value, part.place_of(key))

@@ -1,11 +1,14 @@
 """Hold plans for approval if too many accounts would lose access, gain privileges, lose values or be renamed at once.
 
 The effect of a change counts, not its action: a disable, a deletion and an update of `active` all end access. Effects are counted in three
-windows (this cycle, one hour, one day), because many small cycles would never reach a limit per cycle. Percentages apply only if there is a
-minimum number of operations; otherwise a job that starts with two people would be held. A match is held regardless of the counts if the
-account has more privileges than the object should have, or if it belonged to another, deleted person. Queued plans count too. If, for
-example, a department that exceeds the limit is unassigned by mistake, all of its plans are held, and not only those beyond the limit. A
-held plan does not delay other plans.
+windows (this cycle, one hour, one day), because many small cycles would never reach a limit per cycle. Percentages apply only if a minimum
+number of operations have the effect. Without this minimum, a job that starts with two people would be held.
+
+A match is held regardless of the counts if the account has more privileges than the object should have, or if the account belonged to
+another, deleted person.
+
+Queued plans count too. If, for example, a department that exceeds the limit is unassigned by mistake, all of its plans are held, and not
+only those beyond the limit. A held plan does not delay other plans.
 """
 
 from __future__ import annotations
@@ -95,13 +98,13 @@ class Counts:
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def with_creates(self, *, cycle: int, hour: int, day: int) -> Counts:
-        """Return the counts with at least the given number of created accounts in each window."""
+        """Return counts in which each window has at least the given number of created accounts. Lower numbers are raised."""
         windows = zip((self.cycle, self.hour, self.day), (cycle, hour, day), strict=True)
         in_cycle, in_hour, in_day = (window.larger(Tally(creates=creates)) for window, creates in windows)
         return replace(self, cycle=in_cycle, hour=in_hour, day=in_day)
 
     def without(self, tally: Tally) -> Counts:
-        """Return the counts without *tally*, the effects of an object that was already counted and is being tried again."""
+        """Return the counts minus *tally*. *tally* contains the effects of an object that was counted before and is now tried again."""
         windows = (self.cycle, self.hour, self.day)
         cycle, hour, day = ((window - tally).larger(Tally()) for window in windows)
         return replace(self, cycle=cycle, hour=hour, day=day)

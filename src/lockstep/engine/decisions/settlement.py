@@ -60,8 +60,8 @@ def sent(
 def may_be_made_by(operation: SentOperation, account: Account, found_by: MatchQuery) -> bool:
     """Whether the create *operation* may have made *account*, which the query *found_by* returned.
 
-    The create cannot have made the account if the account has a different value in a matching attribute that precedes the one in
-    *found_by*.
+    The matching attributes before the attribute of *found_by* are compared. The create cannot have made the account if the account has a
+    different value in one of them.
     """
     for query in operation.queries:
         if query == found_by:

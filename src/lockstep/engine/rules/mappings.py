@@ -161,7 +161,7 @@ class AttributeMapping:
 
     @cached_property
     def ignores_empty(self) -> bool:
-        """Whether an empty value is not written, because the mapping neither has a default nor clears the attribute."""
+        """Whether an empty value is left unwritten. This is so unless the mapping has a default or clears the attribute."""
         return self.default is None and not self.clear_when_empty
 
     @cached_property

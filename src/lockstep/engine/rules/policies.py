@@ -27,7 +27,8 @@ class OnLost(StrEnum):
 class DeletionPolicy:
     """The policy for leavers' accounts, and the number of accounts that may be disabled or deleted without approval.
 
-    If *threshold* is None, the guard is switched off. Percentages, here and in `Guards`, apply from *percent_from* operations on.
+    If *threshold* is None, the guard is switched off. A percentage, here or in `Guards`, applies only if at least *percent_from* operations
+    have the effect.
     """
 
     threshold: int | None = 500

@@ -75,7 +75,8 @@ async def confirm_logout(context: PortalContext, request: Request) -> PageAnswer
 
 
 async def _signed_out(context: PortalContext, request: Request, then: str) -> Response:
-    """End the session in Lockstep. Then send the browser to each SAML application that must end its own session, and finally to *then*.
+    """End the session in Lockstep. The browser is then sent to each SAML application that must end its own session, and after the last one
+    to the address *then*.
 
     If *then* is "", the browser ends at our own page.
     """

@@ -92,7 +92,7 @@ def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awai
 
 @pages.get(FAILED, is_public=True)
 async def show_failed(_: PortalContext, request: Request) -> PageAnswer:
-    """Show the page after a refused form. The page shows the request number, under which the log has the details."""
+    """Show the page that follows a refused form. The page shows the number of the request. The log has the details under this number."""
     number = request.query_params.get("number", "")
     request.state.request_id = request_id_of({"x-request-id": number})
     raise did_not_work()

@@ -61,8 +61,8 @@ def counted_refusals(claim: Claim) -> frozenset[str]:
 
 
 def refusing(resume: Resume, refused: tuple[str, ...], *, cycle: int | None) -> Resume:
-    """Add the *refused* members to *resume*, the notes for the next try, and return the notes. The rest of the group is in step. *cycle* is
-    the cycle that counted the refusals.
+    """Return *resume* with *refused* as its refused members. *resume* contains the notes for the next try. The rest of the group is in
+    step. *cycle* is the cycle that counted the refusals.
     """
     return replace(resume, is_about_references=True, refused_members=refused, refused_in=cycle if refused else None)
 

@@ -33,7 +33,7 @@ async def read_account(
     """Return the account, or None if it is proved to be gone. *queries* are searches that should find it.
 
     Raises TargetError if the application cannot be read, contradicts itself or shows none of the *witnesses*. If there is no other account
-    to serve as a witness, the account counts as gone without one.
+    that could be a witness, the account counts as gone without a witness.
     """
     account = await reader.get(kind, target_id)
     if account is not None:

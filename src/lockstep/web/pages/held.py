@@ -53,8 +53,8 @@ async def decide(context: Context, request: Request) -> PageAnswer:
 
 
 async def _chosen(context: Context, request: Request, form: FormData) -> tuple[str, list[str]]:
-    """Return the decision ("approve" or "reject") and the ids of the held changes that it concerns. Raises LockstepError if all are to be
-    decided, but the typed number is not their present number.
+    """Return the decision ("approve" or "reject") and the ids of the held changes that it concerns. Raises LockstepError if nothing was
+    selected, or if all listed changes are to be decided and the typed number is not their number now.
     """
     for verb in ("approve", "reject"):
         if one := form.get(verb):

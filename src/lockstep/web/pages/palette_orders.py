@@ -18,7 +18,9 @@ pages = Pages()
 
 @pages.get("/apps/{app}/provisioning/order/{order}")
 async def confirm(context: Context, request: Request) -> PageAnswer:
-    """Show the consequence. If the order no longer applies, redirect to the overview, which shows the present state."""
+    """Show the consequence of an order of the command palette. If the order no longer applies, redirect to the overview, which shows the
+    present state.
+    """
     app = await show_application(context, request.path_params["app"])
     order = ORDERS.get(request.path_params["order"])
     if order is None:
