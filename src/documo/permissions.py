@@ -56,8 +56,8 @@ def allows(role: str, permission: MemberPermission) -> bool:
 
 
 def require(role: str, permission: MemberPermission, *, to: str = "") -> None:
-    """Raise LockstepError unless *role* has the permission. To describe the refused task, the error uses *to* or, if *to* is "", the
-    permission's own text.
+    """Raise LockstepError unless *role* has the permission. The error describes the refused task with the text in *to*. If *to* is "", the
+    error uses the permission's own text.
     """
     if allows(role, permission):
         return

@@ -68,9 +68,9 @@ async def trust_issuer(
 ) -> Trust:
     """Accept tokens that *issuer* issues for *audience* and signs with a key in *jwks* (RFC 7517), as if each token were a key of *member*.
 
-    Only tokens whose `sub`, `appid` or `azp` is *subject* are accepted; None accepts tokens of every application of the issuer. If the
-    account already has a trust for this issuer and audience, replaces its keys, subject and scopes. Raises LockstepError for unusable keys,
-    and if another account trusts the same issuer for the same audience.
+    Only tokens whose `sub`, `appid` or `azp` is *subject* are accepted. If *subject* is None, tokens of every application of the issuer are
+    accepted. If the account already trusts this issuer for this audience, the keys, subject and scopes of that trust are replaced. Raises
+    LockstepError for unusable keys, and if another account trusts the same issuer for the same audience.
     """
     checked, usable = checked_scopes(scopes), len(_usable_keys(jwks))
     if not issuer.strip() or not audience.strip():

@@ -73,7 +73,7 @@ def count(wanted: ResourcePage) -> Statement:
 
 
 def estimate(wanted: ResourcePage) -> Statement:
-    """Return the planner's estimate of `count`, to be read with `estimated`."""
+    """Return the query for the planner's estimate of the number that `count` returns. Read its result with `estimated`."""
     source = _source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_mentions_search(wanted.condition))
     return SQL("explain (format json) select r.id {}").format(source), ()
 

@@ -159,8 +159,8 @@ async def _candidates(
 async def _stored_settings(
     context: Context, connection: Connection, job: Job, deadline_seconds: float
 ) -> TargetSettings | None:
-    """Return the target settings with the stored token. If the key cannot decrypt that token, returns None instead of raising an error, so
-    that an administrator can enter a new one.
+    """Return the target settings with the stored token. Returns None if the key cannot decrypt the token. No error is raised then, so that
+    an administrator can enter a new token.
     """
     try:
         return await read_target_settings(

@@ -28,8 +28,8 @@ _WORKER_SILENT_SECONDS = 15.0
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def follow_cycle(context: Context, app: str, number: int, *, helps: bool = True) -> AsyncIterator[Cycle]:
-    """Yield the cycle *number* of the application whenever it has changed, as `follow` does. If *helps* is false and no worker is running,
-    reports that the cycle waits for a worker.
+    """Yield the application's cycle with this *number* whenever the cycle has changed, as `follow` does. If *helps* is false and no worker
+    is running, reports that the cycle waits for a worker.
     """
     cycle = await show_cycle(context, app, number)
     if not helps:

@@ -1,5 +1,6 @@
-"""Groups as their pages show them: with one page of the members at a time, and with the effect of a new group's rule. Also change members
-that are people and members that are groups in one step.
+"""Groups as their pages show them: with one page of the members at a time, and with the effect of a new group's rule.
+
+Members that are people and members that are groups can be changed in one step.
 """
 
 from __future__ import annotations

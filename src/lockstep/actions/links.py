@@ -227,8 +227,8 @@ async def forget_link(context: Context, app: str, user: str) -> LinkRow:
     """Delete the link of a person. The account stays in the application. If the person is in scope, Lockstep then matches or creates an
     account again.
 
-    Lockstep also removes the account from the groups to which it added the account for this person. The account stays in a group if it then
-    belongs to another member of that group.
+    Lockstep also removes the account from every group to which Lockstep added it for this person. If the account belongs to another member
+    of a group by then, the account stays in that group.
     """
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)

@@ -233,7 +233,9 @@ class LiveHub:
 
 @asynccontextmanager
 async def live_hub(pool: Pool, *, kept: int = KEPT, most_waiting: int = MOST_WAITING) -> AsyncIterator[LiveHub]:
-    """Return the hub of this process, which is connected to PostgreSQL for the duration of the block and reconnects automatically."""
+    """Return the hub of this process. Use it in `async with`: during the block, the hub is connected to PostgreSQL and reconnects
+    automatically.
+    """
     hub = LiveHub(kept=kept, most_waiting=most_waiting)
     task = asyncio.create_task(_follow(hub, pool), name="live events")
     try:

@@ -49,8 +49,8 @@ def advise_on_url(text: str, *, path: str = "") -> UrlAdvice:
 
 
 def _ended(url: str, path: str) -> str:
-    """Return *url* with the missing end of its path added. *path* is the usual path of the application's tenant URLs; "" stands for the
-    usual path of SCIM servers.
+    """Return *url*, completed if the end of its path is missing. *path* is the usual path of the application's tenant URLs; "" stands for
+    the usual path of SCIM servers.
     """
     parts = urlsplit(url)
     if parts.query:

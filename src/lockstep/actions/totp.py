@@ -50,7 +50,7 @@ async def is_code(context: Context, connection: Connection, administrator: str, 
 
 
 async def is_newest_code(context: Context, connection: Connection, administrator: str, code: str) -> bool:
-    """Whether *code* is a code of the authenticator app and newer than the last code that was used. If it is, it counts as used from now
+    """Whether *code* is a code of the authenticator app and newer than the last code that was used. If so, the code counts as used from now
     on.
     """
     sealed = await store.sealed_seed(connection, administrator)

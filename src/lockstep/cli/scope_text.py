@@ -16,8 +16,8 @@ Filters = list[dict[str, Any]]
 
 
 def filters_given(texts: Sequence[str], file: str | None) -> Filters | None:
-    """Return the filters that were typed or that are in a file; None if there are neither. Raises LockstepError if both are given, and for
-    an invalid filter.
+    """Return the filters that were typed, or those in *file*. Returns None if neither filters nor a file were given. Raises UsageError if
+    both were given, and LockstepError if a filter is invalid.
     """
     if texts and file:
         raise click.UsageError("Use --filter or --file, not both")

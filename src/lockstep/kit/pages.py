@@ -148,11 +148,11 @@ def pages_in(package_name: str) -> list[PageRoute[Any]]:
 
 
 def on_the_form(refused: LockstepError) -> LockstepError:
-    """Return *refused* if other input would help, so that the form shows the error. Use it in the handler: `return _form(...,
-    refused=on_the_form(refused))`.
+    """Return the error *refused* if the person can solve the problem with other input, so that the form shows the error. Use it in the
+    handler: `return _form(..., refused=on_the_form(refused))`.
 
-    If other input would not help, raises *refused* again, and the error is shown on a separate page. Examples are a missing permission, a
-    required password and an internal error.
+    Otherwise, raises *refused* again, and the error is shown on a separate page. Examples are a missing permission, a required password and
+    an internal error.
     """
     if refused.kind in _NOT_ABOUT_THE_FORM:
         raise refused

@@ -134,8 +134,8 @@ async def save_links(
 ) -> list[str]:
     """Insert or replace links. Raises UniqueViolation if another object already has one of the accounts.
 
-    Returns the accounts that other objects may now take: accounts that their object has exchanged for another one, accounts whose link is
-    now disabled, released or ended, and accounts whose value of an attribute in *matching* has changed.
+    Returns the accounts that other objects may now take. These are accounts whose object is now linked to a different account, accounts
+    whose link is now disabled, released or ended, and accounts whose value of an attribute in *matching* has changed.
     """
     cursor = await connection.execute(
         """with given as materialized (

@@ -38,7 +38,7 @@ async def finish(connection: Connection) -> None:
 
 
 async def forget(connection: Connection, preview: int, kind: ObjectKind) -> None:
-    """Remove the list of *kind* because it cannot be used."""
+    """Remove the accounts of *kind* from the preview. Called if their list cannot be used, for example because it is incomplete."""
     await connection.execute("delete from preview_account where preview = %s and kind = %s", (preview, kind.value))
 
 

@@ -109,8 +109,8 @@ async def count_failure(
 
 
 async def note_stop(connection: Connection, job: str, asked: RequestKind) -> int:
-    """Record that the job goes into quarantine because requests of the kind *asked* failed. Returns how many times in a row this has
-    happened.
+    """Record that the job goes into quarantine because requests failed. *asked* is the kind of these requests. Returns how many times in a
+    row this has happened.
     """
     before = await _locked(connection, job)
     streak = replace(before.streak(asked), stops=before.streak(asked).stops + 1)

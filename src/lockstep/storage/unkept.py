@@ -43,7 +43,9 @@ async def has_any(connection: Connection, job: str) -> bool:
 
 
 async def note_kept(connection: Connection, job: str, kept: Sequence[KeptAttribute]) -> None:
-    """Record that the application keeps these attributes. Marks objects whose difference was withheld."""
+    """Record that the application keeps these attributes. If one of them counted as not kept, marks the objects of its kind that may have a
+    difference that was not written for this reason.
+    """
     await connection.execute(
         """with ended as (
             delete from unkept_attribute using jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, path text)

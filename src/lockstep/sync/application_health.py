@@ -89,8 +89,8 @@ async def notice(services: Services, job: Job, answer: Answer, asked: RequestKin
 
 
 class Reports:
-    """Reports the answers of one drain. Resetting the failure count of a kind of request costs a transaction, so a count is reset only if
-    it may be above zero.
+    """Reports to all workers what the answers during one drain show about the application. Resetting the failure count of a kind of request
+    costs a transaction, so a count is reset only if it may be above zero.
     """
 
     def __init__(self, services: Services, job: Job) -> None:
@@ -104,7 +104,7 @@ class Reports:
 
     async def notice(self, answer: Answer, asked: RequestKind) -> str:
         """Report *answer*. If it shows that the application works, reset the failure count of *asked* and return "". Otherwise return the
-        result of the function `notice`.
+        result of this module's function `notice`.
         """
         if answer.verdict not in NO_ANSWER | NEEDS_SOMEBODY:
             await self.answered(asked)

@@ -27,6 +27,6 @@ def api_list(path: str, *terms: tuple[str, str, str | bool]) -> str:
 
 
 def filter_of(*terms: tuple[str, str, str | bool]) -> str:
-    """Return the filter with all *terms*, or "" if there are none."""
+    """Return a filter that joins *terms* with "and", without the terms whose value is "". Returns "" if no term is left."""
     given = [f"{name} {op} {json.dumps(value, ensure_ascii=False)}" for name, op, value in terms if value != ""]
     return " and ".join(given)

@@ -1,4 +1,7 @@
-"""The token endpoint: exchange codes and refresh tokens for tokens. Each works once; a second use ends all tokens of that sign-in."""
+"""The token endpoint: exchange codes and refresh tokens for tokens.
+
+Each code and each refresh token works once. A second use ends all tokens of that sign-in.
+"""
 
 from __future__ import annotations
 

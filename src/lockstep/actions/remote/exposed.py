@@ -73,7 +73,7 @@ class RemoteAction:
     *kept* contains the names of parameters that a caller may not set.
 
     If *tells* is false, the caller gets no result. If *is_long* is true, the action continues after its request was answered. *most* is the
-    highest number of rows that a caller may request at once, because the response is built in memory.
+    highest number of rows that a caller may request at once. The number is limited because the response is built in memory.
     """
 
     here: Mapping[str, Any] = field(default_factory=dict)

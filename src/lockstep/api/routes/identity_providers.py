@@ -27,7 +27,9 @@ router = router_of("Administration")
 
 
 class ClaimRoleBody(Body):
-    """The role that a value of the claim gives. *app* is the application that an applicationOwner may manage."""
+    """A rule: people with this *value* of the claim get *role*. If *role* is applicationOwner, *app* is the application that they may
+    manage.
+    """
 
     value: Name = Field(examples=["lockstep-operators"])
     role: Role

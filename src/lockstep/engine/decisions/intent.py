@@ -202,7 +202,7 @@ def row_for(person: Person, link: LinkState | None, *, in_scope: bool, left_befo
 
 
 def person_state(obj: SourceObject, configuration: JobConfiguration, moment: Moment) -> tuple[Person, datetime | None]:
-    """Return the stage of the object's life, and the time at which the next stage begins without any other change."""
+    """Return the present stage of the object's life, and the time at which the next stage begins if nothing else changes before."""
     if obj.lifecycle is Lifecycle.PURGED:
         return Person.PURGED, None
     if obj.lifecycle is Lifecycle.SOFT_DELETED:

@@ -164,8 +164,8 @@ def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> Job
 
 
 def confirmed(found: Iterable[Unkept], configuration: JobConfiguration) -> list[Unkept]:
-    """Return the entries of *found* whose attribute is certainly not kept: enough consecutive responses lacked it, and its mapping has not
-    changed since. Unlike `with_unkept`, this includes essential attributes.
+    """Return the entries of *found* whose attribute the application certainly does not keep: enough consecutive responses lacked the
+    attribute, and the attribute's mapping has not changed since. Unlike `with_unkept`, this function includes essential attributes.
     """
     return [one for one in found if one.answers >= ENOUGH and _still_mapped(one, configuration) is not None]
 

@@ -51,7 +51,7 @@ def make_plan(
     """Make the plan. *match* and *observed* are the answers to the questions from `wanted`. Raises ValueError if one of these answers is
     missing.
 
-    *taken* lists candidates for unique values that are already in use in the application.
+    *taken* contains, for each attribute that needs a unique value, the candidates that the plan must not use: all except the chosen one.
     """
     if wanted(prepared, match=match, observed=observed) is NextQuestion.LOOK:
         raise ValueError("a plan for this object needs the current values of its account")

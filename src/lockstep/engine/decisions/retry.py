@@ -36,8 +36,8 @@ def retry_at(
     Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure. Gives up after 28 days if *may_give_up* is true.
 
     After a *transient* failure (the application was down or busy), the first *quick_tries* tries follow after random waits of up to 1, 2,
-    4, ... 60 seconds. *tries_before* counts earlier tries that had other pauses. Each earlier try doubles the quick waits, which are then
-    not random.
+    4, ... 60 seconds. *tries_before* counts earlier tries with pauses of a different kind. If it is not 0, the quick waits are not random,
+    and each of these earlier tries doubles them.
     """
     if transient and failures <= quick_tries:
         if tries_before:

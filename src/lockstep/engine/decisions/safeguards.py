@@ -58,7 +58,7 @@ class Tally:
         return Tally(*map(max, _numbers(self), _numbers(other)))
 
     def of(self, code: GuardCode) -> int:
-        """Return the number of objects with the effect that the guard *code* limits."""
+        """Return the number of objects that have the effect limited by the guard with this *code*."""
         match code:
             case GuardCode.LOSSES:
                 return self.losses

@@ -100,8 +100,8 @@ def _compiled(tree: ExpressionNode, text: str) -> list[ExpressionFinding]:
 
 
 def _never_succeeding(tree: ExpressionNode, text: str) -> Iterator[ExpressionError]:
-    """Find calls that always fail because of their constant arguments. The compiler does not find these calls, because it never evaluates a
-    call that reads the time or random bytes.
+    """Find calls that always fail because of their constant arguments. The compiler finds such calls by evaluating them, but it never
+    evaluates a call that reads the time or random bytes. Those calls are found here.
     """
     waiting = [tree]
     while waiting:

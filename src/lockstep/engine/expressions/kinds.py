@@ -1,4 +1,4 @@
-"""The kinds of values, and closures that evaluate to one: what the catalogue, the converters and the compiler share."""
+"""The kinds of values, and closures that evaluate to a value of one kind. The catalogue, the converters and the compiler share them."""
 
 from __future__ import annotations
 

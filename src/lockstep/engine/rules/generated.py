@@ -38,7 +38,7 @@ def label_of(target: str, object_id: str) -> str:
 
 
 def is_kept(generated: Values, target: str, compiled: CompiledExpression) -> bool:
-    """Whether the same expression generated a value for *target* earlier."""
+    """Whether *generated* has a value for *target* that the same expression generated earlier. Such a value is kept."""
     entry = generated.get(target)
     return isinstance(entry, dict) and entry.get("expression") == compiled.text
 

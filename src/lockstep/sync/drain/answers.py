@@ -50,7 +50,8 @@ def outcome_of(
 ) -> Outcome:
     """Return what to record for *answer*. *wait* is the first pause before the application is read again.
 
-    *rival* is the failure to report if it is known which object has the conflicting value.
+    *rival* is a failure that names the object with the conflicting value. It is recorded instead of the general failure. *rival* is None if
+    that object is not known.
     """
     return _Reply(write, answer, moment, seconds, wait, initiated_by, rival).outcome()
 

@@ -98,8 +98,8 @@ class Foresight:
         return Tally.at_most(count, new=0 if queue.linked else count)
 
     async def read(self, job: Job, queue: Queue, *, cycle: int | None) -> None:
-        """Plan the queued objects that were not planned ahead yet, and treat them as one burst. Of the objects without an account, only
-        about `MOST_NEW_AHEAD` are planned.
+        """Plan the queued objects that have not been planned ahead yet, and treat them as one burst. If the objects in *queue* have no
+        account, only about `MOST_NEW_AHEAD` of them are planned.
         """
         burst, read = Burst(), 0
         while queue.linked or read < MOST_NEW_AHEAD:

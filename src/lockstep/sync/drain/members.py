@@ -63,7 +63,7 @@ class MemberSync:
 
     @property
     def noted_only(self) -> bool:
-        """Whether the run compares only the members that were noted as changed. True if the group was claimed only because of members."""
+        """Whether the run compares only members noted as changed. This requires that nothing but changed members caused the claim."""
         claim = self.claim
         return claim.is_about_members and not claim.members_due and claim.resume.stage is not Stage.SETTLED
 

@@ -1,8 +1,8 @@
-"""If an application refuses a write as a whole, send the write again in parts, so that the acceptable parts are written.
+"""If an application refuses an entire write, send the write again in parts, so that the acceptable parts are written.
 
 An attribute that the application refuses must not block a person's other changes, least of all `active`. The refused attributes are
-reported, and tried again when the object is retried. A refused request has changed nothing (RFC 7644, section 3.5.2: a PATCH is atomic),
-so sending a part of it does not repeat a write.
+reported, and tried again when the object is retried. A refused request has changed nothing (RFC 7644, section 3.5.2: a PATCH is atomic), so
+sending a part of it does not repeat a write.
 """
 
 from __future__ import annotations

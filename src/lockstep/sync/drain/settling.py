@@ -163,7 +163,7 @@ class _Run:
     # -- creates
 
     async def create(self, operation: OpenOperation, *, rivals: Sequence[OpenOperation]) -> None:
-        """Search for the account that a create made, by the values that were sent."""
+        """Settle a create: use the values that were sent to search for the account that the create may have made."""
         what = self._sent(operation)
         if not what.queries and not what.target_id:
             self._stays_open(operation, "and the journal does not say how to find it")

@@ -86,8 +86,8 @@ def put_off(
 
 
 def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[SettledOperation, ...] = ()) -> Outcome:
-    """Return an outcome that releases the object unchanged, due at once or at *due*. No request was sent, because the process stops or the
-    application asked for a pause.
+    """Return an outcome that releases the object unchanged. The object becomes due at the time *due*, or at once if *due* is None. No
+    request was sent, because the process stops or the application asked for a pause.
     """
     postponed = _given_back(claim, due or Due.AT_ONCE, claim.resume, claim.last_error)
     return Outcome(claim, settled=settled, postponed=postponed)

@@ -144,7 +144,7 @@ def _scheduled(claim: Claim, at: datetime) -> Postponement:
 def written(
     claim: Claim, planned: PlanResult, operation_id: str, answer: Answer, *, log: LogRecord | None = None
 ) -> Outcome:
-    """Return the outcome of a write that the application accepted. *log* is its record."""
+    """Return the outcome of a write that the application accepted. *log* is the log record of the write."""
     plan = planned.plan
     account = answer.account
     target_id = account.id if account is not None else plan.target_id

@@ -35,8 +35,8 @@ class StoredOwnership:
         return owners_from(prepared, holders, under_way)
 
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
-        """Choose for each unique mapping the first candidate that is free. Returns all other candidates, which the plan must treat as
-        taken.
+        """Choose for each unique mapping the first candidate that is free. Returns the candidates that were not chosen. The plan must treat
+        all of them as taken.
         """
         kind = prepared.obj.kind
         async with self.pool.connection() as connection:

@@ -91,8 +91,8 @@ class PlanReader(AccountReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The display names of the owners of the accounts that were found, by account id: the present owners in *linked_to*, the former ones in
-    *left_by*. The object for which the plan is made is not among them.
+    """The owners of the accounts that were found. *linked_to* maps account ids to the display names of the present owners, and *left_by* to
+    the display names of the former owners. The object for which the plan is made is never listed as an owner.
 
     *leaving* are accounts whose present owner is deleted. *under_way* are accounts that are being linked to another object.
     """

@@ -148,7 +148,9 @@ class SlicePlanner:
         return await preview_one(self.services, self.job, known, id, moment, self.reader, ownership)
 
     def _decided(self, known: SliceFacts, plan: Plan) -> Plan:
-        """Return *plan* after applying administrators' decisions about the object, and the guards as if this plan were the only one."""
+        """Return *plan*, held or left out as in a drain. A held or a rejected write of the object is considered first. If neither applies
+        to *plan*, the guards are applied as if this plan were the only one.
+        """
         held, rejected = known.held.get(plan.source_id), known.rejected.get(plan.source_id)
         if held is not None and (undecided := still_undecided(held, plan)) is not None:
             return undecided

@@ -121,8 +121,8 @@ def _explanations(found: Found) -> Iterator[SearchResult]:
 
 
 def _tasks(context: Context, found: Found) -> Iterator[SearchResult]:
-    """Yield the task "provision on demand" for the first people found who are not deleted. The task is for the application that the text
-    names. It is offered only if the caller may provision there.
+    """Yield the task "provision on demand" for the first people found who are not deleted. The task is for the application that the search
+    text names. It is offered only if the caller may provision in that application.
     """
     app = found.asked
     if app is None or not context.actor.may(Permission.PROVISIONING_PUSH, app.id):
