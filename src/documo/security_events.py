@@ -43,8 +43,8 @@ class StreamEvent:
 
 
 class Signer:
-    """The key that signs security event tokens (SETs), and the JWKS with which receivers verify them. Imports cryptography only when a
-    stream needs it.
+    """The key that signs security event tokens (SETs), and the JWKS with which receivers verify them. The package `cryptography` is
+    imported only when a stream needs it.
     """
 
     def __init__(self, seed: bytes) -> None:

@@ -70,8 +70,8 @@ class _Undo(Exception):
 
 
 class _Noted(Exception):
-    """Raised inside the transaction if deletions were noted instead of made. *deletion* is the noted deletion, or None if the change
-    consists of more than this one deletion.
+    """Raised inside the transaction if deletions were noted instead of made. *deletion* is the noted deletion if the change consists of
+    this deletion alone, otherwise None.
     """
 
     def __init__(self, deletion: Deletion | None) -> None:

@@ -78,8 +78,8 @@ async def list_objects(
     """Return one page of the objects of a preview: what would be done to each, and why. *after* is the `key` of the last object on the
     previous page.
 
-    Raises LockstepError if the application does not have this preview, or does not have the earlier preview with which *wanted* compares
-    it.
+    Raises LockstepError if the application does not have this preview. Also raises it if *wanted* asks for a comparison with an earlier
+    preview that the application does not have.
     """
     async with context.reading() as connection:
         row = await _find_to_filter(connection, app, number, wanted)
@@ -213,8 +213,8 @@ async def find_preview(connection: Connection, app: str, number: int) -> Preview
 
 
 async def _find_to_filter(connection: Connection, app: str, number: int, wanted: PreviewFilter) -> PreviewRow:
-    """Return the preview. Raises LockstepError if the application does not have this preview, or does not have the earlier preview with
-    which *wanted* compares it.
+    """Return the preview. Raises LockstepError if the application does not have this preview. Also raises it if *wanted* asks for a
+    comparison with an earlier preview that the application does not have.
     """
     row = await find_preview(connection, app, number)
     if wanted.differs_from is not None:

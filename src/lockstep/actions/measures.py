@@ -24,8 +24,8 @@ _AWAITED = tuple(
 
 
 class Measures:
-    """The reader of the monitoring figures. Each call of `read` reads them from the database. Writes are counted from the call of `begin`
-    on.
+    """The reader of the monitoring figures. Each call of `read` reads them from the database. Counting of writes starts when `begin` is
+    called.
     """
 
     def __init__(self, context: Context) -> None:

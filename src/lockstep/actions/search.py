@@ -74,15 +74,15 @@ class Found:
 
     @property
     def asked(self) -> ApplicationHit | None:
-        """Return the application that the search is about: Documo, if the text is "anna documo". None if the search is about no particular
-        application.
+        """Return the application that the search is about, or None if the search is about no particular application. For example, the text
+        "anna documo" is about Documo.
         """
         return next((one for one in self.applications if one.id == self.query.app), None)
 
     @property
     def answer(self) -> tuple[PersonHit, ApplicationHit] | None:
-        """Return the person and the application that a question is about. None if the search is about no application, or if it found no
-        person or several people.
+        """Return the person and the application that the search is about. Returns None if the search is about no particular application, or
+        if it found no person or several people.
         """
         app = self.asked
         return (self.people[0], app) if app is not None and len(self.people) == 1 else None

@@ -67,9 +67,9 @@ async def change_settings(
 ) -> SettingsView:
     """Change the given settings and no others. Raises LockstepError and changes nothing if a value is invalid.
 
-    Changing the scope from *all* to *assigned* makes a leaver of everybody who is not assigned. Changing the status calls `start` or
-    `pause` and needs the permission of that action. A *deletion_threshold* of 0 disables the whole guard; a *deletion_percent* of 0
-    disables only the percentage of the guard.
+    If the scope changes from *all* to *assigned*, everybody who is not assigned becomes a leaver. Changing the status calls `start` or
+    `pause` and needs the permission of that action. A *deletion_threshold* of 0 disables the whole guard. A *deletion_percent* of 0
+    disables only the percentage limit.
     """
     if status is not None:
         await needs_also(context, Permission.PROVISIONING_CONTROL, app=app)

@@ -172,8 +172,8 @@ def failed(request: Request, fault: Exception) -> Response:
 
 
 def as_problem(request: Request, fault: Exception) -> Problem:
-    """Return the problem for *fault*. Used when the response to the request has already begun or ended, so that the problem cannot be the
-    response itself.
+    """Return the problem for *fault*. Used if the response to the request has already begun or ended, and the problem can therefore no
+    longer be the response itself.
     """
     error = _shown(request, fault)
     release_frames(fault)

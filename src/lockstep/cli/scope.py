@@ -1,4 +1,4 @@
-"""`lockstep scope`: who is provisioned: assigned people or everyone, limited by scoping filters."""
+"""`lockstep scope`: show and change who is provisioned. This is either assigned people or everyone, limited by scoping filters."""
 
 from __future__ import annotations
 

@@ -46,7 +46,9 @@ USUAL_TOKEN_CLAIMS = (
 
 @dataclass(frozen=True, slots=True)
 class OpenIdSettings:
-    """The settings of one application. *refresh_days* is the lifetime of a refresh token in days, even if the token is in use."""
+    """The settings of one application. *refresh_days* is the number of days after which all refresh tokens of a sign-in have expired, even
+    if they are used.
+    """
 
     redirect_uris: tuple[str, ...] = ()
     post_logout_uris: tuple[str, ...] = ()

@@ -27,8 +27,8 @@ SourceAttributes = Mapping[ObjectKind, Collection[str]]
 
 
 def unknown_source_names(configuration: JobConfiguration, sources: SourceAttributes) -> tuple[Finding, ...]:
-    """Report every source attribute that *sources* does not contain for the kind of object of its mapping. The findings have the order of
-    the configuration.
+    """Report every source attribute that a mapping reads, but that *sources* does not list for the mapping's kind of object. Kinds that are
+    not in *sources* are not checked. The findings have the order of the configuration.
     """
     return tuple(
         finding

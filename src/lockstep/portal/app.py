@@ -90,7 +90,8 @@ class PortalDesk(PageDesk[PortalContext, PersonCaller]):
     async def caller_of(self, request: Request) -> PersonCaller | None:
         """Return the signed-in person.
 
-        A person who still has to set up a required second factor is returned only on the pages for adding it and on sign-out.
+        If the session lacks a required second factor, the person is returned only if they have not set one up yet, and only for requests to
+        the pages that set it up and to sign-out.
         """
         caller = await caller_of_person(self._contexts(NOT_SIGNED_IN), session_secret(request))
         request.state.lacks_factor = False

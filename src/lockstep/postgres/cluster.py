@@ -241,7 +241,7 @@ def _runs_unready(folder: Path) -> bool:
 
 
 def _forget_stranger(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose process id now belongs to another program, because PostgreSQL would refuse to start.
+    """Remove a `postmaster.pid` whose process id now belongs to another program. Otherwise PostgreSQL would refuse to start.
 
     The file of a dead process is kept: it tells PostgreSQL which shared memory the orphans of that process may still use.
     """

@@ -20,7 +20,9 @@ class DailyCounts:
 
 
 async def daily_counts(connection: Connection, jobs: Sequence[str], *, since: date) -> list[DailyCounts]:
-    """Return the sums over the cycles of *jobs* that began on *since* or later, by day. Days without a cycle are missing."""
+    """Return, for each day (UTC), the summed counts of the cycles of *jobs* that began on that day. Days before *since* and days without a
+    cycle are left out.
+    """
     async with connection.cursor(row_factory=class_row(DailyCounts)) as cursor:
         await cursor.execute(
             """select day, jsonb_object_agg(name, number) as counts

@@ -152,7 +152,7 @@ async def claim(
 async def claim_one(
     connection: Connection, job: str, kind: str, source_id: str, *, owner: str, lease_seconds: float, cycle: int | None
 ) -> Claim | None:
-    """Lease one object even if it is not due or not in the dirty set. Returns None while another worker leases it."""
+    """Lease one object. The object need not be due, and it need not be in the dirty set. Returns None while another worker leases it."""
     statement = """
         insert into dirty (job, kind, source_id, lane, reasons, lease_owner, lease_until, attempt, cycle)
         values (%(job)s, %(kind)s, %(id)s, 2, '{onDemand}', %(owner)s, now() + make_interval(secs => %(lease_seconds)s),

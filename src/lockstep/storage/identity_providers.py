@@ -98,7 +98,7 @@ async def read_roles(connection: Connection) -> list[ClaimRole]:
 
 
 async def replace_roles(connection: Connection, roles: Sequence[ClaimRole]) -> None:
-    """Replace all rules for roles by *roles*."""
+    """Delete all rules that give roles, and store *roles* instead."""
     await connection.execute("delete from single_sign_on_role")
     for one in roles:
         await connection.execute(

@@ -59,7 +59,9 @@ async def lock_guarded_writes(connection: Connection, job: str) -> None:
 
 
 async def lock_count_of_guarded_writes(connection: Connection, job: str) -> None:
-    """Wait for workers that are journalling guarded writes of *job*, and prevent new ones. Several workers may count at the same time."""
+    """Wait until no worker is journalling guarded writes of *job*, and prevent new ones. Several workers may hold this lock and count at
+    the same time.
+    """
     await lock_shared(connection, _guarded_writes(job))
 
 

@@ -59,7 +59,9 @@ async def open_operations(
 
 
 async def mark_forgotten(connection: Connection) -> list[str]:
-    """Mark dirty the objects that have an operation open for more than a minute, but no dirty row. Returns the affected jobs."""
+    """Mark objects dirty that are not in the dirty set although one of their operations has been open for more than a minute. Returns the
+    affected jobs.
+    """
     cursor = await connection.execute(
         """with forgotten as (
             select job, kind, source_id from operation
@@ -170,8 +172,8 @@ async def decide_held(
     """Approve or reject the held operations in *ids*, or all held operations if *ids* is None. Returns the ids of the operations that were
     decided.
 
-    The objects of approved operations become dirty, and the guard lets them pass once. A rejection stays in force until a different write
-    is planned for the object. Earlier rejections of the object end.
+    The objects of approved operations become due at once, and the guard lets their writes pass once. A rejection stays in force until a
+    different write is planned for the object. A new decision ends all earlier rejections of the same object.
     """
     given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
     await _lock_undecided(connection, given)

@@ -216,8 +216,8 @@ async def note_failure(
 
 
 async def make_waiting_due(connection: Connection, *, lease: timedelta) -> None:
-    """Shorten the pauses after failed attempts, because the settings of the server or webhook were changed. Messages that have failed
-    become due after *lease* at the latest. By then, no process can still be sending one of them.
+    """Shorten the pauses after failed attempts, because the settings of the server or webhook were changed. A message that has been tried
+    becomes due after *lease*, or when it was due anyway if that is earlier. After *lease*, no process can still be sending the message.
     """
     await connection.execute(
         """update outgoing_mail set due_at = least(due_at, clock_timestamp() + %s)

@@ -148,10 +148,10 @@ def _contains(name: str, text: str, table: str = "") -> str:
 async def read_log(
     connection: Connection, wanted: LogFilter, *, limit: int = 100, by_time: bool = False
 ) -> list[LogRow]:
-    """Return the newest *limit* matching records, newest first, in the order in which they were written. If *by_time* is true, they are
-    ordered by time instead.
+    """Return at most *limit* matching records. The records that were written last come first or, if *by_time* is true, the records with the
+    latest times.
 
-    The orders differ for concurrent writes. Use *by_time* for pages that end at a given time.
+    The two orders differ for concurrent writes. Use *by_time* for pages that end at a given time.
     """
     order = sql.SQL("at desc, seq desc" if by_time else "seq desc")
     found, given = _conditions(wanted)

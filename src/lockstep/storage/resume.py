@@ -1,4 +1,4 @@
-"""The resume state: where the work on a dirty object continues when the object is claimed again. No other data decides that."""
+"""The resume state. It alone determines where the work on a dirty object continues when the object is claimed again."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ async def records_of_refusals(connection: Connection, refused_to: bytes, *, sinc
 
 
 async def count_refusal(connection: Connection, refused_to: bytes) -> None:
-    """Count one more attempt in the newest record with this key."""
+    """Add one attempt to the count in the newest record with the key *refused_to*."""
     await connection.execute(
         """update sign_in_log set more = more + 1
         where seq = (select seq from sign_in_log where refused_to = %s order by at desc, seq desc limit 1)""",

@@ -113,7 +113,7 @@ async def hold_renamings(
 
 
 async def held_renamings(connection: Connection, hold: str) -> dict[str, str]:
-    """Map each person in a hold on renamings to the new key."""
+    """Return the new key of each person in a hold on renamings, by the person's id."""
     cursor = await connection.execute(
         "select object_id::text, new_key from source_hold_object where hold = %s order by object_id", (hold,)
     )

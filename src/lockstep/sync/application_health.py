@@ -99,7 +99,7 @@ class Reports:
         self._counted = set(RequestKind)  # kinds of requests whose failure count may be above zero
 
     def learn(self, state: TargetState) -> None:
-        """Adopt the failure counts of all workers."""
+        """Remember which kinds of requests have failure counts in *state*, which all workers share."""
         self._counted |= state.streaks.keys()
 
     async def notice(self, answer: Answer, asked: RequestKind) -> str:

@@ -25,7 +25,9 @@ _LEFT_OUT = "…"
 
 @dataclass(frozen=True, slots=True)
 class ReportedApplication:
-    """The application that a mail is about. *organisation* and *address*, Lockstep's public address, are "" if they are not set."""
+    """The application that a mail is about. *address* is Lockstep's public address. *organisation* and *address* are "" if they are not
+    set.
+    """
 
     app: str
     display_name: str

@@ -161,7 +161,7 @@ def time_in(text: str) -> datetime | None:
 
 
 def time_text(at: datetime) -> str:
-    """Return *at* to the minute, in the form that `time_in` parses."""
+    """Return the time *at* as text in UTC, exact to the minute, in the form that `time_in` parses."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 

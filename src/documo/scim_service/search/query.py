@@ -86,8 +86,8 @@ async def _at_once(
     """Return the rows for `userName eq "x"` or `externalId eq "x"`, the most common filters. One query reads the rows for all concurrent
     requests of this form.
 
-    Returns None for any other request. Also returns None if NAMESAKES or more resources have the external id, or more than the requested
-    page can hold.
+    Returns None for any other request. Also returns None if too many resources have the external id: at least NAMESAKES, or more than fit
+    on the requested page.
     """
     tree = trees[0]
     if len(places) != 1 or not isinstance(tree, Comparison) or tree.op != "eq" or not isinstance(tree.value, str):

@@ -40,8 +40,8 @@ def refuse_bad_name(place: ResourcePlace, document: Mapping[str, Any], before: M
 
 
 async def seats_error(transaction: Transaction, tenant: ScimTenant, *, wanted: int = 1) -> ScimError | None:
-    """Return the error if *wanted* more active members would exceed the account's seats, or None. Only one transaction per tenant counts
-    at a time.
+    """Return an error if the account has too few free seats for more active members, otherwise None. *wanted* is the number of additional
+    members. Only one transaction per tenant counts at a time.
     """
     seats = tenant.account.seats
     if seats is None:

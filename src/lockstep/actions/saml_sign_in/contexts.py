@@ -26,8 +26,8 @@ def class_for(methods: Sequence[str], wanted: Sequence[str], comparison: str) ->
     not empty, this is the first class in *wanted* that the session satisfies; otherwise it is the session's own class. Returns None if the
     session does not satisfy *wanted*.
 
-    The own class of a session that began at an identity provider is "unspecified", because Lockstep does not know how the provider checked
-    the person.
+    If a session began at an identity provider, its own class is "unspecified", because Lockstep does not know how the provider checked the
+    person.
     """
     rank = 2 if not SECOND_FACTORS.isdisjoint(methods) else 1 if not BY_PASSWORD.isdisjoint(methods) else 0
     own = (UNSPECIFIED, PROTECTED_PASSWORD, TIME_SYNC_TOKEN if CODE in methods else MULTI_FACTOR)[rank]

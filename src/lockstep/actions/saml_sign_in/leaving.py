@@ -82,10 +82,11 @@ async def receive_logout(context: Context, app: str, raw_query: str, *, visitor:
 
 @open_to_all
 async def sign_out_here(context: Context, secret: str, *, then: str = "") -> str:
-    """End the session with this secret. Returns the encrypted list of the applications to which the session signed in, or "" if there
-    are none.
+    """End the session with this secret. Returns the encrypted list of the applications to which the session signed in, or "" if there are
+    none.
 
-    *then* is the address that the browser opens at the end of the list, or "" for the page that confirms the sign-out.
+    *then* is the address that the browser opens after it has signed out of all applications in the list, or "" for the page that confirms
+    the sign-out.
     """
     caller = await caller_of_person(context, secret)
     if caller is None:

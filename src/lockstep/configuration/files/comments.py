@@ -41,7 +41,9 @@ def read_comments(text: str, file: str) -> tuple[Comment, ...]:
 
 
 def put_comments(text: str, comments: Sequence[Comment]) -> str:
-    """Insert *comments* into *text* at the present lines of their keys. Comments beside keys on the same line are joined."""
+    """Insert each of *comments* at the line on which its key now is in *text*. If several keys are on one line, the comments beside them
+    are joined.
+    """
     if not comments:
         return text
     documents = read_yaml(text, "written")

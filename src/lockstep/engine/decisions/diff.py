@@ -60,7 +60,9 @@ def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
 
 
 def _added(old: Value, new: Value, mapping: AttributeMapping) -> tuple[Value, ...]:
-    """Return the elements of *new* that *old* lacks, for a mapping that only adds elements. Returns () if *new* is the complete list."""
+    """If the mapping only adds elements, return the elements of *new* that *old* lacks. Otherwise *new* is the complete list, and () is
+    returned.
+    """
     if not mapping.attribute.multi_valued or not (_only_adds(mapping) or _adds_roles(mapping)):
         return ()
     known = {_key(item, mapping) for item in _items(old)}

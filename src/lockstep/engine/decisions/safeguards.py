@@ -38,8 +38,8 @@ class Tally:
 
     @classmethod
     def at_most(cls, count: int, *, new: int) -> Tally:
-        """Return an upper limit for the effects of *count* objects, as if each object had every effect. *new* of them have no account
-        yet.
+        """Return an upper limit for the effects of *count* objects, as if each object had every effect. *new* is the number of those
+        objects that have no account yet.
         """
         return cls(**{one.name: count for one in fields(cls)} | {"creates": new, "new_grants": new})
 

@@ -38,9 +38,9 @@ class Membership:
 
 
 def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[bool, datetime | None]:
-    """Return whether *obj* is a member, and when that may change although no data changes.
+    """Return whether *obj* is a member, and the time at which the membership may change even if no data changes.
 
-    Unlike `decide_membership`, this function finds no reason and is therefore fast for many objects.
+    Unlike `decide_membership`, this function does not determine the reason. It is therefore fast for many objects.
     """
     if not _may_be_member(obj):
         return False, None

@@ -61,7 +61,7 @@ def _incomplete(job: Job, seen: int, announced: int | None) -> Answer:
 
 
 def costs_more(page: TargetPage, asked_for: int) -> bool:
-    """Whether listing all accounts needs more requests than one search for each of *asked_for* objects."""
+    """Whether listing all accounts needs more requests than one search per object. *asked_for* is the number of objects."""
     if page.is_last or page.total is None or not page.accounts:
         return False
     return page.total / len(page.accounts) > asked_for

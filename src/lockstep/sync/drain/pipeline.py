@@ -158,8 +158,8 @@ class Pipeline:
         return False
 
     async def _with_others(self, work: Write) -> list[Write]:
-        """Return *work* and the writes to send in the same request. Each write is checked once more at the end, because asking the
-        application for its bulk limits takes time.
+        """Return *work* and the writes to send in the same request. At the end, check again whether each write may still be sent, because
+        time has passed if the application was asked for its bulk limits.
         """
         with deadline(self.settings.deadline_seconds):
             works = await self._sharing.with_others(work, self._queue, self.job.configuration.limits)

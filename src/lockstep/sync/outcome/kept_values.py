@@ -43,7 +43,7 @@ def is_refused_silently(answer: Answer) -> bool:
 
 
 def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
-    """Judge the values that earlier responses left out, by means of the account that was read for this plan."""
+    """Use the account that was read for this plan to judge whether the application kept the values that earlier responses left out."""
     link = planned.prepared.link
     return _read(planned, _link_of(planned))[1] if link is not None and link.answers else ()
 

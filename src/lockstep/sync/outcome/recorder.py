@@ -108,8 +108,8 @@ async def _take_accounts(connection: Connection, job: Job, ours: Sequence[Outcom
 
 
 async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
-    """Handle late responses that report success. A late response changes nothing itself: its operation is opened again, and the attempt
-    that now has the object checks whether the operation took effect.
+    """Handle late responses that report success. Such a response is not recorded as a success; only its operation is opened again. The
+    object now belongs to a newer attempt, which checks whether the operation took effect.
     """
     happened = [settled for one in late for settled in one.settled if settled.state == "confirmed"]
     if happened:
