@@ -192,11 +192,11 @@ async def count_scope(
 async def _everybody(
     connection: Connection, job: Job, *mappings: ObjectMapping, everybody: bool
 ) -> AsyncIterator[tuple[SourceObject, int, Sequence[str]]]:
-    """Divide all people into groups, such that the filters of *mappings* have the same result for all members of a group. Yields for each
-    group an object that stands for its members, the number of its members, and the names of the members who have an active account.
+    """Divide all people into sets whose members get the same result from every filter of *mappings*. Yields three values for each set: an
+    object that stands for all members, the number of members, and the names of the members who have an active account.
 
-    If *everybody* is false, people without an assignment may share a group although their attributes differ, because they are out of scope
-    in any case.
+    If *everybody* is false, people without an assignment are out of scope in any case. They may therefore share a set even if their
+    attributes differ.
     """
     names = frozenset[str]().union(*(attributes_of(one.condition) for each in mappings for one in each.scoping_filters))
     if names <= _AS_STORED:

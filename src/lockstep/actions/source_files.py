@@ -24,8 +24,8 @@ from lockstep.storage.sources import SourceRecord
 
 @dataclass(frozen=True, slots=True)
 class NamedFiles:
-    """The configuration of a source in the form in which it is stored. *by_operator* contains those of its paths that the operator of the
-    machine named.
+    """The configuration of a source in the form in which it is stored. *by_operator* contains the paths in this configuration that the
+    operator of the machine has specified.
     """
 
     config: Mapping[str, Any]

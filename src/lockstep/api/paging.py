@@ -110,7 +110,7 @@ def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None
 
 
 def page_until(query: ListQuery, items: Sequence[Item], following: Any, *, count: int | None = None) -> Page[Item]:
-    """Build a page of all *items*. *following* is the key with which the next page begins, None on the last page."""
+    """Build a page that contains all *items*. *following* is the key with which the next page begins, or None if this is the last page."""
     cursor = query.cursor_after(following) if following is not None else None
     found: Page[Item] = {"items": list(items), "nextCursor": cursor}
     if count is not None and query.count:

@@ -62,7 +62,9 @@ def sign_ins(*, output: Output, **given: Any) -> None:
 
 
 async def _read(context: Context, wanted: SignInFilter, app: str, limit: int | None) -> list[SignInRow]:
-    """Return the newest rows. Returns one more than *limit* if there are more."""
+    """Return the newest rows, or all rows if *limit* is None. If older rows exist, more than *limit* rows are returned, so that the caller
+    can see this.
+    """
     found: list[SignInRow] = []
     size = {} if limit is None else {"size": limit + 1}
     async for page in actions.pages_of_sign_ins(context, wanted, app=app, **size):

@@ -137,7 +137,9 @@ class ModulePages(Generic[C]):
 
 
 def pages_in(package_name: str) -> list[PageRoute[Any]]:
-    """Return the routes of every module in the package that has `pages`, in the order in which they are tried."""
+    """Return the routes of the package: the routes in `pages` of each module that has `pages`. They are in the order in which they are
+    matched.
+    """
     package = importlib.import_module(package_name)
     routes: list[PageRoute[Any]] = []
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):

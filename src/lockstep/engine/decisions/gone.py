@@ -22,8 +22,8 @@ def next_search(gone_at: datetime, moment: Moment) -> datetime:
 
 
 def ended(link: Link, moment: Moment) -> Link:
-    """Return *link* as it is after a deletion to which the application only answered "not found". Such a response does not prove that the
-    account is gone, so the account is looked for again.
+    """Return the new state of *link* after a deletion, if the only evidence is that the application does not find the account. This does
+    not prove that the account is gone, so Lockstep searches for the account again.
     """
     return replace(
         link,

@@ -42,7 +42,7 @@ class NoMatch:
 class OneMatch:
     """One account matches. *left_by* is the name of the deleted object that owned the account before, or "" if the account had no owner.
 
-    *is_strangers* is true if the former owner is known to be another person.
+    *is_strangers* is true if it is known that the former owner is not the person being matched.
     """
 
     account: Account

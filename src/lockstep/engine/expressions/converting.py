@@ -33,7 +33,9 @@ _GIVES_TEXT = frozenset({ValueKind.TEXT, ValueKind.BOOLEAN, ValueKind.WORD, Valu
 
 
 def converted(argument: CompiledClosure, kind: ValueKind, name: str, *, needed: bool = False) -> Evaluate:
-    """Return a closure that gives *argument* as *kind*. Raises ExpressionTrouble immediately if a constant cannot be converted."""
+    """Return a closure that evaluates *argument* and converts the value to *kind*. A constant is converted at once, and ExpressionTrouble
+    is raised immediately if the constant cannot be converted.
+    """
     convert = needed_integer if needed else _CONVERSIONS.get(kind)
     if convert is None:
         return argument.evaluate

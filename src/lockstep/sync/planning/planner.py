@@ -111,7 +111,9 @@ class Ownership(Protocol):
     async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners: ...
 
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
-        """Choose a value for each unique mapping. Returns the candidates that are taken, by attribute."""
+        """Choose a value for each unique mapping. Returns, for each attribute, the candidates that were not chosen. The plan must treat
+        them as taken.
+        """
         ...
 
     async def witnesses(self, prepared: PreparedObject) -> Sequence[str]:
