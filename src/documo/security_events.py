@@ -95,6 +95,8 @@ def webhook_secret(master: bytes, stream_id: str) -> str:
 
 
 def webhook_signature(secret: str, body: bytes, at: int) -> str:
-    """Return `t=<seconds>,v1=<hex>`: HMAC-SHA-256 over the time, a dot and the body, so that an old request cannot be replayed."""
+    """Return `t=<seconds>,v1=<hex>`: the HMAC-SHA-256 of the time, a dot and the body. The time is signed too, so that an old request
+    cannot be replayed.
+    """
     signed = hmac.digest(secret.encode(), b"%d." % at + body, "sha256").hex()
     return f"t={at},v1={signed}"

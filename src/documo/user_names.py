@@ -35,8 +35,8 @@ def key_of(name: str) -> str:
 def is_same_name(vouched: str, name: str) -> bool:
     """Return whether *vouched*, the name of a person at an identity provider, equals *name*. Upper and lower case may differ.
 
-    Stricter than comparing keys, because a provider may have different people whose names have the same key. Keys also ignore width and
-    write "ß" as "ss".
+    This test is stricter than a comparison of keys, because a provider may have different people whose names have the same key. Keys also
+    ignore width and write "ß" as "ss".
     """
     first, second = (unicodedata.normalize("NFC", one).lower() for one in (vouched, name))
     return first == second and vouched.isascii() == name.isascii()  # the Kelvin sign becomes the letter K

@@ -124,8 +124,8 @@ async def tenants_of_issuer(connection: Connection, entity_id: str, *, most: int
 
 
 async def tenants_to_leave(connection: Connection, entity_id: str, name_id: str, *, most: int) -> list[int]:
-    """Return the accounts that use this provider. Accounts in which the provider began a session for *name_id* come first. Works outside a
-    tenant's transaction.
+    """Return up to *most* accounts that use this provider. Accounts with a session that the provider began for *name_id* come first. Works
+    outside a tenant's transaction.
     """
     cursor = await connection.execute(
         "select tenant_id from single_sign_on s where entity_id = %s order by exists (select from member_sessions m"

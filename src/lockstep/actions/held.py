@@ -115,7 +115,9 @@ async def count_held(
 
 
 def groups_of(held: Sequence[HeldWrite]) -> list[HeldGroup]:
-    """Group held writes. *held* must be sorted, with the newest write last."""
+    """Return the held writes in groups, one for each combination of guard, reason and effect. *held* must be sorted, with the newest write
+    last.
+    """
     found: dict[tuple[GuardCode, str, str], HeldGroup] = {}
     for one in held:
         key = (one.guard, one.reason, one.what)

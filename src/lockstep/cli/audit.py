@@ -63,8 +63,8 @@ def audit(ctx: click.Context, /, **given: Any) -> None:
 
 
 async def _entries(context: Context, wanted: AuditFilter, limit: int | None) -> list[AuditRow]:
-    """Return the entries that *wanted* selects, read page by page: at most *limit* and one more, which shows that there are more. A *limit*
-    of None returns all entries.
+    """Return the entries that *wanted* selects, read page by page. At most *limit* + 1 entries are returned; the extra entry shows that
+    there are more than *limit*. A *limit* of None returns all entries.
     """
     found: list[AuditRow] = []
     page = wanted

@@ -93,7 +93,9 @@ class BlockedBy(StrEnum):
 
 
 class GuardCode(StrEnum):
-    """A reason why a write is held: an effect whose number a guard limits, or a doubtful match. The value is the code of the `Reason`."""
+    """A reason why a write is held. Either too many writes have the same effect, which a guard limits, or the match is doubtful. The value
+    is the code of the `Reason`.
+    """
 
     LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
     GRANTS = "TooManyGrants"  # accounts that gain a privileged value

@@ -40,8 +40,8 @@ class FileLock:
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
     def try_alone(self) -> bool:
-        """Take the exclusive lock unless another process holds the lock. Even if the result is False, this process may have lost its shared
-        lock.
+        """Take the exclusive lock, unless another process holds a lock on the file. This process may lose its shared lock in the attempt,
+        even if the result is False.
         """
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -29,8 +29,8 @@ class Backlog:
 
     *escrowed* counts failed objects, whether they will be retried or were given up. *leavers* counts the escrowed objects whose access
     should have ended. *scheduled* counts people without an account who may get one on a future date. *slowed* counts objects that a
-    quarantine postponed before they had failed. *waiting* counts all other objects, except those that are not due until something changes
-    or a person decides.
+    quarantine postponed before they had failed. *waiting* counts all other objects, but not those that become due only when something
+    changes or a person decides.
 
     *leased* counts the objects that are being processed now. The other numbers may include them.
     """

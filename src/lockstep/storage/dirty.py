@@ -258,9 +258,9 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
     """Postpone objects. An object becomes due at once if it was marked again since it was claimed.
 
-    It also becomes due at once in two other cases: the account that it waits for was released after the claim, or it waits for the end of a
-    cycle that applies a preview, and that cycle has ended or no longer applies the preview. None of these events can make an object due
-    while it is claimed.
+    An object also becomes due at once in two other cases. In the first case, it waits for an account that was released after the claim. In
+    the second case, it waits for the end of a cycle that applies a preview, and the cycle has already ended or no longer applies the
+    preview. None of these events can make an object due while it is claimed.
     """
     await connection.execute(
         """update dirty set

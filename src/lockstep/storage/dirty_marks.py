@@ -35,10 +35,12 @@ async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], 
 async def mark_all(
     connection: Connection, job: str, app: str, kind: str, *, everybody: bool, cycle: int | None, reason: str
 ) -> int:
-    """Mark the objects of *kind* that are linked or assigned. With *everybody*, mark all objects of *kind*. Returns how many were marked.
+    """Mark the objects of *kind* that are linked or assigned. With *everybody*, also mark unassigned objects that are not deleted. Returns
+    how many objects were marked.
 
-    With *cycle*, objects whose account is missing are marked too, so that the account is searched for. A change of the configuration is no
-    reason for such a search, so omit *cycle* then. Groups become due after people, so that their members have accounts by then.
+    With *cycle*, objects whose account is missing are marked too, so that the account is searched for. Omit *cycle* after a change of the
+    configuration, because such a change does not require the search. Groups become due after people, so that their members have accounts by
+    then.
     """
     cursor = await connection.execute(
         sql.SQL(

@@ -1,6 +1,7 @@
 """Links: which account belongs to which object, and the values that both sides last agreed on (the base).
 
-A database constraint prevents two objects from having the same account, except in tombstones. Callers expect violations and handle them.
+A database constraint prevents two links from having the same account. Tombstones and forgotten links are exempt. Callers must handle a
+violation of the constraint.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ async def find(
 async def linked(
     connection: Connection, preview: int, job: str, kind: ObjectKind, ids: Iterable[str]
 ) -> dict[str, Account]:
-    """Return the linked accounts of *ids* as they were listed, keyed by account id. Accounts whose link was written after the listing are
-    left out.
+    """Return the linked accounts of *ids* in the state in which the preview listed them, keyed by account id. Accounts whose link was
+    written after the listing are left out.
     """
     cursor = await connection.execute(
         """select distinct on (listed.target_id) listed.target_id, listed.account

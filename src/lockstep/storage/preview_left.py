@@ -50,7 +50,7 @@ async def add(connection: Connection, left: Sequence[tuple[int, PreviewedObject]
 
 
 async def forget(connection: Connection, preview: int, done: Sequence[Claim]) -> None:
-    """Remove objects that the cycle has processed after all."""
+    """Remove the objects of *done* from the objects that the cycle left aside, because the cycle has processed them since."""
     await connection.execute(
         """delete from preview_left using jsonb_to_recordset(%s::jsonb) as given (kind text, id uuid)
         where preview = %s and preview_left.kind = given.kind and preview_left.id = given.id""",

@@ -243,8 +243,8 @@ async def remove(connection: Connection, preview: PreviewRow) -> None:
 
 
 async def remove_all_but_newest(connection: Connection, job: str, *, most: int) -> int:
-    """Remove previews of *job* that have ended. The newest *most* previews, the newest complete one, and one that is being applied are
-    kept. Returns how many were removed.
+    """Remove previews of *job* that have ended. The newest previews are kept, up to the number *most*. The newest complete preview, and a
+    preview that is being applied, are always kept. Returns how many previews were removed.
     """
     cursor = await connection.execute(
         """delete from preview where job = %(job)s and ended_at is not null

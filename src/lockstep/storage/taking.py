@@ -75,7 +75,7 @@ def _later_of_batch(job: str, takings: Sequence[Taking]) -> set[str]:
 
 
 def _things(job: str, one: Taking) -> Iterator[str]:
-    """Yield the strings to lock for the request: one for an existing account, or the match keys of a new account."""
+    """Yield the strings to lock for the request *one*: one string for an existing account, or the match keys of a new account."""
     if one.target_id:
         yield f"{job} {one.kind} {one.target_id}"
     yield from one.keys

@@ -61,7 +61,7 @@ async def give_up(connection: Connection, job: str, kind: str, *, cycle: int, is
 
 
 async def was_unusable(connection: Connection, job: str, kind: str) -> bool:
-    """Whether the last listing that ended was given up because the application did not list its accounts."""
+    """Whether the most recent listing that ended was unusable: it was given up, because the application did not list its accounts."""
     cursor = await connection.execute(
         "select true from target_index_state where job = %s and kind = %s and is_unusable", (job, kind)
     )

@@ -56,8 +56,8 @@ def rival(given: str, *, made_since: str = "") -> str:
 async def wanted_by_others(
     connection: Connection, job: str, kind: str, found: Sequence[Candidate]
 ) -> set[tuple[str, str]]:
-    """Return the candidates in *found* that another object is about to link, or that may just have been created for another object. Each is
-    a pair of source id and account.
+    """Return those candidates in *found* whose account another object is about to link, or whose account may just have been created for
+    another object. Each candidate is returned as a pair of source id and account.
     """
     cursor = await connection.execute(
         f"""select given.source_id::text, given.account

@@ -30,8 +30,9 @@ class ComparedExchange:
 
 
 def compared_exchanges(row: LogRow, earlier: Sequence[LogRow]) -> list[ComparedExchange]:
-    """Return the exchanges of *row*. Each is compared with the last exchange in *earlier* that has the same method, in a row with the same
-    action. The rows of *earlier* must be oldest first. Exchanges whose address is not in the log are not compared.
+    """Return the exchanges of *row*. Each exchange is compared with an earlier exchange that has the same method. This is the last such
+    exchange in those rows of *earlier* that have the same action as *row*. The rows of *earlier* must be oldest first. Exchanges whose
+    address is not in the log are not compared.
     """
     return [_compared(row, one, earlier) for one in row.record["exchanges"]]
 

@@ -82,7 +82,9 @@ def texts_of(config: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def config_of(form: FormData, shape: FileShape, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration that the form describes. Raises LockstepError for words in an unknown format."""
+    """Return the configuration that the form describes. Raises LockstepError if a line of the field *values* is not of the form
+    COLUMN:WORD=VALUE.
+    """
     known = {str(name).lower(): given for name, given in dict(before.get("map") or {}).items()}
     key = str(form.get("key", key_column(before)))
     mapping: dict[str, Any] = {} if shape.columns else dict(before.get("map") or {})

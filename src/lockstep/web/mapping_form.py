@@ -154,7 +154,7 @@ def source_text(row: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LiveValue:
-    """The values of the sample person in one row. *now* is the value in the application. *state* is same, differs, or "" if unknown."""
+    """The values of the sample person in one row. *now* is the value in the application. *state* is "same", "differs", or "" if unknown."""
 
     value: str = ""
     note: str = ""

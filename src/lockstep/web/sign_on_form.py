@@ -21,7 +21,7 @@ def source_text(of: ClaimRule | SignOnSettings) -> str:
 
 
 def source_parts(source: MappingSource) -> tuple[str, str]:
-    """Return the kind of the source and its text, as the form's fields."""
+    """Return the values of two fields of the form for *source*: its kind, and its value as text."""
     match source:
         case Direct(attribute):
             return "source", attribute

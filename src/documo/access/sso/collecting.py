@@ -33,8 +33,8 @@ class SignInResult:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """The member for whom the provider began a sign-in in a browser that the member has not used before. The person must confirm before
-    the ticket is used.
+    """The member of a sign-in that the provider began, in a browser that the member has not used before. The person must confirm the member
+    before the ticket of the sign-in is used.
     """
 
     user_name: str

@@ -83,7 +83,7 @@ def location_of(base_url: str, place: ResourcePlace, resource_id: str) -> str:
 
 
 def projection_of(definition: ResourceDefinition, search: SearchRequest) -> Projection | None:
-    """Return the selection of attributes. Returns None if no attribute of the stored document has to be left out."""
+    """Return the selection of attributes, or None if the stored document is returned completely."""
     if not search.attributes and not search.excluded and _returns_all(definition):
         return None
     return projection(definition, attributes=search.attributes, excluded=search.excluded)

@@ -35,8 +35,8 @@ class DayActivityJson(TypedDict):
 
 
 class WorkStepJson(TypedDict):
-    """One time step of the charts, which begins at *time* (UTC). *created*, *changed*, *removed* and *failed* count operations, as for a
-    day.
+    """One time step of the charts, which begins at *time* (UTC). *created*, *changed*, *removed* and *failed* count operations in the same
+    way as the numbers of a day.
 
     *failures* counts failed operations by error code. *responses* are the response times of writes. *waiting* is the highest number of
     objects in the queue, or null if no number was recorded.

@@ -1,4 +1,4 @@
-"""For each refusal in the sign-in log: the setting that it concerns, and the next step."""
+"""For each refusal in the sign-in log, name the setting that the refusal concerns, and the next step."""
 
 from __future__ import annotations
 

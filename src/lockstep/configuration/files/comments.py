@@ -61,7 +61,7 @@ def put_comments(text: str, comments: Sequence[Comment]) -> str:
 
 
 def _comment_lines(text: str) -> Mapping[int, tuple[str, bool]]:
-    """Return the comment of each line that has one, and whether it follows other text. A # inside a value is not a comment."""
+    """Return, for each line with a comment, the comment and whether other text precedes it. A # inside a value is not a comment."""
     taken = bytearray(len(text))
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         if isinstance(token, yaml.ScalarToken) and token.style != "":

@@ -32,7 +32,7 @@ def suggest_owners(account: Account, people: Iterable[SourceObject]) -> tuple[Su
 
 
 def search_words(account: Account) -> frozenset[str]:
-    """Return the words to search the directory for when suggesting owners of *account*. People who have none of these words are not
+    """Return the words with which to search the directory for possible owners of *account*. People who have none of these words are not
     suggested.
     """
     marks = _marks_of_account(account)

@@ -106,9 +106,10 @@ def took_effect(operation: SentOperation, account: Account | None, mapping: Obje
 
 
 def base_of_made(operation: SentOperation, account: Account, mapping: ObjectMapping | None) -> Values:
-    """Return the agreed values of an account that our create made: the values sent, in the spelling that the application returned.
+    """Return the agreed values of an account that Lockstep created: the sent values, in the spelling that the application returned. Mapped
+    values that Lockstep did not send, but that *account* has, are included.
 
-    If a mapping tolerates drift, its sent value is used and not the returned one. Otherwise a change by the application would count as
+    If a mapping tolerates drift, the sent value is used instead of the returned value. Otherwise a change by the application would count as
     agreed.
     """
     sent_values = {path: value for path, value in operation.after.items() if value is not None}

@@ -45,7 +45,9 @@ class DeletionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """The numbers of accounts that may gain a privileged value, lose a value or change a matching value without approval."""
+    """The numbers of accounts that may, without approval, gain a privileged value, lose a value, or change a matching value. *percent*
+    limits each of these numbers too.
+    """
 
     privilege_grants: int | None = 50
     emptied_attributes: int | None = 500

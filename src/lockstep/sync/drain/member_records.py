@@ -55,7 +55,7 @@ class MembersResult:
 
 
 def counted_refusals(claim: Claim) -> frozenset[str]:
-    """Return the members whose refusals were already counted in the cycle of *claim*, when that cycle processed the group before."""
+    """Return the members whose refusals the cycle of *claim* has already counted, because that cycle has processed the group before."""
     resume = claim.resume
     return frozenset(resume.refused_members) if resume.refused_in == claim.cycle else frozenset()
 

@@ -210,7 +210,7 @@ async def preview_one(
     reader: TargetReader,
     ownership: Ownership,
 ) -> PlanResult:
-    """Plan one object by asking the application, after finding out how its open operations ended. Writes nothing."""
+    """Plan one object by asking the application. If the object has open operations, first find out how they ended. Writes nothing."""
     prepared = prepare_one(known, job, id, moment, look=True)
     if unsettled := known.open_operations.get(id):
         settlement = await settle(services, job, prepared, unsettled, reader)

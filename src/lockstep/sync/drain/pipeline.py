@@ -221,7 +221,7 @@ class Pipeline:
             self.no_more_writes()
 
     def no_more_writes(self) -> None:
-        """Journal the planned writes at once, because no more will follow soon."""
+        """Journal the planned writes at once instead of waiting for more, because no further writes are expected soon."""
         self._journal.hurry()
 
     async def sort_out(self, claim: Claim, planned: PlanResult) -> None:

@@ -31,8 +31,9 @@ async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -
 
 
 def _is_doubtful(planned: PlanResult, one: JudgedValue) -> bool:
-    """Whether the value *one* needs a read: a refused value of a create, or a value that the response left out. Refused values of other
-    writes are read later, after a pause. No read is needed for values that the application is known not to keep.
+    """Whether the account must be read again to judge the value *one*. This is so if the application refused the value in a create. It is
+    also so if the response left the value out, unless the application is known not to keep the attribute. Values refused in other writes
+    are read later, after a pause.
     """
     plan = planned.plan
     if one.fate is Fate.REFUSED:

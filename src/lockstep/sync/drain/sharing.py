@@ -1,4 +1,4 @@
-"""Decide which creates share a bulk request, and how many creates such a request carries (decision 0060)."""
+"""Decide which create operations are sent together in a bulk request, and how many of them such a request contains (decision 0060)."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ LOSES_ACCESS = frozenset({IntentKind.DISABLE, IntentKind.DELETE})
 
 
 async def plan_slice(services: Services, job: Job, pipeline: Pipeline, claims: Sequence[Claim]) -> int:
-    """Plan *claims* and pass them on. Returns the number of claims that will write to the application or read from it."""
+    """Plan the objects of *claims*, and hand the plans to *pipeline*. Returns the number of objects whose account is read or written."""
     asking = 0
     for kind in (ObjectKind.USER, ObjectKind.GROUP):
         of_kind = [claim for claim in claims if claim.kind == kind]

@@ -32,8 +32,9 @@ Learn = Callable[[TargetState, float], None]
 
 @dataclass(frozen=True, slots=True)
 class JournalledBatch:
-    """Three sets of operation ids. *journalled* writes may be sent now. For writes that are *too_late*, another object took the account
-    first. Guards must judge the writes *to_judge* again, because other workers have journalled guarded writes in the meantime.
+    """Three sets of operation ids. *journalled* are the writes that are now in the journal and may be sent. *too_late* are the writes whose
+    account another object took first. *to_judge* are the writes that guards must judge again, because other workers have journalled guarded
+    writes in the meantime.
     """
 
     journalled: frozenset[str]

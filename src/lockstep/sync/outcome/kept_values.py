@@ -32,7 +32,7 @@ def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
 
 
 def with_refusals(answer: Answer) -> Answer:
-    """Return *answer* with essential values counted as refused if the application accepted them but did not keep them."""
+    """Return *answer* with more refused values: the essential values that the application accepted but did not keep."""
     unkept = [one for one in answer.judged if one.fate is Fate.REFUSED]
     refused = tuple(RefusedValue(one.path, _words(one), NOT_KEPT, is_unkept=True) for one in unkept)
     return replace(answer, refused=answer.refused + refused) if refused else answer

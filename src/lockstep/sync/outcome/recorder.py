@@ -90,7 +90,9 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
 
 
 async def _take_accounts(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
-    """Take the accounts that are linked without a write. For writes, this was done when they were journalled."""
+    """Take, for their objects, the accounts that are linked without a write. The accounts of writes were already taken when the writes were
+    journalled. Raises TakenMeanwhile if another object took an account first.
+    """
     takings = [
         Taking(
             str(one.claim.attempt),

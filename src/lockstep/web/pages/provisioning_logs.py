@@ -53,8 +53,8 @@ class LogLine:
 
     @property
     def heading(self) -> str:
-        """The heading of a record, such as "Create anna@contoso.test". Entra's action Other is meaningless to a reader, so a sentence is
-        shown instead.
+        """The heading of a record, such as "Create anna@contoso.test". For Entra's action "Other", which tells a reader nothing, a sentence
+        is shown instead.
         """
         return (
             f"{self.who} {sentence_of(self.row, self.target)}"

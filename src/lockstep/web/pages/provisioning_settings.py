@@ -192,7 +192,9 @@ async def _save_credentials(context: Context, stored: StoredSettings, form: Sett
         return
 
     def agree(_: Probe) -> None:
-        """Do nothing. Never called, because credentials that do not work are refused earlier."""
+        """Do nothing. `set_tested_credentials` requires this function but never calls it: with *must_work*, it refuses credentials that do
+        not work.
+        """
 
     await connection.set_tested_credentials(
         context, name, tenant_url=url, secret_token=token, authentication=method, must_work=True, agree=agree
