@@ -52,7 +52,7 @@ class CertificateLook:
 
 
 def look_for(public_url: str, outbound: OutboundRules) -> CertificateLook | None:
-    """Return the parameters for checks of domains' certificates, or None if this service is reached without TLS."""
+    """Return the CertificateLook with which the certificates of domains are checked, or None if this service is reached without TLS."""
     parts = urlsplit(public_url)
     return CertificateLook(parts.port or 443, outbound) if parts.scheme == "https" else None
 

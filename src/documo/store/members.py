@@ -58,7 +58,9 @@ async def member_rows(
 
 
 def listing(tenant_id: int, *, deleted: bool, after: str, most: int) -> tuple[str, dict[str, object]]:
-    """Return the statement of `member_rows` and its values. Each kind of member is read in the order of its own partial index."""
+    """Return the SQL statement of `member_rows`, and the values of its placeholders. Current, kept and deleted members of each kind are
+    read separately, so that each part can use a partial index.
+    """
     parts = " union all ".join(
         f"(select * from resources where tenant_id = %(tenant)s and kind = '{kind}' and {state} and id > %(after)s"  # noqa: S608 -- constants
         " order by id limit %(most)s)"

@@ -38,9 +38,9 @@ class ResourcePage:
 def page(wanted: ResourcePage) -> Statement:
     """Return rows in the order of the page. Each row is the sort value as text, followed by the columns of `ResourceRow`.
 
-    Planning the statement of a page without a filter costs more than running it. The text of such a statement is therefore the same for
-    every position in the list, and PostgreSQL uses the prepared statement again; `wanted.bound` has the values of the placeholders. A page
-    with a filter has no placeholders, because "%" in the filter's text would look like one.
+    For a page without a filter, planning the statement takes longer than running it. The text of such a statement is therefore the same for
+    every position in the list, so that PostgreSQL can reuse the prepared statement. The values of its placeholders are in `wanted.bound`.
+    The statement of a page with a filter has no placeholders, because a "%" in the filter's text would be read as one.
     """
     is_bound = wanted.bound is not None
     # Numbering rows costs as much as skipping them. Where the fetched rows contain the sort value, the page is sorted again instead.

@@ -83,7 +83,7 @@ async def consented(
     context: Context, work: ChangeWork[Result], agree: Callable[[Sequence[Consequences]], None], *, named: int = 0
 ) -> tuple[Result, list[Consequences]]:
     """Do *work*, and return its result and its consequences. If the consequences for an application need consent, *agree* is called before
-    *work* is done; it raises an error to refuse. *named* is the number of people that the administrator named
+    *work* is done. To refuse, *agree* raises an error. *named* is the number of people that the administrator named
     (`Consequences.needs_consent`).
     """
     found = await foresee(context, work)

@@ -13,7 +13,7 @@ MOST_NAMED = 3
 
 @needs(Permission.DIRECTORY_READ)
 async def who_may(context: Context, permission: str, of: str = "") -> list[str]:
-    """Return up to three administrators who have *permission* everywhere, or for the application with the id *of*. The administrators with
+    """Return up to three administrators who have *permission* everywhere, or for the application whose id is *of*. The administrators with
     the fewest permissions come first.
     """
     async with context.reading() as connection:

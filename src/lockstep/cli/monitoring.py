@@ -36,8 +36,8 @@ class RequestTimes:
 
 
 async def metrics_of(house: House, times: RequestTimes, *, whole: bool) -> Metrics:
-    """Return the metrics page of the process that uses *house*. If *whole* is true, it includes the database figures, which only one
-    process exposes.
+    """Return the metrics page of the process that opened *house*. If *whole* is true, the page includes the database figures, which only
+    one process exposes.
     """
     token = house.settings.metrics_token.reveal() if house.settings.metrics_token is not None else ""
     measures = Measures(house.context(Actor("system")))

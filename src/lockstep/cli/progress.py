@@ -41,7 +41,9 @@ class ProgressLine:
         self.tell(after=f"{label or self.label}  {done:,}  {rate:,.0f}/s", fraction=fraction)
 
     def tell(self, *, after: str, before: str = "", fraction: float | None = None) -> None:
-        """Replace the line on a terminal by *before*, the bar and *after*. Elsewhere, print a line with the percentage at intervals."""
+        """On a terminal, replace the line by the text *before*, the bar, and the text *after*. Elsewhere, print a line with both texts and
+        the percentage at intervals.
+        """
         now = time.monotonic()
         if not self._is_on or now - self._shown_at < (BAR_EVERY_SECONDS if self._is_bar else LINE_EVERY_SECONDS):
             return

@@ -23,7 +23,7 @@ def read_columns(texts: Sequence[str]) -> dict[str, str | list[str]]:
 
 
 def read_words(texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Parse texts of the form COLUMN:WORD=VALUE. Returns the value of each word, by column. Raises LockstepError for any other form."""
+    """Parse texts of the form COLUMN:WORD=VALUE. Returns, for each column, the value of each word. Raises LockstepError for other forms."""
     found: dict[str, dict[str, str]] = {}
     for text in texts:
         place, equals, value = text.rpartition("=")

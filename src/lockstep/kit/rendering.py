@@ -52,7 +52,7 @@ class Renderer(ABC):
         """Return the view that puts the page of *problem* into the frame."""
 
     def ways_to_copy(self, request: Request, wanted: CopyAs) -> list[tuple[str, str]]:
-        """Return the ways in *wanted* to get the page's content outside the pages. Each is a pair of a label and a command."""
+        """Return the ways that *wanted* describes to get the same content outside the pages. Each is a pair of a label and a command."""
         return []
 
     def more_names(self, request: Request) -> Mapping[str, Any]:

@@ -64,8 +64,8 @@ async def backlogs(connection: Connection, jobs: Sequence[str]) -> dict[str, Bac
 
 
 async def jobs_with_due_work(connection: Connection) -> list[str]:
-    """Return the jobs that have work: an object that can be claimed within 30 seconds, or a running cycle to prepare or end. Only jobs that
-    are switched on or apply a preview are returned.
+    """Return the jobs that have work. A job has work if one of its objects can be claimed within 30 seconds, or if a running cycle must
+    still be prepared or ended. Only jobs that are switched on or apply a preview are returned.
 
     A job in quarantine because of its connection (EncounteredQuarantineException) is left out until its next attempt.
     """

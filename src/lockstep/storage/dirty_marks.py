@@ -237,8 +237,8 @@ async def forget_escrow(connection: Connection, job: str) -> int:
 
 
 async def wake_for_accounts(connection: Connection, job: str, accounts: Sequence[str]) -> int:
-    """Record that *accounts* were released, and make due the objects that failed because one of them belonged to another object. Returns
-    how many became due.
+    """Record that *accounts* were released. Make due each object that failed because one of these accounts belonged to another object.
+    Returns how many objects became due.
 
     A claimed object cannot be made due. `dirty.postpone` makes it due later, because the link shows that the account was released.
     """

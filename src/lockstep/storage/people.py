@@ -210,7 +210,7 @@ async def live_people_after(connection: Connection, after: str, *, limit: int) -
 
 
 async def due_for_purge(connection: Connection, before: datetime, *, limit: int) -> list[PersonRow]:
-    """Return up to *limit* people whose deletion is older than *before*."""
+    """Return up to *limit* people who were deleted before the time *before*."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where deleted_at < %s order by id limit %s", (before, limit)

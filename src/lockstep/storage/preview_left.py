@@ -28,7 +28,7 @@ class LeftObject:
 
 
 async def begin(connection: Connection, preview: int) -> None:
-    """Delete the records that an earlier cycle made for this preview."""
+    """Prepare the records of this preview for a new cycle: delete those that an earlier cycle made."""
     await connection.execute("delete from preview_left where preview = %s", (preview,))
 
 

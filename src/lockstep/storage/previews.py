@@ -85,7 +85,7 @@ class PreviewRow:
 
     @property
     def written(self) -> int:
-        """The number of objects that the newest cycle that applied the preview has written."""
+        """The number of objects that were written by the newest cycle that applied the preview."""
         return sum(self.applied_counts.get(word, 0) for word in _WRITTEN)
 
     @property

@@ -29,9 +29,9 @@ UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
 class Resume:
     """The resume state of one dirty object.
 
-    *looks* counts consecutive attempts without a result. *rereads* counts those of them that got a clear response but need a fresh read,
-    such as a conflict. *did* is the action that settling found to have taken effect, written like the keys of a cycle's counts.
-    *members_due* is true if the group's own account was processed and counted.
+    *looks* counts consecutive attempts without a result. *rereads* counts how many of these attempts got a clear response, such as a
+    conflict, after which the account must be read again. *did* is the action that settling found to have taken effect, written like the
+    keys of a cycle's counts. *members_due* is true if the group's own account was processed and counted.
 
     *refused_members* are the directory ids of members to send last. *refused_in* is the cycle that counted these members. *held_in* is the
     cycle that counted the object as held. *is_about_references* is true if the object failed although its own account is in step.

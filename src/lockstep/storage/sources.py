@@ -210,7 +210,9 @@ async def refresh_statistics(connection: Connection, kind: str) -> None:
 
 
 async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[int, int]:
-    """Count the objects of *source* that this pass did not see, and all objects of *source*. Objects in the recycle bin do not count."""
+    """Return two numbers: the objects of *source* that this pass did not see, and the objects of *source* in total. Objects in the recycle
+    bin do not count.
+    """
     cursor = await connection.execute(
         f"""select count(*) filter (where seen.key is null), count(*)
         from {TABLES[kind]} as object left join seen on seen.kind = %(kind)s and seen.key = object.anchor

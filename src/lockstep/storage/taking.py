@@ -22,7 +22,7 @@ from lockstep.storage.under_way import IS_OPEN, rival
 class Taking:
     """A request to take an account for an object: the account *target_id*, or a new account, identified by its match keys *keys*.
 
-    *id* identifies the request in results. *since* is the database time before anything was read for the plan.
+    *id* identifies the request in results. *since* is a time of the database, taken before the first read for the plan.
     """
 
     id: str

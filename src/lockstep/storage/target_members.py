@@ -236,7 +236,7 @@ async def mark_unsure(connection: Connection, job: str, unsure: Sequence[UnsureM
 
 
 async def held_members(connection: Connection, job: str, group: str, *, limit: int) -> list[tuple[str, str]]:
-    """Return up to *limit* members, with their accounts, that the application is known to have accepted into *group*."""
+    """Return up to *limit* members of *group*, with their accounts. Only members that the application certainly accepted are returned."""
     cursor = await connection.execute(
         """select member_id::text, target_id from target_member where job = %s and group_id = %s and is_sure
         order by member_id limit %s""",

@@ -37,7 +37,7 @@ class MissingAttribute:
 
 
 async def has_any(connection: Connection, job: str) -> bool:
-    """Whether the job has any attribute that the application did not keep. Otherwise `note_kept` has nothing to reset."""
+    """Whether the job has any attribute that the application did not keep. If it has none, `note_kept` has nothing to reset."""
     cursor = await connection.execute("select exists (select from unkept_attribute where job = %s)", (job,))
     return bool((await only_row(cursor))[0])
 

@@ -89,9 +89,9 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 async def _person(store: Store, tenants: Sequence[int], arrival: ReceivedResponse, api_url: str) -> _Person:
     """Return the person that the response signs in. An unsolicited response may be for any account that uses the provider.
 
-    If several accounts accept the response, it is for the account that verified the email domain, even if only another account has a
-    matching member. If none of them verified the domain, exactly one must have a matching member, and no member is created. Anybody could
-    otherwise configure somebody else's provider for their own account, and learn the names of that provider's people.
+    If several accounts accept the response, the account that verified the email domain gets it, with or without a matching member. If none
+    of them verified the domain, exactly one must have a matching member, and no member is created. Anybody could otherwise configure
+    somebody else's provider for their own account, and learn the names of that provider's people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
@@ -205,8 +205,8 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
 
 
 async def _signed_in(store: Store, vouched: _Person, arrival: ReceivedResponse, api_url: str) -> Ticket:
-    """Return a ticket for the person. First records that the response was used, before it creates a member or the ticket, so that a
-    repeated response has no effect.
+    """Return a ticket for the person. The use of the response is recorded before a member or the ticket is created, so that a repeated
+    response has no effect.
     """
     accepted, request = vouched.accepted, arrival.request
     used = hash_of(f"{accepted.issuer}\n{accepted.assertion_id}"), accepted.not_on_or_after

@@ -95,8 +95,8 @@ async def prepare_key(store: Store, tenant_id: int) -> OwnKey:
 async def activate_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
     """Sign with the key *thumbprint* from now on. *thumbprint* can be abbreviated.
 
-    The key that was active becomes the retiring key or, if *thumbprint* is the retiring key, the next key. Raises LockstepError if the key
-    is unknown or already active.
+    Normally, the key that was active becomes the retiring key. If *thumbprint* is the retiring key, the key that was active becomes the
+    next key instead. Raises LockstepError if the key is unknown or already active.
     """
     async with store.tenant(tenant_id) as connection:
         keys = [_own_key(row) for row in await table.read_keys_alone(connection, tenant_id)]

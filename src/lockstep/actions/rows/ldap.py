@@ -1,4 +1,4 @@
-"""The LDAP directory of people's sign-in, as JSON."""
+"""The LDAP directory that checks the passwords of people who sign in, as JSON."""
 
 from __future__ import annotations
 

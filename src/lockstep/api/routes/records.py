@@ -72,7 +72,7 @@ class SourceDecidedJson(TypedDict):
 
 
 class Confirmation(Body):
-    """Confirms the pending decision of a source. *shown* is the value of the source's member `shown` that you have read."""
+    """Confirms the pending decision of a source. Set *shown* to the value of the field `shown` that you got when you read the source."""
 
     shown: Text
 

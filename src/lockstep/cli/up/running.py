@@ -40,7 +40,7 @@ class RunningProducts:
 
 @asynccontextmanager
 async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIterator[RunningProducts]:
-    """Start both, with a worker in this process. At the end, finish requests in progress and stop both. Raises LockstepError."""
+    """Start Lockstep and Documo, with a worker in this process. At the end, finish open requests and stop both. Raises LockstepError."""
     host = settings.host
     documo_port = free_port("127.0.0.1", documo_port)
     port = free_port(host, settings.port, excluded=documo_port)

@@ -32,7 +32,7 @@ _NAMES = {name.upper(): name for name in OPERATORS}
 
 
 def filter_from_text(text: str) -> dict[str, Any]:
-    """Parse *text* to the filter's form in an application's file. Raises LockstepError with the position of the error."""
+    """Parse *text*. Returns the filter as an application's file has it. Raises LockstepError with the position of the error."""
     titled = _TITLE.match(text)
     if titled is None:
         raise invalid(f"The filter {text!r} has no title", next_step=f"Write it like this: {EXAMPLE}")

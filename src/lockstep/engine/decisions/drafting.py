@@ -246,7 +246,7 @@ def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
 
 
 def _claims_privileged(prepared: PreparedObject, draft: Draft) -> bool:
-    """Whether the plan links an existing account with privileges that the object should not have."""
+    """Whether the plan links an existing account that has privileges in an attribute in which the object should have none."""
     if draft.link_to is None or prepared.mapping is None or prepared.is_linked:
         return False
     guarded = {path: privileges for path, privileges in prepared.mapping.privileges.items() if privileges}

@@ -1,4 +1,5 @@
-"""Explain a plan as a list of gates that an object must pass, with the first gate that failed, and what would have to be different.
+"""Explain a plan as a list of gates that an object must pass. The explanation shows the first gate that failed, and says what would have to
+be different for the object to pass.
 
 Every interface shows the same list. The gates after the failed one were not reached, which does not mean that they would pass.
 """

@@ -104,7 +104,7 @@ def after_write(
     changes: Iterable[Change],
     mapping: ObjectMapping,
 ) -> dict[str, Any]:
-    """Return the answers to store after *changes* were written.
+    """Return the answers that must be stored now that *changes* have been written.
 
     *unseen* are changes that the application showed neither after an earlier write nor in this response. The next read of the account shows
     whether the application kept them.
@@ -153,7 +153,9 @@ def after_read(
 
 
 def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> JobConfiguration:
-    """Return *configuration* with the attributes in *found* whose differences must no longer be written."""
+    """Return *configuration* with its `unkept` attributes, whose differences must no longer be written. These are the attributes in *found*
+    that enough consecutive responses lacked, that are not essential, and whose mapping has not changed since.
+    """
     by_kind: dict[ObjectKind, set[str]] = {}
     for one in found:
         if one.answers >= ENOUGH and (attribute := _still_mapped(one, configuration)) and not is_essential(attribute):

@@ -33,9 +33,11 @@ class QuarantineReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The limits above which a job has too many failures. *percent* applies once there are *least* failures.
+    """The limits above which a job has too many failures. *percent* applies only if there are at least *least* failures, except in small
+    jobs.
 
-    Jobs with at least *small_job_least* and fewer than *small_job* objects are judged by *percent* alone.
+    Small jobs are judged by *percent* alone, and reaching *percent* is then enough. A job is small if at least *small_job_least* and fewer
+    than *small_job* of its objects are in step or have failed.
     """
 
     least: int = 5_000

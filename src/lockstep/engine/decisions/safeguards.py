@@ -94,7 +94,7 @@ class Counts:
         yield "within 24 hours", self.day
 
     def plus(self, tally: Tally) -> Counts:
-        """Return the counts with *tally* added, the effects of plans that were let through."""
+        """Return the counts with *tally* added. *tally* has the effects of the plans that were let through."""
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def with_creates(self, *, cycle: int, hour: int, day: int) -> Counts:

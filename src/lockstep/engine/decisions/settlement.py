@@ -23,7 +23,8 @@ from lockstep.scim.target_values import MISSING, read_path
 class SentOperation:
     """An operation from the journal. None as a value in *after* means that the operation cleared this path. Redacted values are left out.
 
-    *queries* find the account of a create. *target_id* is the id of the account that was written, or of the one that a late response named.
+    *queries* find the account of a create. *target_id* is the id of the account that was written. If a late response named an account,
+    *target_id* is the id in that response.
     """
 
     id: str
@@ -91,8 +92,8 @@ def resembles(operation: SentOperation, account: Account, mapping: ObjectMapping
 
 
 def took_effect(operation: SentOperation, account: Account | None, mapping: ObjectMapping | None) -> bool:
-    """Whether *account* shows that a change or deletion took effect. Attributes that *account* does not show are ignored, but at least one
-    must be shown or cleared.
+    """Whether *account* shows that a change or deletion took effect. A deletion took effect if *account* is None. Written attributes that
+    *account* does not show are ignored. However, the result is true only if at least one written attribute is shown or was to be cleared.
     """
     if operation.is_delete or account is None:
         return operation.is_delete and account is None

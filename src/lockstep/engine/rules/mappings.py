@@ -95,7 +95,7 @@ def value_of(source: MappingSource, record: Values, context: EvaluationContext) 
 @dataclass(frozen=True)
 class AttributeMapping:
     """The mapping of one attribute. *match* is the precedence of a matching attribute, or 0 for other attributes. *default* replaces an
-    empty value on create and, with *clear_when_empty*, later too.
+    empty value when an account is created. If *clear_when_empty* is true, *default* also replaces an empty value in later updates.
     """
 
     target: str

@@ -28,8 +28,8 @@ class BadOperand(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator of a clause. *compile* builds the test of one non-empty value. *must* ("must EQUAL {}") phrases the requirement. *remedy*
-    ("were {}") phrases the change that would make the value pass. {} stands for the quoted operand.
+    """An operator of a clause. *compile* builds the test of one non-empty value. The text *must* states the requirement ("must EQUAL {}").
+    The text *remedy* states the change with which the value would pass ("were {}"). In both texts, {} stands for the quoted operand.
     """
 
     name: str

@@ -43,8 +43,8 @@ def is_sealed(value: Value) -> bool:
 
 
 def sealed(value: Value, mapping: AttributeMapping) -> Value:
-    """Hash a secret value. Equal values get the same hash. Empty and already hashed values are returned unchanged, and so are all values if
-    *mapping* has no function that hashes them.
+    """Hash a secret value. Equal values get the same hash. A value is returned unchanged if it is empty or already hashed, or if *mapping*
+    has no function that hashes values.
     """
     if mapping.fingerprint is None or is_empty(value) or is_sealed(value):
         return value

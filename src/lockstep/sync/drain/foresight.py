@@ -82,7 +82,7 @@ class Foresight:
         self.leaves(plan.kind.value, plan.source_id, tally_of(plan) if passed else None)
 
     def leaves(self, kind: str, source_id: str, passed: Tally | None) -> None:
-        """Remove an object from its burst. *passed* has the object's effects if its write was let through, otherwise it is None."""
+        """Remove an object from its burst. *passed* has the effects of its write, or is None if the write was not let through."""
         burst = self._bursts.pop((kind, source_id), None)
         if burst is not None and passed is not None:
             burst.passed += passed

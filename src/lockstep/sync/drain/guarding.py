@@ -127,7 +127,7 @@ class Guard:
                 self._let_through[claim.attempt].is_journalled = True
 
     def forget(self, claims: Iterable[Claim]) -> None:
-        """Stop counting the writes of *claims*, which are not journalled."""
+        """Stop counting the writes of *claims*, because these writes were not journalled."""
         for claim in claims:
             gone = self._let_through.pop(claim.attempt, None)
             if gone is not None:

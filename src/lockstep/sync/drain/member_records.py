@@ -43,7 +43,7 @@ class MembersResult:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers by which this run increases the cycle's counters, by the counter's name. Zeros are left out."""
+        """The number that this run adds to each of the cycle's counters, keyed by the name of the counter. Zeros are left out."""
         counts = {
             "membersAdded": self.added,
             "membersRemoved": self.removed,

@@ -61,8 +61,8 @@ def settled(
 
 
 def with_settled_before(outcome: Outcome) -> Outcome:
-    """If an earlier operation of the object, whose response was lost, turned out to have taken effect, count that operation in *outcome*.
-    If the present plan changes nothing, only the earlier operation is counted.
+    """Count an earlier operation of the object in *outcome*, if the response to that operation was lost but the operation turned out to
+    have taken effect. If the present plan changes nothing, only the earlier operation is counted.
     """
     did = outcome.claim.resume.did
     if not did or not outcome.counted:

@@ -75,8 +75,8 @@ class UniqueChoice:
 
 
 def choices_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[UniqueChoice]:
-    """Return the choices to make for one object. *refused* are values with which the application refused to create the account, because
-    another account had one of them.
+    """Return the choices to make for one object. *refused* contains the values of each refused request to create the account. In each of
+    these requests, another account had at least one of the values.
 
     The account that has a refused value may not appear in searches, so refused values are tried last. They are not excluded, because the
     refusal may have concerned another attribute.

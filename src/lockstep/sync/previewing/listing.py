@@ -20,9 +20,9 @@ async def list_accounts(
 ) -> bool:
     """List and store the accounts of one kind. Returns True if the list is complete.
 
-    Returns False, and stores nothing, in three cases: the application does not list accounts, the list is incomplete, or one search for
-    each of *asked_for* objects needs fewer requests. Raises TargetError if the application cannot be read, and PreviewEnded if this process
-    no longer owns the preview.
+    Returns False, and stores nothing, in three cases: the application does not list accounts, the list is incomplete, or the listing would
+    need more requests than *asked_for* searches, one for each object. Raises TargetError if the application cannot be read, and
+    PreviewEnded if this process no longer owns the preview.
     """
     time = 0
     while True:

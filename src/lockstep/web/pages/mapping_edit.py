@@ -162,8 +162,8 @@ async def _dialog(
 
 
 async def _filled(context: Context, app: str, kind: ObjectKind, form: AttributeForm) -> AttributeForm:
-    """Return the fields for the form's target attribute: those of its stored mapping, if it has one, with the expression from the
-    expression builder.
+    """Return the fields for the form's target attribute. If the attribute has a stored mapping, they are the fields of that mapping. The
+    expression is always the one from the expression builder.
     """
     view = await mapping_pages.show_mapping(context, app, kind)
     row = next((one for one in view.rows if one["target"].lower() == form.target.lower()), None)

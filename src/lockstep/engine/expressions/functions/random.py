@@ -93,7 +93,7 @@ def _check_lengths(length: int, minima: tuple[int, ...]) -> None:
 
 
 class _Draw:
-    """Draws unbiased random numbers from the moment's bytes."""
+    """Draws unbiased random numbers. The random bytes come from the `Moment` of the evaluation."""
 
     def __init__(self, context: EvaluationContext, label: str) -> None:
         self._numbers = self._stream(context, label)
