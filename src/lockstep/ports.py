@@ -121,7 +121,7 @@ class TargetPage:
 
 
 class AccountReader(Protocol):
-    """Reads single accounts of an application. Every method raises `TargetError` if the read fails. Each item names a contract test.
+    """Reads single accounts of an application. A failed read raises `TargetError`. Each item is the name of a contract test.
 
     - A search finds exactly the accounts with the value.
     - A search ignores the case of a user name.

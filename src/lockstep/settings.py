@@ -73,7 +73,7 @@ def _networks(text: str) -> tuple[str, ...]:
 
 
 def _from(variable: str, meaning: str, read: Callable[[str], Any], otherwise: str = "") -> dict[str, Any]:
-    """Define a setting. *otherwise* describes the default if its value alone does not explain it."""
+    """Define a setting that is read from *variable*. *otherwise* describes the default if the default value alone does not explain it."""
     return {"variable": variable, "meaning": meaning, "read": read, "otherwise": otherwise}
 
 

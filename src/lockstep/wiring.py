@@ -292,5 +292,5 @@ def own_application(data: Path) -> tuple[str, ...]:
 
 
 def noted_application(data: Path, origin: str) -> str:
-    """Return the content of the file that `own_application` reads: the *origin*, and the folder to which it belongs."""
+    """Return the content of the file that `own_application` reads: the *origin* of Documo, and the data folder of `up`."""
     return json.dumps({"origin": origin, "dataFolder": os.path.realpath(data)})

@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SignInAttempts:
-    """The number of failed attempts, the time of the last one, and until when further attempts are refused."""
+    """The number of failed attempts, the time of the last one, and the time until which further attempts are refused."""
 
     failures: int
     last_at: datetime

@@ -1,7 +1,7 @@
 """Failed sign-ins cause growing delays.
 
-Failures are counted for the entered e-mail address, whether or not it exists. They are also counted for the client's address, which limits
-trying one password with many e-mail addresses.
+Failures are counted for the entered e-mail address, whether or not it exists. They are also counted for the client's address, so that a
+client that tries one password with many e-mail addresses is delayed too.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def why_obvious(password: str, name: str) -> str:
 
 
 def _unit(text: str) -> str:
-    """Return the shortest string that gives *text* when it is repeated."""
+    """Return the shortest string whose repetition is *text*."""
     return text[: (text + text).find(text, 1)]
 
 

@@ -142,7 +142,8 @@ class OutboundRules:
         """Raise Blocked if *address* is private and not allowed. *host* is the name that resolved to *address*. *what* is the kind of
         server that the advice names.
 
-        Link-local and cloud metadata addresses are refused even if the list contains the host or a network that includes them.
+        Link-local and cloud metadata addresses are refused even if the allowed places include the host, or a network that contains the
+        address.
         """
         _refuse_metadata(host, address)
         if (host, port) in self._doors or any(_within(address, network) for network in self._networks):

@@ -43,5 +43,5 @@ class DiscoveredProviders:
         return found
 
     def forget(self) -> None:
-        """Clear the cache, because an administrator changed or tested the provider."""
+        """Clear the cache. Call this when an administrator changes or tests the provider."""
         self._known.clear()

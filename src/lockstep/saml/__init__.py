@@ -1,7 +1,8 @@
 """SAML 2.0 as functions, for both sides: Documo accepts assertions (service provider), Lockstep issues them (identity provider).
 
-Uses no database, socket or clock: the time comes in as `now`, randomness only through `identifiers`. Independent of members and accounts.
-A refused message raises `faults.SamlFault` with a code for each check, and what was expected and received. The modules:
+The package uses no database, socket or clock: callers pass the time as `now`, and random values come only from `identifiers`. It does not
+depend on members or accounts. A refused message raises `faults.SamlFault` with a code for each check, and what was expected and received.
+The modules:
 
 faults          SamlFault, FaultCode
 xml             parse(bytes): the one hardened parser

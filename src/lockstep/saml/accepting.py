@@ -95,8 +95,8 @@ def accept(response: bytes, expected: ResponseRequirements, *, now: datetime) ->
 
 
 def is_genuine(response: bytes, certificates: Sequence[Certificate], legacy: Legacy = NO_LEGACY) -> bool:
-    """Whether the provider signed *response* or its unencrypted assertion, even if other checks fail. This alone does not make a response
-    acceptable.
+    """Whether the provider signed *response* or its unencrypted assertion. No other check is made here, so a true result alone does not
+    make a response acceptable.
     """
     with suppress(SamlFault):
         root = parse(response)
@@ -219,10 +219,10 @@ def _assertion_of(
 def _decrypted_assertion(
     encrypted: Element, expected: ResponseRequirements, *, is_response_signed: bool
 ) -> tuple[Element, bool]:
-    """Return the first result of decryption that can be read as an assertion, and whether a signature covers it. Raises SamlFault.
+    """Return the first result of decryption that is a readable assertion, and whether a signature covers it. Raises SamlFault.
 
-    If neither a signature of the response nor authenticated encryption protects the ciphertext, every fault is "DecryptionFailed" and only
-    a signed assertion is returned.
+    The ciphertext is unprotected if neither a signature of the response nor authenticated encryption covers it. In this case, only a signed
+    assertion is returned, and every fault of its content is "DecryptionFailed".
     """
     problem = fault(FaultCode.DECRYPTION_FAILED)
     for opened in decrypted(encrypted, expected.decryption_keys, expected.legacy):

@@ -219,8 +219,8 @@ CONFIRMATION_CHECKS: tuple[Callable[[AssertionReading, Element], None], ...] = (
 
 
 def end_of_validity(reading: AssertionReading, confirmation: Element) -> datetime:
-    """Return when the assertion stops being valid, without the skew. This is the latest end of its bearer confirmations or the end of its
-    conditions, whichever comes first.
+    """Return when the assertion stops being valid, without the skew. This is the earlier of two times: the latest end of its bearer
+    confirmations, and the end of its conditions.
     """
     ends = [read_time(end) for data in _bearer_data(reading.assertion) if (end := data.get("NotOnOrAfter"))]
     conditions_end = _conditions(reading).get("NotOnOrAfter")

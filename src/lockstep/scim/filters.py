@@ -80,8 +80,8 @@ Filter = Comparison | Present | And | Or | Not | ValuePath
 def parse_filter(text: str, *, lenient: bool = False) -> Filter:
     """Parse a filter. Parsed short filters are cached.
 
-    *lenient* also accepts text values without quotes, and quotes other than ". Raises ScimError("invalidFilter") with the position of the
-    mistake. More than 50 comparisons, or brackets nested more than 16 levels deep, are mistakes too.
+    *lenient* also accepts text values without quotes, and quotes other than the double quote (`"`). Raises ScimError("invalidFilter") with
+    the position of the mistake. More than 50 comparisons, or brackets nested more than 16 levels deep, are mistakes too.
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_filter(f"The filter is longer than {MAX_LENGTH} characters.")

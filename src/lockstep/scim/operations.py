@@ -22,8 +22,8 @@ Op = Literal["add", "remove", "replace"]
 class Operation:
     """One operation of a PATCH.
 
-    *creates* applies to an add or replace whose filter matches no value. If it is true, the operation creates the value that the filter
-    describes.
+    *creates* matters only for an add or replace whose filter matches no value. If *creates* is true, the operation then creates the value
+    that the filter describes.
     """
 
     op: Op

@@ -51,7 +51,9 @@ def apply_patch(
 
 
 class _Patch:
-    """The copy of the resource that is being changed. Values are checked before they are set, so the copy is valid at all times."""
+    """The copy of the resource to which the operations are applied. Each value is checked before it is set. `apply_patch` checks at the end
+    that no required value is missing.
+    """
 
     def __init__(self, document: dict[str, Any], definition: ResourceDefinition, unknown: Unknown) -> None:
         self.document = document

@@ -63,14 +63,14 @@ class PathTarget(NamedTuple):
 
     @property
     def known(self) -> Attribute:
-        """The attribute. Raises ScimError (invalidPath) if the path means a whole extension."""
+        """The attribute that the path names. Raises ScimError (invalidPath) if the path means a whole extension."""
         if self.attribute is None:
             raise invalid_path(f"{self} is a schema, not an attribute.", str(self))
         return self.attribute
 
     @property
     def writable(self) -> Attribute:
-        """The attribute. Raises ScimError (mutability) if clients may not write it or its sub-attribute."""
+        """The attribute that the path names. Raises ScimError (mutability) if clients may not write it or its sub-attribute."""
         if self.known.read_only or (self.sub is not None and self.sub.read_only):
             raise mutability_error(f"{self} is read-only: the service sets it.", str(self))
         return self.known

@@ -110,7 +110,7 @@ def _mark_only_email(resource: Mapping[str, Any]) -> None:
 def read_path(resource: Mapping[str, Any], text: str) -> Any:
     """Return the value at a target path, or MISSING. Accepts the resource of any server: names in any letter case, and booleans as text.
 
-    If the path means a whole complex value, such as a manager, and that value contains a `value`, the `value` is returned.
+    If the path has no filter and means a whole complex value, such as a manager, the sub-attribute `value` is returned if there is one.
     """
     path = parse_path(text, lenient=True)
     if path.is_plain:
@@ -137,9 +137,7 @@ def read_path(resource: Mapping[str, Any], text: str) -> Any:
 
 
 def find_element(resource: Mapping[str, Any], path: Path) -> dict[str, Any] | None:
-    """Return the value of a multi-valued attribute that the filter of *path* selects, or None. Accepts the resource of any
-    server.
-    """
+    """Return the first element of a multi-valued attribute that matches the filter of *path*, or None. Accepts resources of any server."""
     value = _attribute_value(resource, path)
     elements = value if isinstance(value, list) else [value]
     if path.filter is None:

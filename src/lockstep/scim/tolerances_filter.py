@@ -55,7 +55,7 @@ def extension_without_urn(filter: Filter, definition: ResourceDefinition) -> Fil
 
 
 def other_media_type(content_type: str) -> bool:
-    """No content type, `text/json`, `application/json+scim`: FusionAuth's and Entra's older clients, curl users."""
+    """A missing content type, or one such as `text/json` or `application/json+scim`: FusionAuth's and Entra's older clients, curl users."""
     media_type = content_type.split(";")[0].strip().lower()
     return media_type in ("", "text/json", "text/plain", "application/json+scim", "application/x-www-form-urlencoded")
 

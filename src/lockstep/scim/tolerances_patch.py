@@ -153,7 +153,7 @@ def remove_lists_values(operation: Operation, definition: ResourceDefinition) ->
 
 
 def filtered_path_creates(operation: Operation, definition: ResourceDefinition) -> Operation | list[Operation]:
-    """`replace emails[type eq "work"].value` on a person without such e-mail: Microsoft Entra expects it to be created."""
+    """`replace emails[type eq "work"].value` on a person who has no such address: Microsoft Entra expects the address to be created."""
     path = operation.path
     if operation.op == "remove" or operation.creates or path is None or path.filter is None:
         return operation
@@ -186,8 +186,8 @@ OPERATION_TOLERANCES: Final[tuple[OperationTolerance, ...]] = (
 
 
 def _key_path(name: str, definition: ResourceDefinition) -> Path | None:
-    """Return the path that the key *name* of a value stands for. Returns None if the key is a plain attribute, a whole extension or no path
-    at all.
+    """Return the path that *name*, a key in the value of an operation, stands for. Returns None if *name* is a plain attribute, a whole
+    extension, or not the path of a known attribute.
 
     Raises ScimError("invalidPath") for a malformed key with a bracket, because such a key cannot be the name of an unknown
     attribute.

@@ -17,7 +17,7 @@ ResourceTolerance = Callable[[Mapping[str, Any], ResourceDefinition], Mapping[st
 
 
 def incomplete_schemas(body: Mapping[str, Any], definition: ResourceDefinition) -> Mapping[str, Any]:
-    """No `schemas`, or one without the core schema: Google, JumpCloud, and clients of SCIM 1.1 descent."""
+    """The list `schemas` is missing, or lacks the core schema: Google, JumpCloud, and clients of SCIM 1.1 descent."""
     name = next((key for key in body if key.lower() == "schemas"), None)
     given = body[name] if name else None
     wanted = definition.schema.id

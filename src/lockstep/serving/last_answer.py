@@ -9,7 +9,8 @@ from collections.abc import Callable
 class LastAnswer(asyncio.Transport):
     """The transport for the last response of a connection.
 
-    Its method `close` calls only the given function. That function closes the connection after the client has read the response.
+    Its method `close` does not close the connection but calls the given function. That function closes the connection after the client has
+    read the response.
     """
 
     __slots__ = ("_close", "_transport")

@@ -101,7 +101,7 @@ class _Families(Collector):
         return self._families()
 
     def describe(self) -> Iterable[Metric]:
-        """Describe nothing. The metrics are unknown before the first scrape, so no clash of names can be detected."""
+        """Return no descriptions: the metrics are unknown before the first scrape. Clashes of names are therefore not detected."""
         return ()
 
 

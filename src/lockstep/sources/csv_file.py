@@ -1,8 +1,9 @@
 """Read people, groups and members from a CSV file: a download from *Download users* in Entra's admin centre, or any other list for which
 the administrator maps the columns.
 
-The file is read twice: first to check it before anything is written, then to import it. A bad row is reported, and its person still counts
-as seen. If the file is cut off or changes while it is read, nobody is treated as missing.
+The file is read twice: first to check it before anything is written, then to import it. A bad row is reported, but the person or group that
+it identifies still counts as present. Nothing is treated as missing if a bad row does not identify its object, if the file is cut off, or
+if the file changes while it is read.
 """
 
 from __future__ import annotations
@@ -125,7 +126,9 @@ class CsvPass:
                 found.reject(wrong.row)
 
     def _settle(self, orders: Mapping[int, DayOrder | None]) -> None:
-        """Create the reader of rows, with the order of day and month that was found for each column."""
+        """Create the reader of rows. *orders* maps the position of a column to the order of day and month in its dates. The dates in a
+        column without an order are read as before.
+        """
         self.cells = [
             replace(one, dates=DateForm(order)) if (order := orders.get(one.column.place)) else one
             for one in self.cells

@@ -30,8 +30,9 @@ _MOST_TITLE_LINES = 6
 class CsvOptions:
     """The administrator's options for the files of a source.
 
-    *mapping* maps columns to attributes. *values* maps each column to its words, and each word to its meaning. *date_formats* maps columns
-    to formats; the key "" stands for all columns. *keys* maps each kind of pass to the column that has identified objects so far.
+    *mapping* maps columns to attributes. *values* maps each column to a mapping from the words in its cells to their meanings.
+    *date_formats* maps columns to formats; the key "" stands for all columns. *keys* maps each kind of pass to the key column that has been
+    chosen for it.
     """
 
     mapping: ColumnMap = field(default_factory=dict)

@@ -132,7 +132,7 @@ class RowReader:
 
 
 class UnusableRow(Exception):
-    """Raised if a row cannot be used. *row* says why."""
+    """Raised if a row cannot be used. *row* is the record of this row for the report, with the reason."""
 
     def __init__(self, line: int, column: str, reason: str, key: str = "", *, cause: Cause, word: str = "") -> None:
         super().__init__(reason)

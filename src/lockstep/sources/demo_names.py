@@ -24,7 +24,9 @@ class Culture:
 
 
 def spelled(name: str) -> tuple[str, str]:
-    """Return *name* as it is written, and as it is spelled with the characters that a user principal name allows."""
+    """Return two forms of *name*, an entry of a culture: the name as it is written, and the name in lower case with only the characters
+    that a user principal name allows.
+    """
     written, _, latin = name.partition("=")
     return written, (latin or written).lower().replace("'", "").replace("’", "").replace(" ", "")
 

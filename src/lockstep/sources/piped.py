@@ -55,8 +55,8 @@ def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) 
 
 
 def _first_bytes(source: BinaryIO, shown: str, seconds: float) -> bytes:
-    """Wait until a program has opened the pipe for writing. Return the first byte if it has already been written, otherwise b"". From then
-    on, reads of *source* block.
+    """Wait until a program has opened the pipe for writing. Return the first byte if it has already been written, otherwise b"". After this
+    call, reading from *source* waits for data.
 
     Raises LockstepError if no program opens the pipe within *seconds*.
     """

@@ -120,8 +120,7 @@ KINDS: Mapping[str, SourceKind] = {"csv": SourceKind("csv", "CSV files", _open_c
 
 
 def open_source(kind: str, config: Mapping[str, Any], keys: Mapping[str, str]) -> Sequence[SourcePass]:
-    """Open the passes that bring a source up to date. *keys* names, for each kind of pass, the column that identifies objects, if one has
-    been chosen.
+    """Open the passes that bring a source up to date. *keys* maps each kind of pass to its key column, if one has been chosen.
 
     Raises LockstepError for an unknown kind, and for any error that the source finds.
     """

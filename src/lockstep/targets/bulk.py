@@ -193,7 +193,7 @@ def read_limits(configuration: Mapping[str, Any]) -> BulkLimits:
 
 
 def read_results(content: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Return the results in a BulkResponse by bulkId. Results whose bulkId is missing or occurs twice are left out."""
+    """Return a mapping from each bulkId in a BulkResponse to its result. Results whose bulkId is missing or occurs twice are left out."""
     operations = content.get("Operations")
     found = [one for one in operations if isinstance(one, Mapping)] if isinstance(operations, list) else []
     times = Counter(one["bulkId"] for one in found if isinstance(one.get("bulkId"), str))

@@ -19,8 +19,8 @@ MAY_BE_THE_FORM = frozenset({400, 422, 500})
 
 
 def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
-    """Return the changes of a manager that the application misread: *answer* shows a manager other than the one that was sent. Empty if
-    *answer* has no resource.
+    """Return those *changes* of a manager that the application misread: *answer* shows a manager other than the one in the change. The
+    result is empty if *answer* has no resource.
     """
     if answer.account is None:
         return []

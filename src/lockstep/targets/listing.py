@@ -20,7 +20,7 @@ MOST_FOUND = 50
 
 
 class Dishonest(Exception):
-    """Raised if a list breaks the protocol. *fault* completes the sentence "Documo answered GET ... "."""
+    """Raised if a list breaks the protocol. *fault* completes a sentence such as "Documo answered GET /Users ..."."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(fault)

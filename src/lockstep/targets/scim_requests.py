@@ -217,7 +217,8 @@ def delete_request(kind: ObjectKind, target_id: str, *, etag: str = "") -> ScimR
 def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc") -> ScimRequest:
     """Build one PATCH that adds and removes members of a group.
 
-    The URL of a write never contains `excludedAttributes`, because some servers apply it to the received body before they store the body.
+    The URL of a write never contains `excludedAttributes`, because some servers remove the excluded attributes from the received body and
+    then store the rest of it.
     """
     bodies = patch_build.member_operations(add, remove, mode, chunk=max(1, len(add), len(remove)))
     body = orjson.dumps(patch_body([operation for one in bodies for operation in one["Operations"]]))

@@ -100,7 +100,7 @@ class ScimSender:
         return read_answer(request, response, url, self._sayer, now=now, exchanges=(exchange,)).answer
 
     def paced(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Adapt the pace to the *answers* of one bulk request. All refusals because of the load count together as one refusal."""
+        """Adapt the pace to the *answers* of one bulk request. If several answers refuse because of the load, they count as one refusal."""
         throttled = [one for one in answers if one.verdict is Verdict.THROTTLED]
         if not throttled:
             self._pace.keep_going()

@@ -1,4 +1,4 @@
-"""The ways in which a check does not pass: errors that it raises."""
+"""The errors that a check raises if it does not pass."""
 
 from __future__ import annotations
 

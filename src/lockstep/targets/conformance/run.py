@@ -174,8 +174,8 @@ async def _clean_up(run: _Run) -> list[str]:
 
 
 async def _found(conversation: Conversation, path: str) -> list[str]:
-    """Return the paths of the resources that *path* stands for. If *path* is a search, these are the results whose name is the one searched
-    for; otherwise it is *path* itself.
+    """Return the paths of the resources that *path* stands for. If *path* is a search, the result contains the paths of the found resources
+    whose name is exactly the name in the search. Otherwise, the result is *path* itself.
 
     Raises Broken if the search finds no such resource.
     """

@@ -231,8 +231,8 @@ class ConnectionTest:
     async def _exchange(
         self, request: ScimRequest, *, with_token: bool = True
     ) -> tuple[Response | None, Answer | None, RecordedExchange]:
-        """Send one request of the test. Return the response, or the answer that explains why there is none, and the recorded
-        exchange.
+        """Send one request of the test. Return the response, a failure and the recorded exchange. Without a response, the failure says why
+        there is none. Otherwise, the failure is None.
         """
         url = self._url(request.path)
         headers = {"Accept": "application/scim+json, application/json"}
