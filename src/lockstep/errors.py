@@ -104,8 +104,9 @@ def unreachable(detail: str, *, why: str = "", next_step: str = "", code: str = 
 def release_frames(error: BaseException) -> None:
     """Drop the tracebacks of *error*, which has been handled, and of its causes.
 
-    A local variable that refers back to the error, such as a future that carried it, puts the frames into a reference cycle. Without this
-    call, the body of a refused request stays in memory until the next garbage collection.
+    The traceback of an error holds the frames of the functions that it passed through. If a local variable in such a frame refers to the
+    error (or to a future with it), the error and the frames form a reference cycle. Without this call, the body of a refused request stays
+    in memory until the next garbage collection.
     """
     waiting: list[BaseException | None] = [error]
     while waiting:

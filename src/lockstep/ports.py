@@ -91,7 +91,7 @@ class Answer:
 
     @property
     def may_pass(self) -> bool:
-        """Whether the failure was caused by the application and not by the object. The same request may then succeed soon."""
+        """Whether the failure may pass by itself: the application caused it, not the object. The same request may then succeed soon."""
         return self.verdict in _PASSING and not self.is_not_scim
 
 
@@ -138,7 +138,7 @@ class AccountReader(Protocol):
 
 
 class TargetReader(AccountReader, Protocol):
-    """Reads single accounts and complete listings of an application. Each item names a contract test.
+    """Reads single accounts and complete listings. A failed listing raises `TargetError`. Each item is the name of a contract test.
 
     - A listing contains every account of the kind once and says when it is complete.
     - A listing that breaks off raises, and is never complete.
@@ -149,7 +149,8 @@ class TargetReader(AccountReader, Protocol):
 
 
 class Target(TargetReader, Protocol):
-    """Writes to an application. *operation_id* is sent as X-Request-Id and Idempotency-Key. Each item names a contract test.
+    """Writes to an application. *operation_id* is sent as X-Request-Id and Idempotency-Key. Each item is the name of a contract test. Words
+    such as done, conflict, stale and gone are values of `Verdict`.
 
     - A create returns the account and its id.
     - A create with a user name in use is a conflict and makes no account.
@@ -163,7 +164,7 @@ class Target(TargetReader, Protocol):
     - A delete is done, and is already done when it is sent again.
     - A deleted account is found nowhere and is not a member of any group.
 
-    Many at once:
+    Several creates in one request:
 
     - Creates that share a request have one answer each.
     - A refused create does not affect the other creates in the same request.
@@ -180,7 +181,7 @@ class Target(TargetReader, Protocol):
     - If one member is unknown, the whole change is refused.
     - A change of members of an unknown group reports the group as gone.
 
-    Whatever is asked:
+    All requests:
 
     - A write that fails returns an answer that says how it failed, and never raises.
     - The answer of a busy application says when the next request may be sent.
@@ -285,7 +286,7 @@ class TargetOpener(Protocol):
 
     def allow(self, more: Iterable[str]) -> None:
         """Allow connections to the origins and networks in *more*, in addition to those that are always allowed. Each call replaces the
-        *more* of the previous call.
+        origins and networks that the previous call allowed.
         """
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target: ...

@@ -30,7 +30,7 @@ SECRET_UNREADABLE = "SecretUnreadable"  # noqa: S105  # the code of an error
 
 
 class Secret:
-    """A secret text. Only `reveal()` returns it; printing it in any other way gives `***`."""
+    """A secret text. Only `reveal()` returns the text; the printed form of this object is `***`."""
 
     __slots__ = ("_text",)
 
@@ -187,7 +187,7 @@ def put_new_key(data: Path) -> Path:
 
 
 def parse_key(text: str, *, where: str) -> VaultKey:
-    """Parse a key in base64 or hexadecimal. Raises LockstepError, which names the place *where* and never quotes the key."""
+    """Parse a key in base64 or hexadecimal. Raises LockstepError, whose text contains the origin of the key (*where*) but not the key."""
     text = text.strip()
     try:
         material = bytes.fromhex(text) if len(text) == 2 * KEY_BYTES else base64.b64decode(text, validate=True)

@@ -199,10 +199,10 @@ async def open_house(
     """Connect to the database (starting our own PostgreSQL if no other is configured), migrate it, and open everything else.
 
     *main* is true for `up` and `serve`; only one such process may use a data folder. *observer* receives a report of every request to an
-    application. An older database is refused if *upgrades* is false. If no secrets are stored, a missing key is created. If secrets are
-    stored, a missing key is an error; with *needs_key* false, no key is read, and the vault cannot open the secrets. After an interrupted
-    restore, applications may still be switched on, so only a caller with *restores* may open the folder. During a key replacement, only a
-    caller with *replaces_key* may open it; its vault seals with the new key and opens with both keys. Raises LockstepError.
+    application. If *upgrades* is false, an older database is refused. If no secrets are stored, a missing key is created. If secrets are
+    stored and *needs_key* is true, a missing key is an error; if *needs_key* is false, no key is read, and the vault cannot open the
+    secrets. *restores* must be true to open a folder with an unfinished restore, because applications may still be switched on.
+    *replaces_key* must be true during a key replacement; the vault then seals with the new key and opens with both. Raises LockstepError.
     """
     if not restores:
         _refuse_unfinished_restore(settings.data)
@@ -281,8 +281,8 @@ def _refuse_unfinished_key(settings: Settings) -> None:
 
 
 def own_application(data: Path) -> tuple[str, ...]:
-    """Return the origin of the Documo that `up` runs with this data folder. Commands may connect to it too. Returns () if `up` runs none,
-    or if the folder is a copy.
+    """Return the origin of the Documo service that `up` runs with this data folder; commands may connect to this origin too. Returns () if
+    `up` runs no Documo, or if the folder is a copy.
     """
     try:
         content = json.loads((data / OWN_APPLICATION).read_text())

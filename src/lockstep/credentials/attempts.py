@@ -16,9 +16,10 @@ _SITE_BITS = 64  # an IPv6 client chooses the other 64 bits of its address itsel
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit on failures. Delays begin with failure number *free*.
+    """A limit on failures. *free* is the number of the first failure that causes a delay.
 
-    After the last failure, each period of length *fades* takes one failure off the count. If *fades* is None, failures do not fade.
+    The count is reduced by one for each full period of length *fades* since the last failure. If *fades* is None, the count is not reduced
+    in this way.
     """
 
     free: int

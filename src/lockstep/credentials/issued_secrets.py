@@ -35,7 +35,8 @@ def derived(secret: str, use: str) -> str:
 def secret_of_forms(secret: str, use: str) -> str:
     """Return the secret that protects a session's forms against forgery. *secret* is the session's own secret.
 
-    A session secret from `renewed_secret` contains the form secret. From any other session secret, the form secret is derived for *use*.
+    If the session secret was made by `renewed_secret`, it contains the form secret. Otherwise, the form secret is derived from the session
+    secret for *use*.
     """
     return secret.partition(".")[2] or derived(secret, use)
 

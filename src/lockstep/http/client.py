@@ -225,9 +225,9 @@ class _GuardedResolver(AbstractResolver):
 
 
 def _limits(left: float) -> aiohttp.ClientTimeout:
-    """Return limits with which an attempt to connect ends before the deadline, which is *left* seconds away.
+    """Return time limits for one request, so that an attempt to connect ends before the deadline, which is *left* seconds away.
 
-    If a request runs out of time while connecting, it is then known that the request was not sent.
+    A request whose time runs out while it is connecting was therefore certainly not sent.
     """
     if left > CONNECT_SECONDS * 1.25:
         return _LIMITS

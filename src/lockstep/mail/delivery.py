@@ -30,7 +30,7 @@ OnStep = Callable[[MailStep, str, float], None]
 
 
 class MailSecurity(StrEnum):
-    """The encryption of the connection to a mail server. The values are stored."""
+    """The encryption of the connection to a mail server. The values of this enumeration are stored, so they must not change."""
 
     NONE = "none"
     STARTTLS = "starttls"

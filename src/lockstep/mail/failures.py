@@ -19,7 +19,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
 
 
 class MailStep(StrEnum):
-    """The steps of a delivery, in their order. The values are shown."""
+    """The steps of a delivery, in their order. The values of this enumeration are shown to administrators."""
 
     ADDRESS = "Address of the server"
     CONNECTION = "Connection"

@@ -3,7 +3,8 @@
 The subject and the text may contain names from other systems, which are not trusted. Line breaks and control characters are removed from
 the subject, so that no name can add a header. In the HTML, everything is escaped.
 
-A name may contain an encoded word (RFC 2047), which `email` would decode, together with any line breaks in it. Such words are broken up.
+A name may contain an encoded word (RFC 2047). Python's package `email` would decode such a word in the subject, together with any line
+breaks in the word. Encoded words in the subject are therefore broken up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Send a notification to a webhook: one POST with JSON, signed as Standard Webhooks describes (HMAC-SHA256 over id, time and body).
 
-The text is under `text`, which Slack and compatible services show. The outbound rules of the client decide where the request may go, and
-redirects are not followed. Only the status of the response counts; the rest is discarded.
+The subject and the text of the notification are in the field `text`, which Slack and compatible services show. The outbound rules of the
+client decide where the request may go, and redirects are not followed. Only the status of the response counts; the rest is discarded.
 """
 
 from __future__ import annotations

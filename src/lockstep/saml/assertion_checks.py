@@ -1,5 +1,5 @@
-"""The checks that an assertion must pass to sign a person in here and now (SAML profiles, section 4.1.4.3). The signatures are already
-verified.
+"""The checks that an assertion must pass to sign a person in at this service and at this time (SAML profiles, section 4.1.4.3). The
+signatures have already been verified.
 """
 
 from __future__ import annotations

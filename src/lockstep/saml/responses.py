@@ -38,7 +38,7 @@ class Signing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """The statement that a person has signed in, meant for one application. The assertion may be submitted during *lifetime*.
+    """The statement, meant for one application, that a person has signed in. The assertion may be submitted during *lifetime*.
 
     *session_lifetime* limits the session at the application; None means no limit. *in_response_to* is "" if no request asked for the
     sign-in.

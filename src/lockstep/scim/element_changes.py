@@ -1,6 +1,6 @@
 """Change the values of a multi-valued attribute: add values without duplicates, merge them, and keep at most one primary value.
 
-Two values count as the same value if they have the same type and value (RFC 7643, section 2.4).
+Two values of the attribute count as equal if their sub-attributes `type` and `value` are equal (RFC 7643, section 2.4).
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: A
 
 
 def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
-    """Leave at most one value of *elements* primary. If several are, the one in *written* stays primary, and the others are unmarked (RFC
-    7644, section 3.5.2).
+    """Leave at most one value of *elements* primary. If several values are primary, the one that is also in *written* stays primary, and
+    the others are unmarked (RFC 7644, section 3.5.2).
 
-    Raises ScimError if several values are primary and not exactly one of them is in *written*.
+    Raises ScimError if several values are primary and *written* contains none of them, or more than one.
     """
     primaries = [e for e in elements if isinstance(e, dict) and e.get("primary") is True]
     if len(primaries) < 2:
@@ -93,7 +93,7 @@ def says_primary(value: dict[str, Any]) -> bool:
 
 
 def only_value(value: Any, place: str) -> Any:
-    """Return the single value that a client gave for a filtered path. *value* is that value or a list that contains only it. Raises
+    """Return the single value that a client gave for a filtered path. *value* is the single value itself, or a list with one value. Raises
     ScimError for any other list.
     """
     if not isinstance(value, list):

@@ -272,7 +272,7 @@ def _value_tolerances(profile: Profile) -> tuple[ValueTolerance, ...]:
 
 
 def describe_tolerance(name: str) -> str:
-    """Describe a tolerance and the clients that need it in one sentence for an administrator; "" for an unknown name."""
+    """Return a sentence for administrators that describes a tolerance and the clients that need it. Returns "" for an unknown name."""
     function = _FUNCTIONS.get(name)
     return (function.__doc__ or "").split("\n\n")[0].strip() if function else ""
 

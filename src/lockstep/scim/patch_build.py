@@ -59,8 +59,9 @@ def patch_operations(
 ) -> list[dict[str, Any]]:
     """Build the operations for *changes*, which maps each target path to its new value, to values to add (AddedValues), or to CLEAR.
 
-    *current* is the resource as the server last returned it. Without *current*, the `rfc` dialect sends replace operations; a strict server
-    answers them with noTarget if the element does not exist. *definition* defaults to the definition of a User.
+    *current* is the resource as the server last returned it. Without *current*, the `rfc` dialect sets every value with a replace
+    operation; a strict server refuses such an operation with noTarget if the filter of its path selects no value. *definition* defaults to
+    the definition of a User.
     """
     known = definition or default_registry().resource("User")
     set_to = {text: value for text, value in changes.items() if not isinstance(value, AddedValues)}

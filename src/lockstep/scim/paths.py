@@ -46,7 +46,7 @@ class Path:
 def parse_path(text: str, *, lenient: bool = False) -> Path:
     """Parse a path. Parsed short paths are cached. Raises ScimError("invalidPath") with the position of the mistake.
 
-    *lenient* also accepts filter values without quotes, and quotes other than ".
+    *lenient* also accepts filter values without quotes, and quotes other than the double quote (`"`).
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_path(f"A path is a string of at most {MAX_LENGTH} characters.")

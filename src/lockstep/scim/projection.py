@@ -157,9 +157,10 @@ def _all_visible(attribute: Attribute) -> frozenset[str]:
 
 
 def _named(definition: ResourceDefinition, urn: str, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
-    """Return the attributes of the schema *urn* that occur in *names*, each with the sub-attributes that occur in *names*.
+    """Return a mapping from those attributes of the schema *urn* that occur in *names* to the set of their sub-attributes that occur in
+    *names*.
 
-    An empty set means the whole attribute. The key "*" means the whole extension.
+    An empty set of sub-attributes means the whole attribute. The key "*" instead of an attribute means the whole extension.
     """
     found: dict[str, frozenset[str]] = {}
     for name in names:

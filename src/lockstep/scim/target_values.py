@@ -47,8 +47,8 @@ class ResolvedPath(NamedTuple):
 
     @property
     def described(self) -> dict[str, Any] | None:
-        """The sub-attributes that a value must have to match the filter of the path; None if the path has no filter that
-        describes a value.
+        """The sub-attributes that a value needs in order to match the filter of the path. This is None if the path has no filter, or if the
+        filter describes no value.
         """
         if self.path.filter is None:
             return None

@@ -74,7 +74,7 @@ def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool =
 
 
 def quote(value: str) -> str:
-    """Return *value* as a string literal that `tokenize` reads back to *value*."""
+    """Return *value* as a string literal. `tokenize` converts this literal to *value* again."""
     return orjson.dumps(value).decode()
 
 

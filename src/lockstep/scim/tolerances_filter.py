@@ -66,7 +66,7 @@ def lower_case_endpoint(segment: str, registry: SchemaRegistry) -> ResourceDefin
 
 
 def value_paths_as_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """`attributes=emails[type eq "work"].value` instead of `attributes=emails`: Microsoft Entra. All values are shown."""
+    """`attributes=emails[type eq "work"].value` instead of `attributes=emails`: Microsoft Entra. All e-mail addresses are returned."""
     if not any("[" in name for name in names):
         return names
     paths = [parse_path(name, lenient=True) if "[" in name else None for name in names]

@@ -20,7 +20,7 @@ LINES_PER_SECOND = 20
 
 
 class ClientConnection(Protocol):
-    """The methods of a connection that `Connections` calls."""
+    """The part of a connection that `Connections` uses."""
 
     address: str
 

@@ -90,9 +90,9 @@ class CsvColumns:
 
     @property
     def state(self) -> str:
-        """The name of an ignored column that may show whether accounts are disabled, or "".
+        """The name of an ignored column that may show whether accounts are disabled, or "" if there is none.
 
-        If a column that is read already shows this, the result is "" too.
+        The name is also "" if another column, which is not ignored, shows this already.
         """
         if any(column.attribute.name == ENABLED for column in self.attributes):
             return ""
@@ -164,7 +164,8 @@ def _meanings(
 ) -> tuple[str, ...]:
     """Return the names of the attributes that a column may stand for.
 
-    The key is not an attribute. A column that is mapped only to the key therefore also stands for the attribute of the same name.
+    The key is not an attribute. If a column is mapped only to the key, it therefore stands for the attribute with the column's own name as
+    well, if there is such an attribute.
     """
     given = mapped.get(name)
     if given is None:
@@ -200,13 +201,14 @@ def _key(
     needed: str,
     attributes: tuple[AttributeColumn, ...],
 ) -> tuple[int, str]:
-    """Return the position of the key column, and the name under which the source stores it.
+    """Return the position of the key column, and the name under which the source stores this column.
 
-    *key* is the name of the column that has been chosen as the key, or "" if none has been chosen. *needed* is the name of the default
-    column. The key column is the one that the map names as the key, otherwise `id` or `objectId`, otherwise *needed*.
+    *key* is the name under which the chosen key column is stored, or "" if none has been chosen. *needed* is the name of the default
+    column. The key column is the one that the map names as the key. Without such a column, it is `id`, otherwise `objectId`, otherwise
+    *needed*.
 
-    If *needed* has been chosen, it stays the key column, and a map that names a different key column raises LockstepError. LockstepError is
-    also raised if the file lacks the chosen column.
+    If *key* is *needed*, the key column is always *needed*, and a map that names a different key column raises LockstepError. LockstepError
+    is also raised if the file lacks the chosen column.
     """
     place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
     named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]

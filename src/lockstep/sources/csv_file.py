@@ -190,7 +190,7 @@ class CsvPass:
         yield SourcePage(tuple(lines), tuple(bad), 1.0, is_last=True, unproven=self._unproven(last))
 
     def _unproven(self, last: BadRow | None) -> str:
-        """Return the reason why the file may be incomplete, or "". *last* is the last row, if it is unusable."""
+        """Return the reason why the file may be incomplete, or "". *last* is the last row if that row is unusable, otherwise None."""
         if _state(self.path) != self._state:
             return "The file changed while it was being read"
         # An unreadable value in a complete row does not suggest that the file was cut off.

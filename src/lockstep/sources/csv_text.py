@@ -82,7 +82,7 @@ def open_text(path: Path, form: TextForm) -> TextIOWrapper:
 
 
 def records(file: TextIOWrapper, form: TextForm) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """Yield each record from the header on, with the number of its first line. A record that is not CSV is yielded as its error."""
+    """Yield the header and each later record, with the number of its first line. In place of an invalid record, its error is yielded."""
     csv.field_size_limit(LARGEST_CELL)
     for _ in islice(file, form.prologue):
         pass

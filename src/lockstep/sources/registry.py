@@ -97,7 +97,7 @@ def _options_of_each(paths: Sequence[Path], options: CsvOptions) -> list[CsvOpti
     """Return the options for each file. A single file gets all *options*. If there are several files, each gets only the options for its
     own columns.
 
-    Raises LockstepError for an option whose column none of these files has.
+    Raises LockstepError if there are several files and none of them has a column that an option names.
     """
     said = {*options.mapping, *options.values, *(column for column in options.date_formats if column)}
     if len(paths) == 1 or not said:

@@ -64,7 +64,8 @@ class Bucket:
         return max(0.0, self.paused_until - now)
 
     def refused(self, now: float, *, retry_after: float | None) -> float:
-        """Note a refusal because of the load: halve the rate and begin a pause. Return the seconds until the pause ends.
+        """Note that the application refused a request because of its load: halve the rate and begin a pause. Return the seconds until the
+        pause ends.
 
         During a pause, further refusals do not halve the rate again.
         """
@@ -133,7 +134,7 @@ class Pace:
         return self._bucket.refused(self._clock(), retry_after=retry_after)
 
     def keep_going(self) -> None:
-        """Note that the application accepted a request."""
+        """Note that the application accepted a request. The pause after the next refusal is then short again."""
         self._bucket.accepted()
 
 

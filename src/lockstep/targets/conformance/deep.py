@@ -77,7 +77,9 @@ class DeepTest:
     put: set[ObjectKind] = field(default_factory=set)  # the kinds for which an update needed a whole resource
 
     async def write(self, names: Sequence[str]) -> None:
-        """Run all probes in order. If the account or the group could not be created, all later probes are reported as not tried."""
+        """Run the probes *names* in order; they write to the application. If the account or the group could not be created, all later
+        probes are reported as not tried.
+        """
         steps = dict(zip((*USERS, *GROUPS), self._steps(), strict=True))
         missing = ""
         for name in names:

@@ -186,8 +186,8 @@ class ConnectionTest:
     async def _discovery(
         self, name: str, path: str, fits: Callable[[Mapping[str, Any]], bool]
     ) -> Mapping[str, Any] | None:
-        """Read one discovery endpoint, or return None. Lockstep works without these endpoints, so a missing one is reported but
-        is not a failure.
+        """Read one discovery endpoint. Returns None if the endpoint is missing or its response is not usable. The test reports this but
+        does not fail, because Lockstep works without these endpoints.
         """
         response, failed, exchange = await self._exchange(
             ScimRequest(RequestPurpose.PAGE, ObjectKind.USER, "GET", path)
