@@ -173,7 +173,7 @@ async def test_default_role_that_would_leave_no_admin_is_refused(api: Client) ->
     async with api.store.tenant(api.account.id) as connection:
         await connection.execute("update resources set role = null where tenant_id = %s", (api.account.id,))
 
-    with pytest.raises(LockstepError, match="only by default"):
+    with pytest.raises(LockstepError, match="only because it is the default"):
         await change_account(api.store, str(api.account.id), {"default_role": "Member"})
 
     assert (await find_account(api.store, str(api.account.id))).default_role == "Admin"

@@ -162,7 +162,7 @@ def test_rows_say_which_pages_are_public() -> None:
 
 def test_page_that_names_no_permission_is_refused_when_it_is_defined() -> None:
     for missing in ({}, {"is_public": True, "needs": MemberPermission.USERS}):
-        with pytest.raises(TypeError, match="either public or have a permission"):
+        with pytest.raises(TypeError, match="must either be public or have a permission"):
             DocumoPages().post("/new", **missing)  # type: ignore[arg-type]
 
 

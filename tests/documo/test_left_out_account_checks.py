@@ -404,7 +404,13 @@ CASES: dict[str, Case] = {
        for host in ("a.example.org",) for public in ("https://documo.example", "http://127.0.0.1:8081")},
 }  # fmt: skip
 # Row level security holds the conditions on the account, see test_documo_walls.
-OF_TENANT = ("tenant_id = %s", "m.tenant_id = r.tenant_id", "r.tenant_id = %s", "c.tenant_id = gone.tenant_id")
+OF_TENANT = (
+    "tenant_id = %s",
+    "tenant_id = %(tenant)s",
+    "m.tenant_id = r.tenant_id",
+    "r.tenant_id = %s",
+    "c.tenant_id = gone.tenant_id",
+)
 # The statements of test_left_out_sso_checks.
 ELSEWHERE = ("tenant_of_domain", "tenants_of_issuer", "tenants_to_leave", "domain_owner", "read_ticket", "use_ticket")
 CHECKS = [

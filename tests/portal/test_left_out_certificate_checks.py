@@ -163,9 +163,10 @@ async def noted_without_an_active_one(world: World, change: Case) -> object:
     return await noted(world, change)
 
 
-async def federation_metadata(world: World, app: str) -> object:
+async def federation_metadata(world: World, app: str, actor: Actor | None = None) -> object:
+    context = world.context if actor is None else replace(world.context, actor=actor)
     return len(
-        read_idp_metadata(await metadata.federation_metadata(world.context, app, origin="https://id.test")).certificates
+        read_idp_metadata(await metadata.federation_metadata(context, app, origin="https://id.test")).certificates
     )
 
 
@@ -292,6 +293,8 @@ CASES: dict[str, Case] = {
     **{f"expiring in {days}": partial(expiring, days=days) for days in (61, 60, 30, 7, 6.5, 0.5, 0, -1)},
     "expiring, seen by an owner": lambda w: expiring(w, 20, is_owner=True),
     **{f"federation metadata of {app}": partial(federation_metadata, app=app) for app in ("docs", "wiki", "plain")},
+    **{f"federation metadata of {app} for strangers": partial(federation_metadata, app=app, actor=Actor("", frozenset()))
+       for app in ("docs", "wiki", "none")},
     "newest secret": newest_secret,
     "activated without an active one": lambda w: noted_without_an_active_one(w, activate("prepared")),
     "added without an active one": lambda w: noted_without_an_active_one(

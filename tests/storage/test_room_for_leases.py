@@ -15,19 +15,19 @@ PEOPLE = 2_000
 
 async def test_claim_of_marked_objects_changes_no_index(connection: Connection) -> None:
     ids = [str(uuid4()) for _ in range(PEOPLE)]
-    await dirty_marks.mark(connection, JOB, "User", ids, lane=Lane.CREATES, reason="initialCycle")
+    async with connection.transaction():
+        await dirty_marks.mark(connection, JOB, "User", ids, lane=Lane.CREATES, reason="initialCycle")
 
-    while await dirty.claim(connection, JOB, owner=OWNER, limit=128, lease_seconds=60):
-        pass
+        while await dirty.claim(connection, JOB, owner=OWNER, limit=128, lease_seconds=60):
+            pass
 
-    assert await _updates(connection) == (PEOPLE, 0)
+        assert await _updates(connection) == (PEOPLE, 0)
 
 
 async def _updates(connection: Connection) -> tuple[int, int]:
-    """Return how many rows were changed, and how many of these changes are in the indexes as well."""
-    await connection.execute("select pg_stat_force_next_flush()")
+    """Return how many rows this transaction has changed, and how many of these changes are in the indexes as well."""
     cursor = await connection.execute(
-        "select n_tup_upd, n_tup_upd - n_tup_hot_upd from pg_stat_user_tables where relname = 'dirty'"
+        "select n_tup_upd, n_tup_upd - n_tup_hot_upd from pg_stat_xact_user_tables where relname = 'dirty'"
     )
     row = await cursor.fetchone()
     assert row is not None
