@@ -27,7 +27,7 @@ LOCKSTEP_MORE = (
         "The bearer token for `/metrics`, at least 16 characters",
         "none: no metrics",
     ),
-    ("LOCKSTEP_TOKEN", "The access token that `lockstep login` stores instead of asking for a password", "none"),
+    ("LOCKSTEP_TOKEN", "An access token for `lockstep login`, which stores it and then asks for no password", "none"),
     ("DATABASE_URL", "Your own PostgreSQL server, version 15 or newer", "the embedded PostgreSQL"),
     ("NO_COLOR", "Any value switches colour off", "not set"),
 )

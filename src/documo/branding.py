@@ -83,7 +83,8 @@ def logo_in(content: bytes) -> Logo:
         raise invalid("The logo is not a PNG or JPEG image", next_step="Save it as PNG, then upload it")
     if not all(0 < side <= MOST_SIDE for side in sides):
         raise invalid(
-            f"The logo is {sides[0]} by {sides[1]} pixels", next_step=f"Save it with at most {MOST_SIDE} by {MOST_SIDE}"
+            f"The logo is {sides[0]} by {sides[1]} pixels",
+            next_step=f"Save it with at most {MOST_SIDE} by {MOST_SIDE} pixels",
         )
     return Logo("image/png" if content.startswith(_PNG) else "image/jpeg", *sides)
 

@@ -51,7 +51,7 @@ async def remove_role(store: Store, tenant: TenantFacts, value: str) -> None:
         if row["members"]:
             raise conflict(
                 f"{counted(row['members'], 'member')} still {'has' if row['members'] == 1 else 'have'} the role {known}",
-                next_step="First give each a different role: documo members set-role MEMBER ROLE",
+                next_step="First change the role of each member: documo members set-role MEMBER ROLE",
             )
         await table.remove(connection, tenant.id, known)
         await table.tell(connection, tenant.id)

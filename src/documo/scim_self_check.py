@@ -83,9 +83,9 @@ class _Test:
             holds=lambda found: found.get("totalResults") == 1,
         )
         await self._patch("Change an attribute", "Read the changed attribute", place, "displayName", "Changed")
-        await self._patch("Deactivate the user", "Read that the user is inactive", place, "active", False)
+        await self._patch("Deactivate the user", "Check that the user is inactive", place, "active", False)
         await self._step("Delete the user", "DELETE", place, 204)
-        await self._step("Read that the user no longer exists", "GET", place, 404)
+        await self._step("Check that the user no longer exists", "GET", place, 404)
 
     async def _patch(self, title: str, title_of_reading: str, place: str, path: str, value: object) -> None:
         """Change one attribute, and check that it has the new value."""

@@ -86,7 +86,7 @@ class Settings:
         default=None,
         metadata=_from(
             "LOCKSTEP_SOURCES",
-            "The folder below which administrators may name files of sources; the command line may name any file",
+            "Administrators may name only source files inside this folder; the command line may name any file",
             _folder,
             "the folder `sources` in the data folder",
         ),

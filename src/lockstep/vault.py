@@ -109,7 +109,7 @@ class Vault:
                 purpose,
                 shown or name,
                 f"It was encrypted with key {_key_id_in(envelope).hex()}, but the current key is {self._key.id.hex()}",
-                next_step="Start with the previous key (LOCKSTEP_KEY, or the file named key in the data folder). "
+                next_step='Start Lockstep with the previous key (LOCKSTEP_KEY, or the file "key" in the data folder). '
                 f"Or enter the token again: lockstep creds set {shown or 'APP'} --token-stdin",
             )
         try:

@@ -169,7 +169,7 @@ async def test_the_tutorial_leads_to_accounts_in_documo(chrome: Browser, ready: 
     async with visiting(chrome, ready.origin) as visitor:
         page, hands = visitor.page, Hands(visitor.page, has_mouse=has_mouse)
         await follow(page, ready, hands)
-        await expect(page.get_by_text("Saving starts the initial cycle over")).to_be_visible()
+        await expect(page.get_by_text("Saving starts the initial cycle, which covers")).to_be_visible()
         await hands.click(page.get_by_role("button", name="Save", exact=True))
 
         await is_finished(page, ready)

@@ -129,7 +129,10 @@ def test_filter_by_an_unknown_attribute_is_noticed() -> None:
 def test_negative_clause_that_null_does_not_pass_is_noticed() -> None:
     (finding,) = clause_found(attribute="department", operator="NOT EQUALS", value="Sales")
 
-    assert finding.next_step == "If it should pass, add a second filter with department IS NULL."
+    assert (
+        finding.next_step
+        == "If objects without department should match too, add a second filter with department IS NULL."
+    )
 
 
 def test_matching_attribute_that_cannot_be_filtered_is_noticed() -> None:

@@ -62,7 +62,8 @@ async def test_approved_takeover_is_done_and_explained_afterwards(
     assert await owner_of(world, account) == person_id(NEW)
     assert target.people()[NAME]["active"] is True
     assert any(
-        f'The account belonged to "{NAME}", who was deleted; this person got it at ' in note for note in told.why.notes
+        note.startswith("This person received the account at ") and f'its former owner, "{NAME}", was deleted.' in note
+        for note in told.why.notes
     )
 
 
@@ -91,4 +92,4 @@ async def test_account_goes_to_whoever_may_be_the_same_person(
 
     assert await owner_of(world, account) == person_id(NEW)
     assert target.people()[NAME]["active"] is True
-    assert any("who was deleted; this person got it at " in note for note in told.why.notes)
+    assert any("This person received the account at " in note for note in told.why.notes)

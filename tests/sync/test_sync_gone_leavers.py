@@ -187,4 +187,4 @@ async def test_explanation_says_that_the_account_is_looked_for_again(
     with empty_tenant(target):
         told = await explaining.explain_person(context, upn(1), "model")
 
-    assert "Lockstep looks for it again" in " ".join(reason.text for reason in told.plan.reasons)
+    assert "Lockstep checks again later" in " ".join(reason.text for reason in told.plan.reasons)

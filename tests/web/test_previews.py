@@ -166,7 +166,7 @@ async def test_apply_runs_a_cycle_if_provisioning_is_on(
 
     assert "Run a cycle now" in page.text
     assert "3 of the 3 writes shown here" in page.text
-    assert "What is written then may differ from this preview" in page.text
+    assert "What the cycle writes may differ from this preview" in page.text
 
 
 async def test_auditor_reads_a_preview_but_cannot_make_one(

@@ -132,7 +132,7 @@ def require_data(settings: DocumoSettings) -> None:
     if record is None or DATABASE not in record.databases:
         raise not_found(
             f"There is no Documo data in {folder}",
-            next_step="Name the folder with --data FOLDER (a sandbox prints its own), or start with: documo accounts create",
+            next_step="Name the folder with --data FOLDER (a sandbox prints the name of its folder), or start with: documo accounts create",
         )
 
 

@@ -22,7 +22,7 @@ from documo.sandbox.server import SandboxServer, run_sandbox
     "--faults", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="YAML file with faults to inject."
 )
 @click.option(
-    "--with-admin", is_flag=True, help="List the owner of the key in /Users; otherwise an account starts empty."
+    "--with-admin", is_flag=True, help="In /Users, list the owner of the key too; by default, an account starts empty."
 )
 @click.option("--seed", type=int, default=0, help="Seed that makes users and faults repeatable.")
 def sandbox(

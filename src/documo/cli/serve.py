@@ -32,7 +32,7 @@ from lockstep.process.garbage_collection import settle_garbage
 @click.option(
     "--rate",
     type=click.IntRange(0),
-    help="Requests per second for each account, which overrides its setting; 0 = no limit.",
+    help="Requests per second for each account, instead of its own setting; 0 = no limit.",
 )
 @click.option("--ready-fd", type=click.IntRange(0), help="Also write the ready line, as JSON, to this file descriptor.")
 @click.option("--with-parent", is_flag=True, help="Also stop when the parent process ends.")

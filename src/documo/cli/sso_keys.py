@@ -74,7 +74,7 @@ def activate(thumbprint: str, yes: bool, account: str | None, settings: DocumoSe
 
     chosen = with_store(settings, find).thumbprint
     confirm(
-        f"If the identity provider does not have the certificate {chosen}, members cannot sign in. Make it active?",
+        f"If the identity provider does not have the certificate {chosen}, members cannot sign in. Make the certificate active?",
         yes=yes,
     )
 

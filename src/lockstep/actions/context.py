@@ -203,7 +203,7 @@ class Context:
         if self.rehearsal is not None:
             raise conflict(
                 "This action has no dry run",
-                why="It sends requests to the application, or changes something outside the transaction that a dry run rolls back",
+                why="It sends requests to the application, or changes something that a dry run cannot roll back",
                 next_step="Run it without --dry-run. To see what a push would send: lockstep push APP USER --dry-run",
             )
 

@@ -134,7 +134,7 @@ async def _taken_over(connection: Connection, job: Job, obj: SourceObject) -> li
     if former is None:
         return []
     name, at = former
-    return [f'The account belonged to "{name}", who was deleted; this person got it at {at:%Y-%m-%d %H:%M} UTC.']
+    return [f'This person received the account at {at:%Y-%m-%d %H:%M} UTC; its former owner, "{name}", was deleted.']
 
 
 async def _unverified(connection: Connection, job: Job, obj: SourceObject) -> list[str]:

@@ -142,7 +142,9 @@ def _taken(provider: ProviderRow, identity: Identity) -> LockstepError:
     return LockstepError(
         Kind.FORBIDDEN,
         f"A different Lockstep administrator already has the e-mail address {identity.email}",
-        why=f"An e-mail address does not prove that this is the same person, so {provider.name} cannot sign in to that account",
-        next_step="Sign in with your password. Or ask a Global administrator to remove that administrator, then sign in here again",
+        why="An e-mail address does not prove that this is the same person, so "
+        f"{provider.name} cannot be used to sign in to that account",
+        next_step="Sign in with your password. Or ask a Global administrator to remove the administrator who has this address, "
+        "then sign in here again",
         code="EmailTaken",
     )

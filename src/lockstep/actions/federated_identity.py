@@ -50,8 +50,8 @@ def identity_in(claims: Mapping[str, Any], *, issuer: str, provider: str, trusts
             Kind.FORBIDDEN,
             f"{provider} sent no verified e-mail address for you",
             why=why,
-            next_step="Verify the address at the provider. If the provider never reports this but its addresses "
-            "can be trusted, a Global administrator can allow that in Lockstep",
+            next_step="Verify the address at the provider. If the provider never reports addresses as verified, but they "
+            "can be trusted, a Global administrator can allow unverified addresses in Lockstep",
         )
     return Identity(issuer, subject, address, _text(claims.get("name"))[:_LONGEST_NAME])
 

@@ -55,7 +55,7 @@ def _replacing(vault: Vault, one: SealedColumn) -> Callable[[bytes, str], bytes 
                 return None
             raise LockstepError(
                 Kind.FORBIDDEN, unreadable.detail, why=unreadable.why, code=unreadable.code,
-                next_step="Nothing was encrypted again. See what cannot be decrypted: lockstep doctor",
+                next_step="Nothing was re-encrypted. See what cannot be decrypted: lockstep doctor",
             ) from None  # fmt: skip
 
     return replaced

@@ -205,7 +205,8 @@ class StepUpRequired(LockstepError):
         super().__init__(
             Kind.FORBIDDEN,
             f"{who} must confirm the password first",
-            why="Changes to credentials, single sign-on, roles, tokens and people's sign-in need a recent password entry",
+            why="Credentials, single sign-on, roles, tokens and people's sign-in may be changed only shortly after "
+            "the password was entered",
             next_step="Confirm your password, then repeat the change",
             code="StepUpRequired",
         )

@@ -108,7 +108,10 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
     if scope is not None and scope not in tuple(Scope):
         raise invalid(f'Unknown scope "{scope}"', next_step='The scope must be "assigned" or "all"')
     if interval is not None and interval < SHORTEST_INTERVAL:
-        raise invalid("The interval is too short", next_step="The minimum is 1m; changes are sent immediately")
+        raise invalid(
+            "The interval is too short",
+            next_step="The minimum is 1m; changes are sent immediately, whatever the interval",
+        )
 
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")

@@ -54,7 +54,7 @@ def _sentence(setup: SetupProgress, changes: Mapping[str, Any]) -> str:
         return "Saving pauses provisioning. Accounts stay as they are."
     if changes.get("status") == "on":
         if not setup.is_started:
-            return f"Saving starts the initial cycle over {reach}."
+            return f"Saving starts the initial cycle, which covers {reach}."
         return f"Saving switches provisioning on again, for {reach}. It continues where it stopped."
     if _EVALUATES & changes.keys() and setup.is_started:
         both = setup.syncs_all or syncs_all

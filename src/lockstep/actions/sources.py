@@ -204,7 +204,7 @@ async def remove_source(context: Context, name: str, *, with_objects: bool = Fal
         await find_source(connection, name)
         counts = await store.count_objects(connection, name)
     if name == LOCAL_SOURCE:
-        raise invalid("People and groups created by hand do not belong to a source that can be removed")
+        raise invalid("The source of the people and groups that were created by hand cannot be removed")
     if (counts["people"] or counts["groups"]) and not with_objects:
         raise conflict(
             f"{name} has imported {counted(counts['people'], 'person')} and {counted(counts['groups'], 'group')}",

@@ -16,7 +16,7 @@ from lockstep.api.problems import refused
 Result = TypeVar("Result")
 ReadState = Callable[[Context], Awaitable[Any]]
 RequestWork = Callable[[Context], Awaitable[Result]]
-_MEANING = "The ETag of the version you read; the change is refused if it is no longer current"
+_MEANING = "The ETag of the version that you have read; the change is refused if that version is no longer current"
 
 
 def etag(value: Any) -> str:

@@ -60,7 +60,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
         "token": {"type": "http", "scheme": "bearer", "description": "A personal or service token: `lockstep token create`"},
         "session": {
             "type": "apiKey", "in": "cookie", "name": "__Host-lockstep_session",
-            "description": "The session of the admin centre. Changes need X-CSRF-Token. Over http the name has no prefix: lockstep_session",
+            "description": "The session of the admin centre. Changes need X-CSRF-Token. "
+            "Over http, the cookie's name has no prefix: lockstep_session",
         },
     }  # fmt: skip
     described["security"] = [{"token": []}, {"session": []}]

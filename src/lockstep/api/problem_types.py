@@ -54,8 +54,8 @@ _TYPES = (
         "foreign-request",
         403,
         "The request did not come from this server's pages",
-        "A request with a session cookie that changes something must come from a page of this server and "
-        "carry its token in X-CSRF-Token. Programs use a token instead.",
+        "A request that changes something and has a session cookie must come from a page of this server, with the session's "
+        "token in X-CSRF-Token. Programs use an access token instead.",
     ),
     ProblemType(
         "not-found",

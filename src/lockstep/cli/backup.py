@@ -47,7 +47,7 @@ def backup(file: Path, output: Output) -> None:
     where = "LOCKSTEP_KEY" if settings.key is not None else str(settings.data / "key")
     output.one({"file": str(file), "bytes": size, "key": where}, text=f"{file} contains the database, {size:,} bytes.")
     hint(
-        f"The key is not included. Keep a copy of {where} in another place: without it stored tokens cannot be decrypted."
+        f"The key is not included. Keep a copy of {where} in another place: stored tokens cannot be decrypted without it."
     )
 
 
@@ -55,7 +55,7 @@ def backup(file: Path, output: Output) -> None:
 @click.argument("file", type=_FILE, required=False)
 @click.option("--key", "key_file", type=_FILE, help="Your copy of the key that the backup was made with.")
 @click.option(
-    "--by-hand", is_flag=True, help="Finish a restore of DATABASE_URL that was made with the server's own tools."
+    "--by-hand", is_flag=True, help="Finish a restore that you made into DATABASE_URL with PostgreSQL's own tools."
 )
 @output_option
 def restore(file: Path | None, key_file: Path | None, by_hand: bool, output: Output) -> None:

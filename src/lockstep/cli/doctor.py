@@ -154,7 +154,7 @@ async def _sources(context: Context, settings: Settings) -> list[HealthFinding]:
         ]
     shown = ", ".join(f"{one.path} ({one.source})" for one in outside[:_MOST_NAMED])
     more = f" and {len(outside) - _MOST_NAMED} more" if len(outside) > _MOST_NAMED else ""
-    remedy = "Move them below it, then register the source again: lockstep sources add NAME --people FILE --replace"
+    remedy = "Move the files into that folder, then register the source again: lockstep sources add NAME --people FILE --replace"
     text = f"outside {folder}, where only the command line may name files: {shown}{more}"
     return [HealthFinding(name, Level.WARN, text, remedy)]
 

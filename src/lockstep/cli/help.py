@@ -95,7 +95,7 @@ def _filters() -> Iterator[str]:
 
 # Variables that are not fields of the settings, or are read before them.
 MORE_VARIABLES = (
-    ("LOCKSTEP_TOKEN", "The access token that `lockstep login` stores instead of asking for a password"),
+    ("LOCKSTEP_TOKEN", "An access token for `lockstep login`, which stores it and then asks for no password"),
     ("LOCKSTEP_METRICS_TOKEN", "The bearer token for /metrics; without it there are no metrics"),
     ("LOCKSTEP_KEY", "The key that encrypts secret tokens, instead of the file `key` in the data folder"),
     ("LOCKSTEP_KEY_OLDER", "A former key, still used to decrypt"),

@@ -57,11 +57,11 @@ def rotate(yes: bool, output: Output) -> None:
 
     count, former = asyncio.run(work())
     row = {"encryptedAgain": count, "formerKey": str(former) if former else None}
-    output.one(row, text=f"{counted(count, 'stored secret')} {'was' if count == 1 else 'were'} encrypted again.")
+    output.one(row, text=f"{counted(count, 'stored secret')} {'was' if count == 1 else 'were'} re-encrypted.")
     if former is None:
-        hint("LOCKSTEP_KEY_OLDER is no longer needed, except to restore a backup made before.")
+        hint("LOCKSTEP_KEY_OLDER is no longer needed, except to restore an older backup.")
         return
-    hint(f"The former key is now {former}. Backups made before need it: keep it with them, and delete it here.")
+    hint(f"The former key is now {former}. Older backups need it: keep a copy with them, and delete the key here.")
     hint(f"Copy the new key to a safe place: {settings.data / 'key'}")
 
 

@@ -75,7 +75,8 @@ def _orphans(app: str, output: Output, *, limit: int, settle: bool, yes: bool) -
         hint(f"There may be more: --limit {limit * 10}")
     if any(one.made is not None for one in found):
         hint(
-            f"Lockstep created some of them. To link them again, and disable those of leavers: lockstep links {app} --orphans --settle"
+            "Lockstep created some of these accounts. To link each to its person, and disable it if the person has left: "
+            f"lockstep links {app} --orphans --settle"
         )
     if any(one.owners for one in found):
         hint(f"To link one: lockstep links {app} --user UPN --choose ACCOUNT")
@@ -89,8 +90,8 @@ def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: b
     many = f" and {len(made) - 20} more" if len(made) > 20 else ""
     confirm(
         f"Lockstep created {counted(len(made), 'account')} in {app} that are not linked to anyone{': ' if named else ''}{named}{many}. "
-        "Link each to the person it was created for, and disable the accounts of people who should not have one? "
-        "This includes accounts that are recorded only in Lockstep's journal of writes.",
+        "Lockstep also looks for accounts that are recorded only in its journal of writes. "
+        "Link each account to the person it was created for, and disable the accounts of people who should not have one?",
         yes=yes,
     )
     settled = run(lambda context: actions.settle_orphans(context, app))

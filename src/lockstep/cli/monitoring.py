@@ -22,7 +22,7 @@ class RequestTimes:
     def new(cls) -> RequestTimes:
         histogram = Histogram(
             "lockstep_application_request_seconds",
-            "Requests to applications by status class; none means no response",
+            'Requests to applications by status class; the class "none" means that there was no response',
             ["application", "status"],
             buckets=BUCKETS,
             registry=None,

@@ -45,5 +45,7 @@ def _badge(before: Organisation, name: str | None, colour: str | None) -> Enviro
         return None
     new_name = before.badge.name if name is None else name
     if not new_name.strip() and name is None:
-        raise click.UsageError("There is no badge whose colour could change. Give it a name: --environment TEXT")
+        raise click.UsageError(
+            "There is no badge, so there is no colour to change. Also name the environment: --environment TEXT"
+        )
     return EnvironmentBadge(new_name, colour or before.badge.colour)

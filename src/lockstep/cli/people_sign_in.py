@@ -36,7 +36,11 @@ def sign_in() -> None:
 
 @sign_in.command("set")
 @click.option("--password", type=_SWITCH, help="Allow sign-in with a Lockstep password.")
-@click.option("--provider", type=_SWITCH, help="Allow sign-in through the provider set with: lockstep admins sso")
+@click.option(
+    "--provider",
+    type=_SWITCH,
+    help="Allow sign-in through the same provider as for administrators (lockstep admins sso).",
+)
 @click.option("--ldap", type=_SWITCH, help="Allow sign-in with the password in the LDAP directory.")
 @click.option("--second-factor", type=_SWITCH, help="Require a second factor for sign-ins with a password.")
 @click.option("--contact", metavar="TEXT", help='Contact for help, for example "the help desk, phone 4711".')

@@ -46,8 +46,8 @@ _CHANGED = "changed"
 @click.option("--last", is_flag=True, help="Show the newest preview again.")
 @click.option("--list", "lists", is_flag=True, help="List the kept previews.")
 @click.option("--stop", is_flag=True, help="Stop the preview that is being made.")
-@click.option("--apply", "applies", type=int, metavar="ID", help="Write what the preview ID shows.")
-@click.option("--left", "left_of", type=int, metavar="ID", help="List objects left when it was applied.")
+@click.option("--apply", "applies", type=int, metavar="ID", help="Apply preview ID: write what it shows.")
+@click.option("--left", "left_of", type=int, metavar="ID", help="List what applying preview ID did not write.")
 @click.option(
     "--only",
     type=click.Choice([*ACTIONS, "held", _CHANGED]),
@@ -163,7 +163,7 @@ def _filter(app: str, row: PreviewRow, only: str | None) -> PreviewFilter:
         )
     if row.difference is None:
         raise not_found(
-            f"Preview {row.id} of {app} has nothing to compare with: no earlier preview was completed, or it has been deleted",
+            f"Preview {row.id} of {app} has nothing to compare with: no earlier preview was completed, or the earlier one has been deleted",
             next_step=f"Make another preview, which will be compared with this one: {command}",
         )
     return PreviewFilter(differs_from=row.difference["earlier"])

@@ -51,7 +51,7 @@ def show_left(app: str, number: int, output: Output) -> None:
         return await _left(context, app, number)
 
     left = run(read)
-    end = f"{counted(len(left), 'object')} left by the application of preview {number}."
+    end = f"{counted(len(left), 'object')} not written when preview {number} was applied."
     output.one({"left": [left_json(one) for one in left]}, text=[*_lines(left), end])
 
 

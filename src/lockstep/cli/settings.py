@@ -50,7 +50,7 @@ class Threshold(click.ParamType[dict[str, int]]):
     "--deletion-threshold",
     type=Threshold(),
     metavar="NUMBER|%",
-    help="Hold disables and deletes above this limit: 500, 20% or 500,20% (0 = no limit).",
+    help="Limit above which disables and deletes are held: 500, 20% or 500,20% (0 = none).",
 )
 @click.option(
     "--members-per-patch",

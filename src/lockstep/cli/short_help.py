@@ -62,6 +62,6 @@ SHORT_HELP: dict[str, str] = {
     "up": "Start Lockstep and Documo with demo people; Ctrl-C stops.",
     "version": "Print the version.",
     "webhook": "Manage the webhook that notifications are sent to.",
-    "whoami": "Show who you are signed in as, what you may do, and which server commands work with.",
+    "whoami": "Show who you are signed in as, what you may do, and which server your commands use.",
     "worker": "Run an additional worker, on this machine or another, with the same database and key.",
 }

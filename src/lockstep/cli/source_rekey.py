@@ -61,7 +61,7 @@ async def _rekey_there(
     if given.keys() - {"files"}:
         raise invalid(
             "Options for reading the files of a source work only on the machine of the server",
-            next_step=f"Leave these options out: the server reads them as registered. See: lockstep sources show {name}",
+            next_step=f"Leave these options out: the server uses the registered options. See: lockstep sources show {name}",
         )
     if file is None:
         return await keys.rekey_source(context, name, key)

@@ -80,7 +80,10 @@ def activate(app: str, thumbprint: str, yes: bool, output: Output) -> None:
     \b
     lockstep sso certs activate documo 3F2A
     """
-    confirm("No one can sign in unless the application has this certificate. Make it active?", yes=yes)
+    confirm(
+        "If the application does not have this certificate, people cannot sign in. Make the certificate active?",
+        yes=yes,
+    )
     _print(run(lambda context: actions.activate_certificate(context, app, thumbprint)), output)
 
 

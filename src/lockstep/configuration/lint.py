@@ -128,9 +128,10 @@ def _condition(condition: Condition, place: str) -> Iterator[Finding]:
                 message = f"{attribute} is computed from the scope, so the scope cannot depend on it"
                 yield Finding("error", place, message)
             if condition.operator.negative and not condition.operator.accepts_null:
-                message = (
-                    f"{condition.label}: an object without {attribute} does not pass, although the clause is negative"
-                )
+                message = f"{condition.label}: an object without {attribute} fails this clause, even though the clause is negative"
                 yield Finding(
-                    "warning", place, message, f"If it should pass, add a second filter with {attribute} IS NULL."
+                    "warning",
+                    place,
+                    message,
+                    f"If objects without {attribute} should match too, add a second filter with {attribute} IS NULL.",
                 )

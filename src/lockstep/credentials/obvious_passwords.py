@@ -34,7 +34,7 @@ def why_obvious(password: str, name: str) -> str:
         return "It is a sequence on the keyboard, in the alphabet or of digits"
     cores = {one for text in (folded, unit) for one in (text, _core(text), _core(text.translate(_LOOKS_LIKE)))}
     if cores & _common():
-        return "It is among the passwords that attackers try first, or one of them with digits and signs around it"
+        return "It is one of the passwords that attackers try first, or such a password with digits and signs added"
     parts = {part for part in re.split(r"[@.\W_]+", name.lower()) if len(part) >= _FEW} | {name.lower()}
     if cores & parts:
         return "It is part of the user principal name"

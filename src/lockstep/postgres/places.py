@@ -61,7 +61,8 @@ def read_record(data: Path) -> ClusterRecord | None:
     except (ValueError, KeyError, TypeError) as broken:
         raise invalid(
             f"{path} is damaged: it must contain the location of the database",
-            next_step='Restore it. If the data is in the folder postgres beside it, its content is: {"dataDirectory": "postgres"}',
+            next_step='Restore the file. If the database is in the folder "postgres" beside it, the file must contain: '
+            '{"dataDirectory": "postgres"}',
         ) from broken
 
 
@@ -167,7 +168,7 @@ def refuse_shared_cluster(record: ClusterRecord, data: Path) -> None:
     if not is_own_cluster(record, data):
         raise conflict(
             f"{data} is a copy of {record.owner}, and both name the same database: {record.cluster}",
-            next_step=f"Copy it with lockstep --data {record.owner} backup FILE and lockstep --data {data} restore FILE",
+            next_step=f"To copy the database, run lockstep --data {record.owner} backup FILE, then lockstep --data {data} restore FILE",
         )
 
 

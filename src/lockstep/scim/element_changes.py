@@ -81,7 +81,7 @@ def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
         return
     new = [e for e in primaries if any(e is other for other in written)]
     if len(new) != 1:
-        raise invalid_value(f"{place} would have two primary values: mark one.", place)
+        raise invalid_value(f"{place} would have two primary values: mark only one as primary.", place)
     for element in primaries:
         if element is not new[0]:
             element["primary"] = False

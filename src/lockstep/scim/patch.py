@@ -234,7 +234,7 @@ class _Patch:
         described = element_described_by(selection, attribute)
         if described is None:
             raise no_target(
-                f"No value of {attribute.name} matches, and the filter does not describe one to create.",
+                f"No value of {attribute.name} matches the filter, and the filter does not describe a value that could be created.",
                 str(operation.path),
             )
         if target.sub is not None:

@@ -146,7 +146,9 @@ def remove_lists_values(operation: Operation, definition: ResourceDefinition) ->
         folded = {str(name).lower(): part for name, part in item.items()} if isinstance(item, dict) else {"value": item}
         wanted = folded.get("value")
         if not isinstance(wanted, (str, int, float)):
-            raise invalid_value(f"Each value to remove from {attribute.name} needs its value.", attribute.name)
+            raise invalid_value(
+                f'Each item to remove from {attribute.name} needs a "value" that is a text or a number.', attribute.name
+            )
         selection = Comparison(AttributePath("value"), "eq", wanted)
         removals.append(Operation("remove", replace(path, filter=selection)))
     return removals

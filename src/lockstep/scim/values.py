@@ -102,7 +102,7 @@ def check_count(elements: Sized, place: str) -> None:
 def check_one_primary(elements: list[Any], place: str) -> None:
     """Raise ScimError if more than one value is primary (RFC 7643, section 2.4)."""
     if sum(1 for element in elements if isinstance(element, dict) and element.get("primary") is True) > 1:
-        raise invalid_value(f"{place} has two primary values: mark one.", place)
+        raise invalid_value(f"{place} has two primary values: mark only one as primary.", place)
 
 
 def _complex_checker(attribute: Attribute, place: str, *, drop_unknown: bool) -> Checker:

@@ -62,6 +62,6 @@ async def replace_keys(connection: Connection, source: str, keys: Mapping[str, s
     except psycopg.errors.UniqueViolation:
         raise conflict(
             f"One of the new keys already belongs to a person of {source} who is not in the file; nothing was changed",
-            next_step=f"Import the file first, so that people missing from it leave: lockstep sources import {source}",
+            next_step=f"Import the file first, so that people missing from it leave the directory: lockstep sources import {source}",
         ) from None
     return changed

@@ -72,7 +72,7 @@ def consequence_of(order: PaletteOrder, state: JobStatus) -> str:
         )
     if order.done == "start":
         return (
-            f"{waiting} waiting for {state.display_name} will be processed, and changes are sent again as they happen."
+            f"{waiting} waiting for {state.display_name} will be processed. From then on, changes are sent as they happen."
             if state.last is not None
             else f"An initial cycle evaluates everyone in scope and writes their accounts in {state.display_name}."
         )

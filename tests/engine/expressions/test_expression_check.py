@@ -104,7 +104,7 @@ def test_iif_on_an_attribute_tells_what_absence_means() -> None:
 @pytest.mark.parametrize("name", ["IsPresent", "IsNull", "IsNullOrEmpty"])
 def test_switch_over_a_question_is_a_warning(name: str) -> None:
     assert messages(f'Switch({name}([mail]), [mail], "True", [surname])') == [
-        f'Switch should not have {name} as the source. For a missing value, add the key "" with its result'
+        f'Switch should not have {name} as the source. To handle a missing value, add the key "" and a result for it'
     ]
 
 

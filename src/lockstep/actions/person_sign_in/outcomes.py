@@ -75,7 +75,7 @@ _MEANINGS: Mapping[str, str] = {
     SignInCode.OTHER_IDENTITY: "The person previously signed in with a different identity at the provider",
     SignInCode.APPLICATION_DISABLED: "The application is not enabled for users to sign in",
     SignInCode.NOT_ASSIGNED: "The application is not assigned to the person",
-    SignInCode.UNKNOWN_REPLY_URL: "The application asked for a response to a reply URL that is not registered",
+    SignInCode.UNKNOWN_REPLY_URL: "The application asked Lockstep to send the response to a reply URL that is not registered",
     SignInCode.WRONG_ISSUER: "The request names a different application than the registered one",
     SignInCode.WRONG_DESTINATION: "The request is meant for another identity provider",
     SignInCode.NOT_SIGNED: "The request is not signed",

@@ -160,9 +160,9 @@ def _reply_url(facts: ApplicationSso, request: AuthnRequest) -> str:
     """
     if request.reply_index is not None and not request.reply_url and len(facts.settings.reply_urls) > 1:
         raise conflict(
-            f"{facts.display_name} asked for a response to reply URL number {request.reply_index}",
+            f"{facts.display_name} asked Lockstep to send the response to reply URL number {request.reply_index}",
             why="Several reply URLs are registered, and Lockstep does not number them",
-            next_step="Configure the application to send the URL itself",
+            next_step="Configure the application to send the reply URL instead of its number",
             code="UnknownReplyUrl",
         )
     return facts.reply_url(request.reply_url)

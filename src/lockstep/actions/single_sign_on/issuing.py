@@ -67,7 +67,7 @@ class ApplicationSso:
             return self.settings.reply_urls[0]
         if asked not in self.settings.reply_urls:
             raise conflict(
-                f"{self.display_name} asked for a response to an address that is not registered",
+                f"{self.display_name} asked Lockstep to send the response to an address that is not registered",
                 why=f"Expected one of {', '.join(self.settings.reply_urls)}; received {asked[:300]}",
                 next_step=f"If the address is correct, add it as a Reply URL: lockstep sso set {self.name} --reply-url URL",
                 code="UnknownReplyUrl",

@@ -70,7 +70,8 @@ def opened_key(context: Context, app: ApplicationRow, thumbprint: str, envelope:
             Kind.FORBIDDEN,
             f"The signing key of {app.display_name} cannot be decrypted",
             why=unreadable.why,
-            next_step=f"Start with the previous key (LOCKSTEP_KEY). Or create another one: lockstep sso certs new {app.name} --activate",
+            next_step="Start Lockstep with the previous key (LOCKSTEP_KEY). "
+            f"Or create another certificate: lockstep sso certs new {app.name} --activate",
             code=unreadable.code,
         ) from None
 

@@ -88,7 +88,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("login_required", "interaction_required", "prompt=none", "consent_required", "silent"),
         "The application asked for a response without showing a page, but the person had to sign in first",
         None,
-        "Let {name} repeat the request without prompt=none",
+        "Configure {name} to repeat the request without prompt=none",
     ),
     (
         ("access_denied", "access denied", "not assigned"),

@@ -14,7 +14,7 @@ Fixes = Mapping[str, tuple[ComparedSetting | None, str]]
 _SHARED: Fixes = {
     SignInCode.APPLICATION_DISABLED: (None, "Enable it: lockstep sso set {app} --enabled"),
     SignInCode.NOT_ASSIGNED: (None, "Assign the person: lockstep assign {app} --user NAME"),
-    SignInCode.NO_PASSIVE: (None, "Let {name} repeat the request so that Lockstep may show a sign-in page"),
+    SignInCode.NO_PASSIVE: (None, "Configure {name} to repeat the request in a form that allows a sign-in page"),
     SignInCode.CLAIMS_UNUSABLE: (None, "Correct the sources of the claims: lockstep sso claims list {app}"),
     SignInCode.MORE_REFUSED: (None, "See the earlier entries: lockstep logs sign-ins --app {app}"),
 }
@@ -22,14 +22,17 @@ _SAML: Fixes = {
     SignInCode.UNKNOWN_REPLY_URL: (ComparedSetting.REPLY_URL, "Enter the address of {name} as Reply URL"),
     SignInCode.WRONG_ISSUER: (ComparedSetting.IDENTIFIER, "Enter the Identifier (Entity ID) of {name}"),
     SignInCode.WRONG_DESTINATION: (ComparedSetting.LOGIN_URL, "Enter the Login URL in {name}"),
-    SignInCode.NOT_SIGNED: (ComparedSetting.REQUEST_CERTIFICATE, "Let {name} sign its requests"),
+    SignInCode.NOT_SIGNED: (ComparedSetting.REQUEST_CERTIFICATE, "Configure {name} to sign its requests"),
     SignInCode.SIGNATURE_WRONG: (
         ComparedSetting.REQUEST_CERTIFICATE,
-        "Import the metadata of {name} again, which has its certificate: lockstep sso import {app} FILE",
+        "Import the current metadata of {name}, which contains its certificate: lockstep sso import {app} FILE",
     ),
     SignInCode.REQUEST_EXPIRED: (None, "Compare the clocks of both servers"),
-    SignInCode.REQUEST_REFUSED: (ComparedSetting.LOGIN_URL, "Let {name} send SAML requests to the Login URL"),
-    SignInCode.NO_AUTHN_CONTEXT: (None, "Require a second factor in Settings, or let {name} accept a weaker sign-in"),
+    SignInCode.REQUEST_REFUSED: (ComparedSetting.LOGIN_URL, "Configure {name} to send SAML requests to the Login URL"),
+    SignInCode.NO_AUTHN_CONTEXT: (
+        None,
+        "Require a second factor in Settings, or configure {name} to accept a weaker sign-in",
+    ),
     SignInCode.WRONG_NAME_ID_FORMAT: (ComparedSetting.NAME_ID_FORMAT, "Select the same Name ID format on both sides"),
     SignInCode.NO_CERTIFICATE: (ComparedSetting.CERTIFICATE, "Create one: lockstep sso certs new {app} --activate"),
 }
@@ -75,18 +78,27 @@ _OPENID: Fixes = {
     RefusalReason.WRONG_GRANT_TYPE: (None, "Select the authorization code flow in {name}"),
     RefusalReason.UNKNOWN_CODE: (None, _BEGIN_AGAIN),
     RefusalReason.CODE_OF_ANOTHER: (ComparedSetting.CLIENT_ID, "Enter the Application (client) ID in {name}"),
-    RefusalReason.CODE_EXPIRED: (None, "Let {name} redeem the code at once, and compare the clocks of its servers"),
-    RefusalReason.CODE_USED: (None, "Let {name} redeem each code only once. Perhaps the person reloaded the page"),
+    RefusalReason.CODE_EXPIRED: (
+        None,
+        "Make sure that {name} redeems the code at once, and compare the clocks of its servers",
+    ),
+    RefusalReason.CODE_USED: (
+        None,
+        "Make sure that {name} redeems each code only once. Perhaps the person reloaded the page",
+    ),
     RefusalReason.OTHER_REDIRECT_URI: (
         ComparedSetting.REDIRECT_URI,
-        "Let {name} send the same redirect_uri to both endpoints",
+        "Configure {name} to send the same redirect_uri to both endpoints",
     ),
-    RefusalReason.UNKNOWN_TOKEN: (None, "Let the person sign in to {name} again"),
+    RefusalReason.UNKNOWN_TOKEN: (None, "Ask the person to sign in to {name} again"),
     RefusalReason.TOKEN_OF_ANOTHER: (ComparedSetting.CLIENT_ID, "Enter the Application (client) ID in {name}"),
-    RefusalReason.TOKEN_EXPIRED: (ComparedSetting.REFRESH_TOKEN, "Let the person sign in to {name} again"),
+    RefusalReason.TOKEN_EXPIRED: (ComparedSetting.REFRESH_TOKEN, "Ask the person to sign in to {name} again"),
     RefusalReason.TOKEN_REUSED: (ComparedSetting.REFRESH_TOKEN, _ONE_USE),
-    RefusalReason.WIDER_SCOPE: (ComparedSetting.SCOPE, "Let {name} ask for all scopes when the person signs in"),
-    RefusalReason.SESSION_ENDED: (None, "Let the person sign in to {name} again"),
+    RefusalReason.WIDER_SCOPE: (
+        ComparedSetting.SCOPE,
+        "Configure {name} to request all scopes when the person signs in",
+    ),
+    RefusalReason.SESSION_ENDED: (None, "Ask the person to sign in to {name} again"),
     RefusalReason.LOGOUT_NOT_DELIVERED: (
         ComparedSetting.BACK_CHANNEL,
         "Correct the Back-channel logout URL, and end the session in {name}",
@@ -94,7 +106,7 @@ _OPENID: Fixes = {
     RefusalReason.OTHER_PERSON: (None, "Sign out, and sign in as the person that {name} expects"),
     RefusalReason.WRONG_ID_TOKEN_HINT: (
         ComparedSetting.OPENID_ISSUER,
-        "Let {name} send the last ID token that it received",
+        "Configure {name} to send the last ID token that it received",
     ),
 }
 

@@ -39,7 +39,7 @@ def refusals_of(view: SignOnView) -> list[SignOnRefusal]:
             SignInCode.REQUEST_EXPIRED,
         ),
         SignOnRefusal(
-            f"A request for a response to an address other than {_one_of(settings.reply_urls)}",
+            f"A request whose response would go to an address other than {_one_of(settings.reply_urls)}",
             SignInCode.UNKNOWN_REPLY_URL,
         ),
         SignOnRefusal(

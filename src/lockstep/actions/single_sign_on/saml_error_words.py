@@ -49,7 +49,7 @@ SAML_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] = 
         ("signature", "certificate", "fingerprint", "thumbprint", "signed", "digest"),
         "The application does not know the certificate, or requires a signature on another part of the response",
         ComparedSetting.CERTIFICATE,
-        "Enter the certificate in {name}, and compare the signing option",
+        "Enter the certificate in {name}, and select the signing option that {name} requires",
     ),
     (
         ("user", "account", "member", "nameid", "name id", "email", "e-mail", "not found", "unknown"),

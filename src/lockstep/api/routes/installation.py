@@ -96,7 +96,7 @@ async def list_administrator_roles(context: Asked, query: Asking) -> Page[Admini
 @router.get("/permissions/{permission}", tags=["Administration"])
 async def show_permission(
     context: Asked,
-    permission: Annotated[Permission, Path(description="The permission that a refusal names")],
+    permission: Annotated[Permission, Path(description="The permission that is named in a refusal")],
     application: Annotated[str, Query(max_length=400, description="Name or id of an application")] = "",
 ) -> PermissionJson:
     """Show what a permission allows, and who has it everywhere or for the given application. You can ask these administrators for help."""

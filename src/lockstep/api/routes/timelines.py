@@ -24,7 +24,7 @@ _TIMES = (Selects("time", "ge", "after", time), Selects("time", "lt", "before", 
 Only = Annotated[
     str,
     Query(
-        description="Only `directory`, `sign-ins`, or the provisioning of the application with this name",
+        description="Show only events of one kind: `directory`, `sign-ins`, or the name of an application (its provisioning)",
         max_length=400,
     ),
 ]

@@ -107,7 +107,7 @@ def use(name: str, output: Output) -> None:
 @click.command("whoami")
 @output_option
 def whoami(output: Output) -> None:
-    """Show who you are signed in as, what you may do, and which server commands work with.
+    """Show who you are signed in as, what you may do, and which server your commands use.
 
     \b
     lockstep whoami

@@ -67,14 +67,14 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
         "Fetch it from the address that is shown by: lockstep sso show APP",
     ),
     "sso secrets new": (
-        "A secret that is shown once is not sent to another machine",
-        "Use Single sign-on of the application in the admin centre, or run the command on that machine",
+        "Secrets that are shown only once are never sent to another machine",
+        "Use the application's Single sign-on page in the admin centre, or run the command on that machine",
     ),
     **dict.fromkeys(
         [f"token {word}" for word in ("create", "list", "revoke")],
         (_TOKENS, "Use Settings > Access tokens in the admin centre, or run the command on that machine"),
     ),
-    "up": (_SERVERS, "Start both products here with --context local before the command"),
+    "up": (_SERVERS, "To start both products on this machine: lockstep --context local up"),
     "worker": (_SERVERS, "Run it on that machine"),
 }  # fmt: skip
 

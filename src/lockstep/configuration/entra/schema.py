@@ -207,7 +207,7 @@ def _attributes(
             found.report(
                 "kept",
                 f"{where}.flowBehavior",
-                "FlowAlways is kept for export; Lockstep writes every value that differs anyway",
+                "FlowAlways is kept for export; with or without it, Lockstep writes every value that differs",
             )
         if tree_differs(theirs.get("source") or {}):
             found.report("warning", where, "the parsed tree differs from the text of the expression; the text is used")

@@ -126,7 +126,7 @@ def _notifications(part: Part) -> dict[str, Any]:
         found["email"] = [str(address) for address in part.list("email")]
     if "webhook" in part:
         said = "A webhook cannot be set in a file, because its address can be a secret"
-        raise part.error("webhook", said, next_step="Take it out and run: lockstep webhook set --url-stdin")
+        raise part.error("webhook", said, next_step="Remove it from the file and run: lockstep webhook set --url-stdin")
     if "on" in part:
         events = part.list("on")
         for index, event in enumerate(events):

@@ -137,7 +137,8 @@ def plan_release(prepared: PreparedObject, link: Link) -> Draft:
 def tombstone(prepared: PreparedObject) -> Draft:
     """Plan to record that the account no longer exists. This is used for people who should not have an account."""
     text = (
-        "The account is no longer in the application, and the person should not have one. Lockstep looks for it again."
+        "The account is no longer in the application, and the person should not have one. "
+        "Lockstep checks again later whether the account has reappeared."
     )
     link = prepared.link
     if link is None:

@@ -142,7 +142,7 @@ def _other_case(prepared: PreparedObject, match: OtherCaseMatch) -> Reason:
         f'The account "{account.display}" ({account.id}) has the same {attribute} except for upper and lower case, so it may belong to '
         "somebody else.",
         {"candidates": account.id, "attribute": attribute},
-        f"Correct {attribute} on one side. If the account is theirs: lockstep links {prepared.configuration.app_name} "
+        f"Correct {attribute} on one side. If the account belongs to this person: lockstep links {prepared.configuration.app_name} "
         f"--user {prepared.obj.display} --choose {account.id}",
     )
 
@@ -168,7 +168,8 @@ def _taken(match: TakenMatch) -> Reason:
             "FormerOwnerLeaving",
             text,
             {"targetId": match.account.id, "linkedTo": match.by, "attribute": match.query.attribute},
-            "Nothing to do: Lockstep retries shortly. If this persists, check whether their deactivation is held for approval.",
+            "Nothing to do: Lockstep retries shortly. "
+            "If this persists, check whether the former owner's deactivation is held for approval.",
         )
     return Reason(
         "DuplicateSourceEntries",

@@ -66,7 +66,7 @@ def matching_step(match: Match, queries: Sequence[MatchQuery]) -> Step:
             text = f"Found the account {account.id} by {query.attribute}, whose value differs in upper and lower case."
             return Step("EntryMatching", StepType.MATCHING, StepStatus.FAILURE, text, asked)
         case TakenMatch(account, by, query):
-            text = f'Found the account {account.id} by {query.attribute}, which belongs to "{by}".'
+            text = f'Found the account {account.id} by {query.attribute}, but the account belongs to "{by}".'
             return Step("EntryMatching", StepType.MATCHING, StepStatus.FAILURE, text, asked)
         case NoMatch():
             text = "No matching account was found in the application."

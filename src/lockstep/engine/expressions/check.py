@@ -166,9 +166,7 @@ def _switch(node: CallNode) -> Iterator[ExpressionFinding]:
     if isinstance(source, CallNode) and source.name in EMPTINESS:
         inner = source.arguments[0] if source.arguments else None
         name = inner.name if isinstance(inner, AttributeNode) else "attribute"
-        message = (
-            f'Switch should not have {source.name} as the source. For a missing value, add the key "" with its result'
-        )
+        message = f'Switch should not have {source.name} as the source. To handle a missing value, add the key "" and a result for it'
         yield ExpressionFinding(Severity.WARNING, source.position, message, f'Switch([{name}], ..., "", ...)')
     if isinstance(source, AttributeNode) and source.name in REFERENCES:
         message = f"Switch should not be used on the reference [{source.name}]"

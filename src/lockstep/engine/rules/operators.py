@@ -187,9 +187,9 @@ _ANY = (TEXT, INTEGER, BOOLEAN, DATE, REFERENCE)
 OPERATORS: Mapping[str, Operator] = {
     row.name: row
     for row in (
-        Operator("EQUALS", "Binary", _ANY, "The text is equal, including case.", _equals, "must EQUAL {}", "were {}"),
+        Operator("EQUALS", "Binary", _ANY, "The text is equal; case matters.", _equals, "must EQUAL {}", "were {}"),
         Operator(
-            "NOT EQUALS", "Binary", _ANY, "The attribute has another text. An empty attribute does not match.",
+            "NOT EQUALS", "Binary", _ANY, "The attribute has another text. An empty attribute fails the clause.",
             _not(_equals), "must NOT EQUAL {}", "were anything but {}", negative=True,
         ),
         Operator("IS TRUE", "Unary", (BOOLEAN,), "The value is true.", _truth("true"), "must be TRUE", "were true"),
@@ -201,11 +201,11 @@ OPERATORS: Mapping[str, Operator] = {
         Operator("IS NOT NULL", "Unary", _ANY, "The attribute has a value.", _always(True), "must have a value", "had a value"),
         Operator("Present", "Unary", _ANY, "The attribute has a value.", _always(True), "must have a value", "had a value"),
         Operator(
-            "REGEX MATCH", "Binary", (TEXT,), "The pattern matches the whole text, including case.",
+            "REGEX MATCH", "Binary", (TEXT,), "The pattern matches the whole text; case matters.",
             _pattern(wanted=True), "must match the pattern {}", "matched the pattern {}",
         ),
         Operator(
-            "NOT REGEX MATCH", "Binary", (TEXT,), "The pattern does not match the whole text. An empty attribute does not match either.",
+            "NOT REGEX MATCH", "Binary", (TEXT,), "The pattern does not match the whole text. An empty attribute fails the clause.",
             _pattern(wanted=False), "must not match the pattern {}", "did not match the pattern {}", negative=True,
         ),
         Operator(
@@ -217,11 +217,11 @@ OPERATORS: Mapping[str, Operator] = {
             _order(int.__ge__), "must be at least {}", "were at least {}",
         ),
         Operator(
-            "Includes", "Binary", (TEXT,), "The attribute contains the text, including case.",
+            "Includes", "Binary", (TEXT,), "The attribute contains the text; case matters.",
             lambda operand: lambda value, now: operand in text_of(value), "must include {}", "included {}",
         ),
         Operator(
-            "ENDS_WITH", "Binary", (TEXT,), "The attribute ends with the text, including case.",
+            "ENDS_WITH", "Binary", (TEXT,), "The attribute ends with the text; case matters.",
             lambda operand: lambda value, now: text_of(value).endswith(operand), "must end with {}", "ended with {}",
         ),
         Operator(
@@ -233,11 +233,11 @@ OPERATORS: Mapping[str, Operator] = {
             _bits(wanted=False), "must have no bit of {}", "had no bit of {}", negative=True,
         ),
         Operator(
-            "BEFORE", "Binary", (DATE,), "The date is before another date, now, or an offset from now (now-P14D).",
+            "BEFORE", "Binary", (DATE,), "The date is before the given time: a date, now, or an offset such as now-P14D.",
             _date(datetime.__lt__), "must be before {}", "were before {}", beyond_entra=True,
         ),
         Operator(
-            "AFTER", "Binary", (DATE,), "The date is after another date, now, or an offset from now (now-P14D).",
+            "AFTER", "Binary", (DATE,), "The date is after the given time: a date, now, or an offset such as now-P14D.",
             _date(datetime.__gt__), "must be after {}", "were after {}", beyond_entra=True,
         ),
     )

@@ -36,7 +36,7 @@ async def rival_of(services: Services, job: Job, work: Write, reader: TargetRead
                 return Failure(
                     "DuplicateSourceEntries",
                     f'The account {account} has the same {query.attribute}, but belongs to "{by}".',
-                    f"Change {query.attribute} for one of the two. If {by} gives it up, Lockstep retries at once.",
+                    f"Change {query.attribute} for one of the two. Lockstep retries as soon as {by} no longer has this value.",
                     account=account,
                 )
     return None

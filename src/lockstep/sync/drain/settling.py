@@ -258,7 +258,7 @@ class _Run:
         self.found.problem = Failure(
             MAYBE_CREATED,
             f"An account may have been created for {self.prepared.obj.display}: the response was lost, {why}.",
-            f"See which account is theirs: lockstep links {app} --orphans. "
+            f"See which account belongs to this person: lockstep links {app} --orphans. "
             f"Then: lockstep links {app} --user {self.prepared.obj.display} --choose ACCOUNT",
         )
 

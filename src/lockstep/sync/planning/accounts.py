@@ -78,8 +78,8 @@ def _not_recognised(target_id: str, others: int) -> Answer:
     return Answer(
         Verdict.AMBIGUOUS,
         code="InternalServerError",
-        detail=f"The application shows neither the account {target_id} nor {counted(others, 'other account')} that Lockstep manages, "
-        "so it may be answering for another tenant or have lost its data",
+        detail=f"The account {target_id} and {counted(others, 'other account')} that Lockstep manages are missing from the application, "
+        "so it may be answering for another tenant, or it may have lost its data",
         next_step="Check the tenant URL, the token and the application's data. If the accounts were deleted on purpose: "
         "lockstep restart APP --reset links",
     )

@@ -213,7 +213,7 @@ def _unreadable(job: Job, planned: Sequence[PlannedObject]) -> LockstepError:
     last = next(one.shown for one in reversed(planned) if one.is_unread)
     return LockstepError(
         Kind.UNREACHABLE,
-        f"{job.row.app_display_name} did not answer for more than {MOST_UNREAD} objects. The last answer: {last.reason}",
+        f"More than {MOST_UNREAD} objects could not be read from {job.row.app_display_name}. The last answer: {last.reason}",
         next_step=last.next_step or f"Test the connection: lockstep creds test {job.row.app_name}",
     )
 

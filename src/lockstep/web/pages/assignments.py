@@ -62,7 +62,7 @@ async def list_assigned(context: Context, request: Request) -> View:
         model,
         app=_place(app),
         tab=TAB,
-        lead="Who may use the application. With the scope Sync only assigned users and groups, provisioning creates "
+        lead='Who may use the application. If the scope is "Sync only assigned users and groups", provisioning creates '
         "accounts only for these people.",
         copy_as=CopyAs(
             command="" if search else f"lockstep assign list {app.application.name}",

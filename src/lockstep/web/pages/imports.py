@@ -28,10 +28,10 @@ _FIELDS = (
     ("--map", "Choose below what each column becomes, then run the dry run again"),
     ("--encoding", "Choose the encoding below, then run the dry run again"),
     ("--delimiter", "Choose the delimiter below, then run the dry run again"),
-    ("--value", "Enter what the words mean under Words, dates and groups, then run the dry run again"),
-    ("--date-format", "Enter the date format under Words, dates and groups, then run the dry run again"),
+    ("--value", 'Enter what the words mean under "Words, dates and groups", then run the dry run again'),
+    ("--date-format", 'Enter the date format under "Words, dates and groups", then run the dry run again'),
     ("--kind", "Choose below what the file contains, then run the dry run again"),
-    ("--group", "Enter the group under Words, dates and groups, then run the dry run again"),
+    ("--group", 'Enter the group under "Words, dates and groups", then run the dry run again'),
 )
 
 

@@ -149,7 +149,7 @@ async def restart(context: Context, request: Request) -> PageAnswer:
         refused = LockstepError(
             Kind.INVALID,
             f"{wanted:,} was not typed. Nothing was restarted",
-            next_step=f"Type {wanted:,} to confirm, or choose not to clear links or held writes",
+            next_step=f"Type {wanted:,} to confirm, or choose to clear neither links nor held writes",
         )
         return await _restart_form(context, name, scopes, refused=refused)
     try:

@@ -22,7 +22,7 @@ _REASONS: Mapping[QuarantineReason, str] = {
     QuarantineReason.TOO_MANY_DELETES: "Too many accounts would be disabled or deleted",
     QuarantineReason.PROPORTION: "Too large a share of the objects fails",
     QuarantineReason.BASE_THRESHOLD: "Too many objects fail",
-    QuarantineReason.TOTAL_THRESHOLD: "Too many objects and references fail",
+    QuarantineReason.TOTAL_THRESHOLD: "Too many failures of objects and references",
 }
 
 

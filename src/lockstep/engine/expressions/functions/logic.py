@@ -57,7 +57,7 @@ def iif(call: Form) -> Evaluate:
     returns=ValueKind.ANY,
     chooses=True,
     meaning="The value whose key equals the source, otherwise the default, otherwise null. Only the chosen value is evaluated.",
-    remarks='Do not use IsPresent, IsNull or IsNullOrEmpty as the source. For a missing value, add the key "" with its result.',
+    remarks='Do not use IsPresent, IsNull or IsNullOrEmpty as the source. To handle a missing value, add the key "" and a result for it.',
     even_arguments=True,
     minimum=4,
     examples=[

@@ -46,7 +46,7 @@ def guid(context: EvaluationContext, label: str) -> str:
     text("characters to avoid", "characters that must not occur", optional=True),
     cost=100,
     returns=ValueKind.TEXT,
-    meaning="A random text. Characters beyond the minimums are of the requested kinds.",
+    meaning="A random text. Characters beyond the minimum numbers are also chosen from the requested kinds.",
     pure=False,
     wants_context=True,
     examples=[

@@ -204,7 +204,7 @@ def strip_spaces(source: str | None) -> str | None:
     cost=26,
     returns=ValueKind.TEXT,
     meaning="Converts the source to lower case.",
-    remarks="If only the case changes, the value is written unless the target attribute ignores case, as userName does.",
+    remarks="A value that differs only in case is written, except where the target attribute ignores case (as userName does).",
     examples=[
         Example(
             'ToLower(Join("@", NormalizeDiacritics(StripSpaces(Join(".",  [PreferredFirstName], [PreferredLastName]))), "contoso.com"))',
@@ -224,7 +224,7 @@ def to_lower(source: str | None, culture: str | None = None) -> str | None:
     cost=18,
     returns=ValueKind.TEXT,
     meaning="Converts the source to upper case.",
-    remarks="If only the case changes, the value is written unless the target attribute ignores case, as userName does.",
+    remarks="A value that differs only in case is written, except where the target attribute ignores case (as userName does).",
     examples=[Example('ToUpper("se")', "SE")],
 )
 def to_upper(source: str | None, culture: str | None = None) -> str | None:
