@@ -256,8 +256,8 @@ async def test_preview_is_applied_on_its_page_and_what_changed_is_listed(
     assert "Apply this preview" in before.text and "Provisioning stays off afterwards" in before.text
     assert (begun.status, begun.location.partition("?")[0]) == (303, here)
     assert "applies this preview" in job and "Stop applying" in job
-    assert "2 of the 3 writes shown here were made. 1 object had changed since and was left" in after.text
-    assert "nothing happens to what was left until you start it" in after.text
+    assert "2 of the 3 writes shown here were made. 1 object had changed since and was not written" in after.text
+    assert "nothing more is written until you start it" in after.text
     assert "Anna-Maria" in left.text and "1 of 1 object" in left.text
     assert "userName" not in left.text and "4 other attributes as in the preview" in left.text
     assert here in left.links
