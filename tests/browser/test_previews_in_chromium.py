@@ -86,7 +86,7 @@ async def test_preview_only_reads_and_is_applied_exactly_and_what_changed_since_
     applied = datetime.now(UTC)
     await admin.go(first.removeprefix(admin.origin))
     await page.get_by_role("button", name="Apply this preview").click()
-    await expect(page.get_by_text("1 object had changed since and was left")).to_be_visible()
+    await expect(page.get_by_text("1 object had changed since and was not written")).to_be_visible()
     writes = [text for method, text in requests_since(both, applied) if method not in READS]
     assert len(writes) == 2 and "Renamed" in "".join(writes) and "Second" not in "".join(writes)
     after = members(both)

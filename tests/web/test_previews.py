@@ -273,7 +273,7 @@ async def test_page_of_an_applied_preview_that_left_nothing_offers_no_list(
     await drained(centre)
     after = await admin.get(here)
 
-    assert "3 of the 3 writes shown here were made. Nothing was left" in after.text
+    assert "3 of the 3 writes shown here were made. The cycle had nothing to write that is not shown here" in after.text
     assert "Show what was left" not in after.text and "no longer needed" not in after.text
 
 
@@ -287,7 +287,7 @@ async def test_page_of_an_applied_preview_says_that_a_write_was_no_longer_needed
     await drained(centre)
     after = await admin.get(here)
 
-    assert "2 of the 3 writes shown here were made. Nothing was left" in after.text
+    assert "2 of the 3 writes shown here were made. The cycle had nothing to write that is not shown here" in after.text
     assert "What was not made was no longer needed, is held, or failed." in after.text
 
 
