@@ -102,8 +102,7 @@ def check_version(folder: Path, programs: Programs) -> None:
     if made_by != ours:
         raise conflict(
             f"The database in {folder} was created by PostgreSQL {made_by}; this installation contains {ours}",
-            next_step="Dump the database with the installation that created it, move the folder away, "
-            "start Lockstep again, and restore the dump",
+            next_step="Dump the database with the installation that created it, move the folder away, start again, and restore the dump",
         )
 
 

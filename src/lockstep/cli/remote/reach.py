@@ -74,7 +74,7 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
         [f"token {word}" for word in ("create", "list", "revoke")],
         (_TOKENS, "Use Settings > Access tokens in the admin centre, or run the command on that machine"),
     ),
-    "up": (_SERVERS, "To start both products on this machine: lockstep --context local up"),
+    "up": (_SERVERS, "To start both products on this machine, put --context local before the command"),
     "worker": (_SERVERS, "Run it on that machine"),
 }  # fmt: skip
 
