@@ -112,7 +112,7 @@ async def test_clauses_are_and_filters_are_or(centre: Centre, documo: Browser) -
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"operator-0-0": "NOT EQUALS"}, "without department does not pass"),
+        ({"operator-0-0": "NOT EQUALS"}, "without department fails this clause"),
         ({"operator-0-0": "Greater_Than"}, "needs a whole number"),
         ({"attribute-0-0": "departmnt"}, "department"),
         ({"title-0": ""}, "has no title"),
