@@ -231,7 +231,7 @@ async def test_saving_says_first_what_it_will_do(centre: Centre, admin: Browser,
 
     assert "Saving changes no account" in nothing.text
     assert "Saving starts the initial cycle, which covers 1 person" in start.text
-    assert "over 3 people" in all_of_them.text and "2 people would get an account" in all_of_them.text
+    assert "which covers 3 people" in all_of_them.text and "2 people would get an account" in all_of_them.text
     assert "credentials are tested first" in token.text
     assert (await settings.show_settings(centre.hub.context, "documo")).scope == "assigned"
 
