@@ -70,7 +70,7 @@ async def create_account(
         raise invalid("An account needs a name of at most 200 characters")
     if name.strip().isdecimal():
         raise invalid(
-            f"The account cannot be named {name.strip()}: it would be taken for the account with that number",
+            f"The account cannot be named {name.strip()}: it would be mistaken for the account with that number",
             next_step="Add a letter to the name",
         )
     try:

@@ -76,7 +76,7 @@ async def add_document(
     async with store.tenant(reader.tenant_id) as connection:
         if await table.bytes_taken(connection, reader.tenant_id) + size > MOST_BYTES_OF_ACCOUNT:
             raise conflict(
-                f"{shown} does not fit: documents of an account take {MOST_BYTES_OF_ACCOUNT // 1_000_000_000} GB at most",
+                f"{shown} does not fit: the documents of an account can use at most {MOST_BYTES_OF_ACCOUNT // 1_000_000_000} GB",
                 next_step="Delete some documents first",
             )
         document = DocumentRow(made, shown, size, reader.member_id, reader.user_name, datetime.now(UTC))

@@ -93,7 +93,8 @@ async def _observe(host: str, address: str, port: int) -> CertificateState:
     except OSError as failed:
         why = "refused the connection" if isinstance(failed, ConnectionRefusedError) else "could not be reached"
         return CertificateState(
-            f"{host} ({address}) {why} on port {port}", "Check that the record leads to your proxy and that it runs"
+            f"{host} ({address}) {why} on port {port}",
+            "Check that the record leads to your proxy and that the proxy is running",
         )
 
 

@@ -60,7 +60,7 @@ async def test_file_names_a_group_by_its_id_if_its_name_reads_as_an_id(hub: Hub,
 
 
 async def test_groups_and_applications_cannot_be_named_like_an_id(hub: Hub) -> None:
-    with pytest.raises(LockstepError, match="would be taken for the id of a group"):
+    with pytest.raises(LockstepError, match="would be mistaken for the id of a group"):
         await groups.create_group(hub.context, guid("x"))
     with pytest.raises(LockstepError, match="is not a valid application name"):
         await applications.add_application(hub.context, "documo", name=guid("x"))

@@ -54,7 +54,7 @@ async def test_account_called_like_the_number_of_another_is_never_taken_for_it(d
 
 @pytest.mark.parametrize("name", ["42", " 42 ", "\N{ARABIC-INDIC DIGIT FOUR}"])
 async def test_account_cannot_be_named_like_a_number(documo: Documo, name: str) -> None:
-    with pytest.raises(LockstepError, match="taken for the account with that number"):
+    with pytest.raises(LockstepError, match="mistaken for the account with that number"):
         await documo.client(name)
 
 

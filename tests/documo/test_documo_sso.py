@@ -433,7 +433,9 @@ async def test_person_whose_account_is_not_clear_is_led_to_the_sign_in_page(
         asked = provider.asked_on(await ask(anna))
         status, _, _ = await bring(anna, provider.response(ANNA, asked=asked))
 
-    assert path == "/sso/failed" and "cannot tell to which account" in page and "enter your email" in page
+    assert (
+        path == "/sso/failed" and "cannot tell which account to sign you in to" in page and "enter your email" in page
+    )
     assert status == 403  # the account of the domain has no such member
 
 

@@ -222,7 +222,7 @@ async def test_leavers_that_are_held_at_the_first_reading_have_to_be_decided_bef
         await sources.import_source(context, "hr", options=guard)
         assert (await sources.show_source(context, "hr")).holds
 
-        with pytest.raises(LockstepError, match="wait for a decision"):
+        with pytest.raises(LockstepError, match="A decision is needed on people"):
             await by_start(context)
 
 

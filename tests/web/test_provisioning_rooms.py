@@ -214,7 +214,7 @@ async def test_accounts_without_a_link_name_who_probably_owns_them(
             page = await admin.get(f"{HERE}/links/orphans")
 
     assert page.status == 200 and "2 accounts without a link" in page.text
-    assert "No one in the directory resembles it" in page.text and "<b>Known" not in page.html
+    assert "No likely owner in the directory" in page.text and "<b>Known" not in page.html
     assert f'name="user" value="{guid("dora")}"' in page.html and 'name="account" value="u_8"' in page.html
 
 

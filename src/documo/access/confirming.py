@@ -29,7 +29,7 @@ class ConfirmationRequired(LockstepError):
     def __init__(self, who: str) -> None:
         super().__init__(
             Kind.FORBIDDEN,
-            f"{who} must confirm who they are first",
+            f"{who} must first confirm who they are",
             why="API keys, single sign-on and roles can be changed only for a short time after the password was entered",
             next_step="Confirm, then repeat the change",
             code="ConfirmationRequired",

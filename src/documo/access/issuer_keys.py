@@ -28,7 +28,7 @@ def read_keys(data: bytes) -> Mapping[str, Any]:
     if b"PRIVATE KEY-----" in data:
         raise invalid(
             "The file contains a private key",
-            next_step="Give the public key or the certificate and keep this one secret",
+            next_step="Give the public key or the certificate instead, and keep the private key secret",
         )
     blocks = [(found[1].decode(), found[0]) for found in _BLOCK.finditer(data)]
     if blocks:

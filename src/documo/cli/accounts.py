@@ -98,14 +98,14 @@ def tolerances(name: str, settings: DocumoSettings, output: DocumoOutput) -> Non
     "--restore-policy",
     type=click.Choice(rules.CHOICES["restore_policy"]),
     metavar="WHAT",
-    help=f"POST of a former member: {'|'.join(rules.CHOICES['restore_policy'])}.",
+    help=f"On POST of a former member: {'|'.join(rules.CHOICES['restore_policy'])}.",
 )
 @click.option(
     "--deprovision",
     "deprovision_action",
     type=click.Choice(rules.CHOICES["deprovision_action"]),
     metavar="WHAT",
-    help=f"DELETE of a user: {'|'.join(rules.CHOICES['deprovision_action'])}.",
+    help=f"On DELETE of a user: {'|'.join(rules.CHOICES['deprovision_action'])}.",
 )
 @click.option("--hold-names/--free-names", default=None, help="Reserve the names of deleted members.")
 @click.option(

@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("documo.cli.backup:restore", "Load FILE into a data folder that has no Documo data."),
     "roles": (
         "documo.cli.roles:roles",
-        "Manage the roles of an account, which members get by hand or by provisioning.",
+        "Manage roles, which members of an account get by hand or by provisioning.",
     ),
     "sandbox": (
         "documo.cli.sandbox:sandbox",

@@ -18,7 +18,7 @@ COLUMNS = ("value", "display", "members", "is_default")
 
 @click.group()
 def roles() -> None:
-    """Manage the roles of an account, which members get by hand or by provisioning."""
+    """Manage roles, which members of an account get by hand or by provisioning."""
 
 
 @roles.command("list")

@@ -228,7 +228,7 @@ async def _make(
     if not name or len(name) > _MOST_NAME:
         raise invalid(
             f"The name of a token must have 1 to {_MOST_NAME} characters",
-            next_step="Enter a name for the token, such as that of the program that uses it",
+            next_step="Enter a name for the token, such as the name of the program that uses it",
         )
     if not timedelta() < expires_in <= LONGEST:
         raise invalid(f"A token is valid for at most {counted(LONGEST.days, 'day')}", next_step="Choose a shorter time")

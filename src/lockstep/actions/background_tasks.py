@@ -156,6 +156,6 @@ async def _beat(context: Context, task: str, seen: list[Progress]) -> None:
 def _interrupted() -> LockstepError:
     return conflict(
         "The server stopped before this operation finished",
-        why="The changes made until then stay",
+        why="The changes made up to that point are kept",
         next_step="Repeat the request",
     )

@@ -82,7 +82,7 @@ async def add_group(edit: Edit, name: str, *, description: str = "") -> GroupRow
     if not display_name:
         raise invalid("A group needs a name")
     if as_id(display_name) is not None:
-        raise invalid(f"{display_name} would be taken for the id of a group", next_step="Choose another name")
+        raise invalid(f"{display_name} would be mistaken for the id of a group", next_step="Choose another name")
     if await groups.find_groups(edit.connection, display_name):
         raise conflict(f"A group called {display_name} already exists", next_step="Choose another name")
     await _ensure_local_source(edit.connection)

@@ -201,7 +201,7 @@ def _secret(
     if before is None or before.secret is None or not is_kept:
         raise invalid(
             f"The password of {place[2]} is missing",
-            why="A stored password is sent only to the server and as the user that it was entered for",
+            why="A stored password is used only for the server and the user that it was entered for",
             next_step="Enter it: lockstep mail set --password-stdin",
         )
     return before.secret

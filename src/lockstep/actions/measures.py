@@ -106,7 +106,7 @@ def _waits(names: Mapping[str, str], waiting: Sequence[WaitingCounts]) -> list[M
 
 async def _undecided(connection: Connection, rows: Sequence[JobRow]) -> list[Metric]:
     held = _gauge("operations_held", "Writes that wait for approval", "application")
-    rejected = _gauge("operations_rejected", "Writes that were rejected but are still due", "application")
+    rejected = _gauge("operations_rejected", "Writes that were rejected but are still planned", "application")
     unanswered = _gauge("creates_unanswered", "Create requests that got no response", "application")
     undecided = await operations.count_undecided(connection, [row.id for row in rows])
     for row in rows:

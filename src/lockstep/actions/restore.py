@@ -45,7 +45,7 @@ async def enter_restore_mode(context: Context, source: str) -> list[str]:
                 after={"status": "off", "backup": source},
             )
         await outgoing_mail.give_up_waiting(
-            edit.connection, problem="A backup was restored, so this write may have been sent before"
+            edit.connection, problem="A backup was restored, so this message may already have been sent"
         )
         for one in await sources.list_sources(edit.connection):
             if one.name != LOCAL_SOURCE:
@@ -75,7 +75,7 @@ async def require_people_of_today(connection: Connection, app: str) -> None:
             )
         if state == _READ and await source_holds.open_holds(connection, one.name):
             raise conflict(
-                f"People missing from {one.name} since the backup wait for a decision",
+                f"A decision is needed on people who have been missing from {one.name} since the backup",
                 next_step=f"Decide: lockstep sources confirm {one.name}",
             )
 

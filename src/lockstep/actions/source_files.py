@@ -129,7 +129,8 @@ def _outside(folder: Path, path: str) -> LockstepError:
     shown = "".join(one if one.isprintable() else "?" for one in path)[:200]
     return invalid(
         f"{shown} is not a file below {folder}",
-        why="Only the command line on the server itself may name other files of the server. Symbolic links must not lead out of the folder",
+        why="Other files on the server can be specified only with the command line on the server itself. "
+        "Symbolic links must not lead out of the folder",
         next_step=f"Put the file into {folder}, or upload it: Sources > Import a file. "
         "Or on the server: lockstep sources add NAME --people FILE",
         code="FileOutsideFolder",

@@ -77,7 +77,7 @@ def selected(filter: str, known: Sequence[Selects]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for term in tree.terms if isinstance(tree, And) else (tree,):
         if not isinstance(term, Comparison):
-            raise _refused(f"Filter this list with comparisons joined by and. Attributes: {_known(known)}")
+            raise _refused(f'Filter this list with comparisons joined by "and". Attributes: {_known(known)}')
         name = str(term.path)
         of_name = [one for one in known if one.attribute.lower() == name.lower()]
         if not of_name:

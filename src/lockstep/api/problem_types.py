@@ -94,7 +94,7 @@ _TYPES = (
         "precondition-failed",
         412,
         "The object has changed since you read it",
-        "The ETag in If-Match is not that of the current version. Read it again, then repeat the change.",
+        "The ETag in If-Match is not that of the current version. Read the current version, then repeat the change.",
     ),
     ProblemType(
         "too-large",

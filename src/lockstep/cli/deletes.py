@@ -75,7 +75,7 @@ def list_(app: str, output: Output, **chosen: Any) -> None:
     lockstep deletes list documo --rejected
     """
     held = _read(app, chosen)
-    empty = "No rejected writes are still due." if chosen["rejected"] else "No writes wait for approval."
+    empty = "No rejected writes are still planned." if chosen["rejected"] else "No writes wait for approval."
     output.many([held_json(one) for one in held], _COLUMNS, empty=empty)
     for line in actions.summary(actions.groups_of(held)):
         hint(line)

@@ -125,7 +125,7 @@ def _output() -> Iterator[str]:
 
 
 def _csv() -> Iterator[str]:
-    yield "How CSV files are read (sources add, import, rekey); what you leave out is detected, or an error asks for it:"
+    yield "How CSV files are read (sources add, import, rekey); an option that you omit is detected, or an error asks you for it:"
     yield "  --map COLUMN=ATTRIBUTE         the attribute of a column (or several); COLUMN=id sets the key column"
     yield '  --value COLUMN:WORD=VALUE      the meaning of a word in a column: --value "status:Suspended=false"'
     yield "  --date-format [COLUMN:]FORMAT  DD/MM/YYYY, MM/DD/YYYY, ...; for one column, or for the whole file"

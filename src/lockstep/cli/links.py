@@ -99,7 +99,7 @@ def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: b
         {"kind": one.kind, "account": one.target_id, "madeFor": one.display, "id": one.source_id} for one in settled
     ]
     columns = [Column("madeFor", "Created for"), Column("kind", "Kind"), Column("account", "Account")]
-    output.many(rows, columns, name="madeFor", empty="There are no accounts to settle.")
+    output.many(rows, columns, name="madeFor", empty="There are no accounts to link again.")
     if settled:
         hint(f"A worker is processing them now. See the results: lockstep logs --app {app}")
 

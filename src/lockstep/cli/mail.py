@@ -97,7 +97,7 @@ def set_(password_stdin: bool, output: Output, **given: Any) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove(yes: bool, output: Output) -> None:
-    """Remove the mail server and its password. Waiting messages are given up.
+    """Remove the mail server and its password. Waiting messages are discarded.
 
     \b
     lockstep mail remove

@@ -121,7 +121,7 @@ def set_(
     if len({"source", "expression", "constant"} & changes.keys()) > 1:
         raise click.UsageError("Use only one of --source, --expression and --constant")
     if remove == bool(changes):
-        raise click.UsageError("Name a change, or use --remove")
+        raise click.UsageError("Use either --remove or options that change the mapping, such as --source")
     if changes.get("default") == "":
         changes["default"] = None
 

@@ -40,7 +40,7 @@ class NameOrAddress(click.ParamType[Any]):
             address = urlsplit("")
         name = next(filter(None, (self._name(address, folder) for folder in self._folders)), "")
         if not name:
-            self.fail(f"{text} is not the address of a page below {' or '.join(self._folders)}", param, ctx)
+            self.fail(f"{text} is not the address of a page under {' or '.join(self._folders)}", param, ctx)
         _require_server(address, ctx)
         if self._member and ctx is not None:
             self._require_place(address, param, ctx)
@@ -116,7 +116,7 @@ def _require_server(address: SplitResult, ctx: click.Context | None) -> None:
     here = "the data folder of this machine" if server is None else f"{server.name} ({server.url})"
     sign_in = f"Sign in there first: lockstep login {shown}"
     raise conflict(
-        f"The page is on {shown}, but the command works with {here}. Nothing changed",
+        f"The page belongs to {shown}, but the command would use {here}. Nothing changed",
         next_step=f"Add --context {known[0]} before the command" if known else sign_in,
     )
 

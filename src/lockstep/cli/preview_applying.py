@@ -39,7 +39,7 @@ def apply_preview(app: str, number: int, output: Output) -> int:
     if left:
         hint(
             f"{counted(len(left), 'object')} changed since the preview, so nothing was written for {'it' if len(left) == 1 else 'them'}. "
-            f"The next cycle does that. If provisioning is off, start it: lockstep start {app}"
+            f"The next cycle writes what is still needed. If provisioning is off, start it: lockstep start {app}"
         )
     return EXIT_CODES[Kind.PARTIAL] if left or cycle.counts.get("failed") else 0
 

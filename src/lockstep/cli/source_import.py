@@ -43,14 +43,14 @@ _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "miss
     type=click.FloatRange(0, 100),
     default=10.0,
     show_default=True,
-    help="Hold leavers above this share, in %.",
+    help="Hold leavers if they exceed this share, in %.",
 )
 @click.option(
     "--max-drop-count",
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="Never hold fewer leavers.",
+    help="Never hold fewer leavers than this.",
 )
 @click.option("--dry-run", is_flag=True, help="Show who would join, change and leave.")
 @reading_options

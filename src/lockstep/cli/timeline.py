@@ -31,7 +31,7 @@ _COLUMNS = [
 
 @click.command("timeline")
 @click.argument("subject", metavar="PERSON|GROUP|URL", type=PERSON_OR_GROUP)
-@click.option("--only", default="", metavar="PART", help="Only events of the directory, sign-ins or this app.")
+@click.option("--only", default="", metavar="PART", help="Only this: directory, sign-ins, or an application.")
 @click.option("--since", type=TIME, metavar="TIME", help="Only events newer than this: 2h, 7d, 1w, 2026-11-01.")
 @click.option("--until", type=TIME, metavar="TIME", help="Only events older than this.")
 @click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="Number of events (0 = all).")

@@ -74,12 +74,12 @@ def set_(url_stdin: bool, secret_stdin: bool, no_secret: bool, output: Output) -
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove(yes: bool, output: Output) -> None:
-    """Remove the webhook with its secrets. Notifications that wait for it are given up.
+    """Remove the webhook with its secrets. Notifications that are waiting for it are discarded.
 
     \b
     lockstep webhook remove
     """
-    confirm("Remove the webhook, and give up the notifications that wait for it?", yes=yes)
+    confirm("Remove the webhook, and discard the notifications that are waiting for it?", yes=yes)
     run(actions.remove_webhook)
     output.one({"removed": True}, text="The webhook was removed.")
 

@@ -31,7 +31,7 @@ def why_obvious(password: str, name: str) -> str:
     if any(folded in run or folded[::-1] in run for run in _RUNS) or any(
         unit in run for run in _RUNS if unit != folded
     ):
-        return "It is a sequence on the keyboard, in the alphabet or of digits"
+        return "It follows the order of the keyboard, the alphabet or the digits"
     cores = {one for text in (folded, unit) for one in (text, _core(text), _core(text.translate(_LOOKS_LIKE)))}
     if cores & _common():
         return "It is one of the passwords that attackers try first, or such a password with digits and signs added"

@@ -80,7 +80,7 @@ def _unsupported(failed: BaseException, step: MailStep, host: str, place: str) -
     if step is MailStep.ENCRYPTION and is_refusal:
         return MailFailure(
             step, f"{host} does not offer STARTTLS, so nothing was sent",
-            "Use the port at which it offers STARTTLS, usually 587, or --security tls, usually on port 465",
+            "Use the STARTTLS port of the server (usually 587), or --security tls (usually on port 465)",
         )  # fmt: skip
     if step is MailStep.SIGN_IN and is_refusal:
         return MailFailure(
@@ -104,7 +104,7 @@ def _refused(failed: SMTPResponseException, step: MailStep, host: str, hidden: t
     remedies = {
         MailStep.SIGN_IN: "Check the user name, and enter the password again",
         MailStep.SENDER: "Use a from address that the server lets this user send from",
-        MailStep.RECIPIENT: "Check the address. If it is outside your organisation, the server may require a sign-in to relay",
+        MailStep.RECIPIENT: "Check the address. To relay mail to an address outside your organisation, the server may require a sign-in",
         MailStep.MESSAGE: "Ask the administrator of the mail server why it refuses the message",
     }
     remedy = remedies.get(step, "Check that this is a mail server that accepts messages from this machine")

@@ -84,7 +84,7 @@ def held_alone(path: Path, *, timeout_seconds: float = 120.0) -> Iterator[None]:
         while not lock.try_alone():
             if time.monotonic() > give_up_at:
                 raise conflict(
-                    f"Another command has locked {path} for {timeout_seconds:.0f} seconds to start or stop PostgreSQL",
+                    f"Another command that starts or stops PostgreSQL has kept {path} locked for {timeout_seconds:.0f} seconds",
                     next_step="Wait for it or stop it, then try again",
                 )
             time.sleep(0.01)

@@ -81,8 +81,8 @@ def _is_behind(version: str | None, revisions: Revisions, database: Database) ->
     if version not in revisions.numbers:
         raise conflict(
             f"The database {database.name} is at version {version}, but this program supports only versions up to {revisions.newest}",
-            why="A newer program has used it",
-            next_step="Run the newer program, or restore an older backup",
+            why="A newer release of this program has used it",
+            next_step="Run the newer release, or restore an older backup",
         )
     return version != revisions.newest
 

@@ -75,7 +75,7 @@ class FaultCode(StrEnum):
 DETAILS = {
     FaultCode.TOO_LARGE: "The message is too large",
     FaultCode.TOO_DEEP: "The message is nested too deeply",
-    FaultCode.ENCODING_REFUSED: "The message is not in UTF-8 without a byte order mark",
+    FaultCode.ENCODING_REFUSED: "The message is not in UTF-8, or begins with a byte order mark",
     FaultCode.DTD_REFUSED: "The message contains a document type declaration",
     FaultCode.INSTRUCTION_REFUSED: "The message contains a processing instruction",
     FaultCode.INCLUDE_REFUSED: "The message contains an XInclude element",

@@ -59,5 +59,5 @@ def _members_of_which_group() -> LockstepError:
     return invalid(
         "The file lists group members but does not name the group",
         why='Its columns are those of Entra\'s "Download members" file',
-        next_step="Name the group: --group NAME. If it lists all people: --kind people",
+        next_step="Name the group: --group NAME. If the file lists all people: --kind people",
     )

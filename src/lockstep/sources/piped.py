@@ -67,7 +67,7 @@ def _first_bytes(source: BinaryIO, shown: str, seconds: float) -> bytes:
         if time.monotonic() > deadline:
             raise invalid(
                 f"Nothing was written to {shown} within {seconds:g} seconds",
-                next_step="Start the program that writes to it first, or name a file",
+                next_step=f"First start the program that writes to {shown}, or specify a regular file",
             )
         time.sleep(_LOOK_EVERY_SECONDS)
         found = source.read(1)

@@ -118,7 +118,7 @@ BY_STATUS: Mapping[int, AnswerRow] = {
         Verdict.THROTTLED,
         "TooManyRequests",
         "{name} asked Lockstep to slow down (HTTP 429)",
-        "Nothing to do: Lockstep waits as long as {name} asked",
+        "Nothing to do: Lockstep waits for the time that {name} requested",
     ),
     501: AnswerRow(
         Verdict.REFUSED,
@@ -163,7 +163,7 @@ OTHER_ACCOUNT = AnswerRow(
     Verdict.AMBIGUOUS,
     NOT_SCIM,
     "{name} answered {at} with a different account than the one requested",
-    "Report it to the vendor of {name}: Lockstep does not change an account that it did not request",
+    "Report this to the vendor of {name}: Lockstep does not change accounts other than the one it requested",
     is_not_scim=True,
 )
 VANISHED = AnswerRow(

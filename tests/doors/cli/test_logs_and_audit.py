@@ -72,7 +72,7 @@ def test_entry_person_and_group_are_shown_by_the_address_of_their_page(started: 
     assert entry.out == started("logs", "show", row["number"]).out
     assert person.out == started("people", "show", upn("anna")).out and "readers" in shown.out
     assert explained.out == started("explain", upn("anna"), "documo").out
-    assert other.code == 64 and "is not the address of a page below /logs/provisioning/" in other.err
+    assert other.code == 64 and "is not the address of a page under /logs/provisioning/" in other.err
 
 
 LIMITS = [

@@ -73,12 +73,12 @@ def test_every_argument_for_an_object_with_a_page_accepts_its_address(name: str)
 
 def test_page_of_another_object_is_refused() -> None:
     for page in ("/apps/new/documo", "/apps", "/settings", "/users/kim"):
-        with pytest.raises(click.BadParameter, match="is not the address of a page below /apps/"):
+        with pytest.raises(click.BadParameter, match="is not the address of a page under /apps/"):
             addresses.APPLICATION.convert(f"{ORIGIN}{page}", None, None)
 
 
 def test_invalid_address_is_refused_as_the_address_of_no_page() -> None:
-    with pytest.raises(click.BadParameter, match="is not the address of a page below /users/"):
+    with pytest.raises(click.BadParameter, match="is not the address of a page under /users/"):
         addresses.PERSON.convert("https://[lockstep/users/kim", None, None)
 
 

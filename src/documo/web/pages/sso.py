@@ -141,7 +141,7 @@ async def failed(_: PageContext, request: Request) -> PageAnswer:
     number = given if _NUMBER.match(given) else ""
     if request.query_params.get("start") == "here":
         return _failed(
-            "Your identity provider signed you in, but Documo cannot tell to which account",
+            "Your identity provider signed you in, but Documo cannot tell which account to sign you in to",
             "Choose Try again and enter your email",
             number=number,
         )

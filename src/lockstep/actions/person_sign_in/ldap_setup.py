@@ -184,7 +184,7 @@ def _refuse_change_since(current: LdapDirectory | None, seen: str) -> None:
     if seen and current is not None and current.version != seen:
         raise conflict(
             f"{current.changed_by} changed the LDAP directory in the meantime",
-            why="That was after you read the settings. Your changes are not saved",
+            why="This change was made after you opened the settings. Your changes are not saved",
             next_step="Review the current settings. To replace them, save again",
             code="ChangedInTheMeantime",
         )

@@ -43,7 +43,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("logout token", "logout_token", "backchannel", "back-channel"),
         "The application refuses the back-channel logout request",
         ComparedSetting.BACK_CHANNEL,
-        "Compare the Back-channel logout URL with the one of {name}",
+        "Compare the Back-channel logout URL with the one in {name}",
     ),
     (
         ("redirect_uri", "redirect uri", "redirecturi", "redirect url", "callback url", "reply url"),
@@ -64,7 +64,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("refresh token", "refresh_token"),
         "The refresh token was used before, was revoked, or has expired",
         ComparedSetting.REFRESH_TOKEN,
-        "Make sure that {name} stores the new refresh token of each response, and ask the person to sign in again",
+        "Make sure that {name} stores the new refresh token from each response, and ask the person to sign in again",
     ),
     (
         ("invalid_client", "client_secret", "client secret", "clientsecret", "client authentication", "authentication failed"),

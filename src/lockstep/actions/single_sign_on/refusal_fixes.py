@@ -38,7 +38,9 @@ _SAML: Fixes = {
 }
 _CLIENT_SECRET = "Create a client secret and enter it in {name}: lockstep sso secrets new {app}"  # noqa: S105  # a sentence
 _BEGIN_AGAIN = "Begin again. If it happens every time, ask the vendor of {name}"
-_ONE_USE = "Make sure that {name} stores the new refresh token of each response. Then the person must sign in again"
+_ONE_USE = (
+    "Make sure that {name} stores the new refresh token from each response. After that, ask the person to sign in again"
+)
 _PKCE_ON = "Switch PKCE with the method S256 on in {name}"
 _OPENID: Fixes = {
     RefusalReason.UNKNOWN_CLIENT: (ComparedSetting.CLIENT_ID, "Enter the Application (client) ID in {name}"),
@@ -55,7 +57,7 @@ _OPENID: Fixes = {
     RefusalReason.NO_OPENID_SCOPE: (ComparedSetting.SCOPE, "Add the scope openid in {name}"),
     RefusalReason.WRONG_PROMPT: (
         None,
-        "In {name}, set prompt to none alone, or to any of login, consent and select_account",
+        'In {name}, set prompt to only "none", or to any combination of "login", "consent" and "select_account"',
     ),
     RefusalReason.WRONG_MAX_AGE: (None, "Enter a whole number of seconds as max_age in {name}"),
     RefusalReason.REQUEST_OBJECT: (None, "Switch request objects off in {name}"),

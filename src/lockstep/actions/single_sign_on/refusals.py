@@ -49,7 +49,7 @@ def refusals_of(view: SignOnView) -> list[SignOnRefusal]:
     if settings.assignment_required:
         found.append(SignOnRefusal("Everybody who is not assigned", SignInCode.NOT_ASSIGNED))
     found += [
-        SignOnRefusal("A request for a stronger sign-in than that of the person", SignInCode.NO_AUTHN_CONTEXT),
+        SignOnRefusal("A request that requires a stronger sign-in than the person used", SignInCode.NO_AUTHN_CONTEXT),
         SignOnRefusal(
             f"A request for a Name ID format other than {settings.name_id_format.value}",
             SignInCode.WRONG_NAME_ID_FORMAT,

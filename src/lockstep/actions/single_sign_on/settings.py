@@ -226,7 +226,7 @@ async def _refuse_change_since(connection: Connection, app: ApplicationRow, seen
     if seen and row is not None and seen != _version(row.changed_at):
         raise conflict(
             f"{row.changed_by} changed single sign-on of {app.display_name} in the meantime",
-            why=f"That was at {row.changed_at:%Y-%m-%d %H:%M} UTC, after you opened it. Your changes are not saved",
+            why=f"This change was made at {row.changed_at:%Y-%m-%d %H:%M} UTC, after you opened the settings. Your changes are not saved",
             next_step="Review the current settings. To replace them, save again",
             code="ChangedInTheMeantime",
         )

@@ -253,7 +253,7 @@ def _switched(row: JobRow, state: str) -> SwitchedJson:
 
 def _require_names(users: list[str], groups: list[str]) -> None:
     if not users and not groups:
-        raise invalid("No person or group was given", next_step="Name them in users or groups")
+        raise invalid("No person or group was given", next_step='List them in "users" or "groups"')
 
 
 def _require_listed(found: list[str], ids: list[str]) -> None:

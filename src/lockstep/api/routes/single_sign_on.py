@@ -99,7 +99,7 @@ class NewSecret(Body):
 
 class KeyRoll(Body):
     is_compromised: bool = Field(
-        False, description="Withdraw the active key at once, and do not wait until applications know the next one"
+        False, description="Withdraw the active key at once, without waiting until applications know the next one"
     )
 
 

@@ -171,7 +171,7 @@ async def _new_token(url: str, email: str, scopes: tuple[str, ...], days: int, c
         await _require_lockstep(server)
         if not is_terminal():
             raise invalid(
-                "Signing in asks for your password, which needs a terminal",
+                "Signing in asks for your password, so it needs a terminal",
                 next_step=f"Pipe an access token: lockstep login {url} --token-stdin < FILE   or set LOCKSTEP_TOKEN",
             )
         body: dict[str, Any] = {

@@ -47,7 +47,7 @@ NEED_NOTHING = frozenset(
     }
 )  # fmt: skip
 _SERVERS = "The command runs processes on the server's machine"
-_DISK = "The command works with the server's disk"
+_DISK = "The command accesses the server's disk directly"
 _TOKENS = "A token cannot create or change administrators and tokens"
 # Why a command works only on the server's machine, and what to do instead.
 ONLY_HERE: dict[str, tuple[str, str]] = {

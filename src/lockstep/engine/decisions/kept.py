@@ -63,7 +63,10 @@ class ValueDifference:
             found.append(Reason(NOT_KEPT, text, {"attributes": names}, f"See: lockstep map lint {self.app_name}"))
         if self.settled:
             names = ", ".join(self.settled)
-            text = f"The application did not store {names} as sent, so Lockstep accepts the value that it returned after the last write."
+            text = (
+                f"The application did not store {names} as sent, so Lockstep accepts the value that the application returned "
+                "after the last write."
+            )
             found.append(Reason(REWRITTEN, text, {"attributes": names}))
         return tuple(found)
 

@@ -259,7 +259,8 @@ class DeepTest:
         account = await self.target.get(kind, target_id)
         if account is None:
             raise Fault(
-                "What was written before is missing", "Ask the vendor why a created resource cannot be read by its id"
+                "A resource that was written earlier is missing",
+                "Ask the vendor why a created resource cannot be read by its id",
             )
         return account
 

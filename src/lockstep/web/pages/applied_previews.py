@@ -80,7 +80,8 @@ async def left(context: Context, request: Request) -> View:
         tab="Provisioning",
         subtab="Preview",
         parents=[Crumb(f"Preview {number}", here)],
-        lead="Objects that changed between the preview and its application, and were therefore not written. Only differences are shown.",
+        lead="Objects that changed after the preview was made and before it was applied, and were therefore not written. "
+        "Only differences are shown.",
         copy_as=CopyAs(
             command=f"lockstep preview {name} --left {number}",
             api=f"/api/v1/applications/{name}/previews/{number}/left",

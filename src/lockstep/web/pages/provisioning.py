@@ -75,7 +75,7 @@ def setup_steps(setup: SetupProgress, place: AppPlace) -> Sequence[SetupStep]:
         SetupStep("Scope", _scope_text(setup), f"{place.href}/users-groups", setup.in_scope > 0),
         SetupStep(
             "Preview",
-            "A preview was made. Look at it again."
+            "A preview was made. Review it."
             if setup.is_previewed
             else "See what would be done to everyone, before anything is written. You can skip this.",
             f"{place.href}/provisioning/preview",

@@ -144,7 +144,8 @@ async def _outbound(
         "Private networks",
         model,
         section="Settings",
-        lead="Lockstep can always reach applications on the public internet, but addresses inside your network only if you list them here.",
+        lead="Lockstep can always reach applications on the public internet, "
+        "but it reaches addresses inside your network only if you list them here.",
         copy_as=CopyAs(command="lockstep outbound list", api="/api/v1/outbound"),
         status=400 if refused else 200,
     )

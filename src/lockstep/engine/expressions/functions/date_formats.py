@@ -22,7 +22,7 @@ from lockstep.engine.expressions.values import AttributeRecord, ExpressionValue
     text("output format", "the .NET format of the result"),
     returns=ValueKind.TEXT,
     meaning="Converts a date to another format. Fails if the source does not match the input format.",
-    remarks="The styles can also be omitted: three arguments are source, input format and output format.",
+    remarks="The styles can also be omitted: if there are only three arguments, they are source, input format and output format.",
     minimum=3,
     pure=False,  # a format without a year uses the present one
     examples=[

@@ -144,7 +144,7 @@ def item(attribute: tuple[str, ...], index: int) -> str:
     "Count",
     several("attribute", "several values"),
     returns=ValueKind.INTEGER,
-    meaning="The number of values; null has none.",
+    meaning="The number of values; 0 for null.",
     examples=[Example("Count([proxyAddresses])", 3, _PROXIES), Example("Count([proxyAddresses])", 0, {})],
 )
 def count(attribute: tuple[str, ...]) -> int:
@@ -188,7 +188,7 @@ def contains(attribute: tuple[str, ...], search: str | None, case: str | None = 
     "Trim",
     several("value", "a text, or several values"),
     returns=ValueKind.ANY,
-    meaning="The text without white space at both ends; for several values, each of them.",
+    meaning="The text with white space removed from both ends; for several values, from both ends of each.",
     examples=[Example('Trim(" Test ")', "Test"), Example("Trim([tags])", ["a", "b"], {"tags": [" a", "b "]})],
 )
 def trim(call: Form) -> Evaluate:

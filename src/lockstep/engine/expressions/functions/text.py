@@ -147,7 +147,7 @@ def instr(source: str | None, find: str | None, start: int | None = None, compar
     text("source", "the text"),
     cost=18,
     returns=ValueKind.TEXT,
-    meaning="Replaces letters with accents by plain letters, from a fixed table (ä becomes a, ø oe, ß ss). Other characters stay.",
+    meaning="Replaces accented letters with plain letters, from a fixed table (ä becomes a, ø oe, ß ss). Other characters stay.",
     examples=[Example("NormalizeDiacritics([givenName])", "Zoe", {"givenName": "Zoë"})],
 )
 def normalize_diacritics(source: str | None) -> str | None:
