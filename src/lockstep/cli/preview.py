@@ -51,7 +51,7 @@ _CHANGED = "changed"
 @click.option(
     "--only",
     type=click.Choice([*ACTIONS, "held", _CHANGED]),
-    help="Only these; changed = planned differently than in the previous preview.",
+    help="Only these; changed = planned differently now.",
 )
 @click.option(
     "--limit",

@@ -50,7 +50,7 @@ _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "miss
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="Never hold fewer leavers than this.",
+    help="Never hold fewer leavers.",
 )
 @click.option("--dry-run", is_flag=True, help="Show who would join, change and leave.")
 @reading_options

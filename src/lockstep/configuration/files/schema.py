@@ -72,10 +72,7 @@ def _document(kind: DocumentKind) -> JsonSchema:
 def _tenant() -> JsonSchema:
     notifications = {
         "email": _list(TEXT),
-        "webhook": {
-            "not": {},
-            "description": "Refused in a file, because its address can be a secret. Set it with: lockstep webhook set",
-        },
+        "webhook": {"not": {}, "description": "Its address can be a secret, so set it with: lockstep webhook set"},
         "on": _list({"enum": list(EVENTS)}),
     }
     environment = _object({"name": TEXT, "colour": {"enum": list(COLOURS)}}, "name")
