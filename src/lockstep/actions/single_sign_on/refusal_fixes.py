@@ -14,7 +14,10 @@ Fixes = Mapping[str, tuple[ComparedSetting | None, str]]
 _SHARED: Fixes = {
     SignInCode.APPLICATION_DISABLED: (None, "Enable it: lockstep sso set {app} --enabled"),
     SignInCode.NOT_ASSIGNED: (None, "Assign the person: lockstep assign {app} --user NAME"),
-    SignInCode.NO_PASSIVE: (None, "Configure {name} to repeat the request in a form that allows a sign-in page"),
+    SignInCode.NO_PASSIVE: (
+        None,
+        "Configure {name} to repeat the request without IsPassive or prompt=none, so that Lockstep can show a sign-in page",
+    ),
     SignInCode.CLAIMS_UNUSABLE: (None, "Correct the sources of the claims: lockstep sso claims list {app}"),
     SignInCode.MORE_REFUSED: (None, "See the earlier entries: lockstep logs sign-ins --app {app}"),
 }
@@ -82,7 +85,7 @@ _OPENID: Fixes = {
     RefusalReason.CODE_OF_ANOTHER: (ComparedSetting.CLIENT_ID, "Enter the Application (client) ID in {name}"),
     RefusalReason.CODE_EXPIRED: (
         None,
-        "Make sure that {name} redeems the code at once, and compare the clocks of its servers",
+        "Make sure that {name} redeems the code at once, and that the clocks of its servers are right",
     ),
     RefusalReason.CODE_USED: (
         None,
