@@ -110,14 +110,18 @@ class SourceContract:
 
         assert (page.lines, page.bad, page.is_last) == ((), (), True)
 
-    async def test_source_that_is_cut_off_never_proves_who_is_missing(self, origin: Origin) -> None:
+    async def test_if_the_source_is_cut_off_the_pass_never_concludes_that_objects_are_missing(
+        self, origin: Origin
+    ) -> None:
         origin.cut_off()
 
         pages = await pages_of(origin.open())
 
         assert pages[-1].unproven
 
-    async def test_source_that_changes_after_the_survey_never_proves_who_is_missing(self, origin: Origin) -> None:
+    async def test_if_the_source_changes_after_the_survey_the_pass_never_concludes_that_objects_are_missing(
+        self, origin: Origin
+    ) -> None:
         reading = origin.open()
         await reading.survey()
         origin.add()
