@@ -62,7 +62,13 @@ async def sp(centre: Centre) -> AsyncIterator[Sp]:
     sp = Sp(f"http://127.0.0.1:{port}", f"http://localhost:{port}", idp=f"{centre.origin}/saml2/documo")
     routes = [Route("/", sp.begin), Route("/assert", sp.take, methods=["POST"]), Route("/inside", sp.inside)]
     await applications.add_application(centre.context, "documo", name="documo")
-    change = {"mode": "saml", "identifiers": [sp.origin], "replyUrls": [f"{sp.origin}/assert"], "signOnUrl": None}
+    change = {
+        "mode": "saml",
+        "identifiers": [sp.origin],
+        "replyUrls": [f"{sp.origin}/assert"],
+        "signOnUrl": None,
+        "logoutUrl": None,  # this application has no single logout
+    }
     await settings.change_sign_on(centre.context, "documo", change)
     await assignments.assign(centre.context, "documo", users=[upn("anna")], role="Editor")
     await with_password(centre, "anna")
