@@ -93,7 +93,7 @@ def test_operator_sets_openid_connect_up_and_reads_its_own_labels(connected: Loc
     assert '"iss": "https://id.contoso.test"' in tried
     assert "Name ID" not in tried
     explained = connected("sso", "test", "documo", "--error", "WrongIdTokenHint").out.splitlines()[-1]
-    assert f"In Lockstep: {AT} (discovery: {AT}/.well-known/openid-configuration). Let " in explained
+    assert f"In Lockstep: {AT} (discovery: {AT}/.well-known/openid-configuration). Configure " in explained
 
 
 def test_refusal_names_the_option_that_is_wrong(connected: Lockstep) -> None:
