@@ -81,6 +81,19 @@ async def test_slow_listener_is_cut_and_the_others_go_on() -> None:
         assert (slow.is_cut, len(live), seen) == (True, 1, ["0", "1", "2", "3", "4"])
 
 
+async def test_listener_of_more_events_than_it_can_queue_at_once_reads_everything_again_and_stays() -> None:
+    live = LiveHub(most_waiting=3)
+    with live.listening() as listener, live.listening(wanted=lambda event: event.name == "4") as picky:
+        live.publish("source", name="delivered at once")
+        await anext(listener)
+        for number in range(5):
+            live.publish("source", name=str(number))
+
+        assert [(event.topic, event.id) for event in await anext(listener)] == [(RESET, live.latest)]
+        assert [event.name for event in await anext(picky)] == ["4"]
+        assert len(live) == 2
+
+
 async def test_listener_that_returns_continues_after_the_last_event_it_saw() -> None:
     live = LiveHub()
     with live.listening() as first:

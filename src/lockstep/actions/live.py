@@ -82,8 +82,12 @@ class Listener:
     is_cut: bool = False
 
     def give(self, events: Sequence[LiveEvent]) -> bool:
-        """Queue the events that the listener wants. Returns False if the listener was too far behind and is now disconnected."""
+        """Queue the events that the listener wants. If a single delivery has more of them than the queue holds, the listener receives a
+        reset instead. Returns False if the listener was too far behind and is now disconnected.
+        """
         wanted = [event for event in events if event.topic == RESET or self.wanted(event)]
+        if len(wanted) > self.most_waiting:  # not the fault of a slow listener
+            wanted = [LiveEvent(wanted[-1].era, wanted[-1].number, RESET)]
         if len(self._waiting) + len(wanted) > self.most_waiting:
             self.cut()
             return False
