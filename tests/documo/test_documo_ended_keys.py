@@ -16,8 +16,9 @@ from documo.request_log import RequestLog
 from documo.store import request_log as table
 from documo.store.keys import KeyRow
 from lockstep.errors import LockstepError
-from tests.documo.test_documo_keys import granted, until, with_token
+from tests.documo.test_documo_keys import granted, with_token
 from tests.support.documo_client import Client, Documo
+from tests.support.waiting import until
 
 
 async def refusals(api: Client) -> list[dict[str, Any]]:

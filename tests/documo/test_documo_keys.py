@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -18,12 +17,7 @@ from documo.request_log import RequestLog
 from documo.store.database import Store
 from lockstep.errors import LockstepError
 from tests.support.documo_client import USER, Client, Documo, documo_on
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(5):
-        while not await condition():
-            await asyncio.sleep(0.01)
+from tests.support.waiting import until
 
 
 def with_token(client: Client, token: str) -> Client:

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import orjson
 import pytest
 
 from tests.support.documo_client import USER
+from tests.support.waiting import wait_until
 
 BIN = Path(sys.executable).parent
 
@@ -45,13 +45,6 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-
-
-def wait_until(condition: Any, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 async def test_each_tenant_has_its_people_and_its_key(sandbox: dict[str, Any]) -> None:
@@ -82,7 +75,7 @@ def test_a_client_finds_an_empty_tenant_and_its_requests_in_the_log() -> None:
             logged[:] = orjson.loads(subprocess.run(command, capture_output=True, check=True).stdout)["requests"]
             return bool(logged)
 
-        wait_until(is_logged, 30)
+        wait_until(is_logged, seconds=30)
     finally:
         for one in (process, with_admin):
             one.terminate()
@@ -108,7 +101,7 @@ def test_sigterm_ends_it_with_0_and_nothing_stays(data_folder: Path) -> None:
     os.kill(ready["pid"], signal.SIGTERM)
 
     assert process.wait(timeout=5) == 0
-    wait_until(lambda: not made.exists() and (not postgres or not is_alive(postgres)), 5)
+    wait_until(lambda: not made.exists() and (not postgres or not is_alive(postgres)), seconds=5)
 
 
 def test_it_ends_when_its_parent_is_killed(data_folder: Path) -> None:
@@ -126,7 +119,7 @@ def test_it_ends_when_its_parent_is_killed(data_folder: Path) -> None:
     parent.kill()
     parent.wait()
 
-    wait_until(lambda: not is_alive(ready["pid"]) and not made.exists(), 8)
+    wait_until(lambda: not is_alive(ready["pid"]) and not made.exists(), seconds=8)
 
 
 @pytest.fixture

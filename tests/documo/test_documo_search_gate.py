@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -16,6 +15,7 @@ from documo.settings import search_limits_from
 from documo.store.database import Store
 from lockstep.errors import LockstepError
 from tests.support.documo_client import Client, Documo, documo_on
+from tests.support.waiting import until
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 A, B, C = 1, 2, 3
@@ -28,12 +28,6 @@ SEARCHES = [
     {"sortBy": "name.familyName"},
     {"startIndex": "900000"},
 ]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 class Searches:

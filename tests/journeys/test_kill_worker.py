@@ -25,7 +25,8 @@ from lockstep.vault import Secret, Vault, parse_key
 
 HERE = Path(__file__).parent
 from tests.support.model_target import ModelTarget  # noqa: E402
-from tests.support.sync_world import World, make_world, until, upn  # noqa: E402
+from tests.support.sync_world import World, make_world, upn  # noqa: E402
+from tests.support.waiting import until  # noqa: E402
 
 PEOPLE = 200
 

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
@@ -23,6 +23,7 @@ from tests.support.admin_centre import serving_centre
 from tests.support.hub import Hub
 from tests.support.reused_databases import ReusedDatabase
 from tests.support.telling_process import DATABASE
+from tests.support.waiting import until
 
 GIVE_UP_SECONDS = 60.0
 
@@ -77,12 +78,6 @@ def telling(database: Database, application: Application) -> Iterator[subprocess
     finally:
         process.kill()
         process.wait()
-
-
-async def until(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(GIVE_UP_SECONDS):
-        while not is_true():
-            await asyncio.sleep(0.02)
 
 
 async def until_waiting(app: App, rows: int) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +25,3 @@ class Holder:
     def leave(self) -> int:
         self.process.communicate("\n", timeout=30)
         return self.process.returncode
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    """Return as soon as *condition* holds; fail if it does not hold in time."""
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at, "it did not happen in time"
-        time.sleep(0.01)

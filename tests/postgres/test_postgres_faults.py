@@ -18,7 +18,8 @@ from lockstep.postgres.locks import FileLock
 from lockstep.postgres.pool import open_pool, transaction
 from lockstep.postgres.processes import arguments_of, is_running
 from lockstep.postgres.server import running, start_or_attach
-from tests.postgres.postgres_processes import Holder, wait_until
+from tests.postgres.postgres_processes import Holder
+from tests.support.waiting import wait_until
 
 
 def caretakers_of(data: Path) -> list[int]:

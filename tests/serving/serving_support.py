@@ -90,10 +90,3 @@ def post(path: str = "/", *lines: str, body: bytes = b"") -> bytes:
 def statuses(answers: bytes) -> list[int]:
     """The status of each answer, in order."""
     return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
-
-
-async def until(condition: Any) -> None:
-    """Poll until *condition* holds."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -12,7 +12,8 @@ import pytest
 from lockstep.serving.bodies import AsgiScope, AsgiSend, Receive
 from lockstep.serving.limits import LEAST_CONNECTIONS, RESERVED_FILES, ServingLimits
 from lockstep.serving.server import listen
-from tests.serving.serving_support import PATIENCE, Echo, Served, get, post, server, statuses, until
+from tests.serving.serving_support import PATIENCE, Echo, Served, get, post, server, statuses
+from tests.support.waiting import until
 
 QUICK = 0.05
 

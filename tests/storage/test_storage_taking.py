@@ -13,7 +13,7 @@ from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Pool, open_pool, transaction
 from lockstep.storage import taking
 from lockstep.storage.taking import Taking
-from tests.support.sync_world import until
+from tests.support.waiting import until
 
 JOB = "app.tenant.taking"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -189,11 +188,3 @@ async def make_world(pool: Pool, target: ModelTarget, *, times: Times = FAST) ->
     world = World(pool, services, drive, target, app, job)
     await world.configure(CONFIG)
     return world
-
-
-async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
-    """Wait for *condition* instead of a fixed time."""
-    give_up_at = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < give_up_at, "the condition did not come true"
-        await asyncio.sleep(0.01)

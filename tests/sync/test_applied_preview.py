@@ -17,7 +17,8 @@ from lockstep.storage.cycles import Cycle
 from tests.support.crashes import Lossy, crash
 from tests.support.model_target import ModelOpener, ModelTarget
 from tests.support.sync_groups import WITH_GROUPS, add_group, members_of, named
-from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
+from tests.support.waiting import until
 
 
 async def made(context: Context, world: World) -> int:

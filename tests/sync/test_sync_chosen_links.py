@@ -13,7 +13,8 @@ from lockstep.postgres.pool import Pool
 from lockstep.storage.links import remove_links
 from tests.support.crashes import Lossy, crash, end_leases, settle
 from tests.support.model_target import USER, ModelTarget
-from tests.support.sync_world import World, make_world, person_id, until, upn
+from tests.support.sync_world import World, make_world, person_id, upn
+from tests.support.waiting import until
 
 LINKS = "select target_id, is_forgotten from link"
 

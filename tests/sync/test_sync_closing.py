@@ -7,7 +7,8 @@ import asyncio
 from lockstep.postgres.pool import transaction
 from lockstep.storage import cycles, jobs
 from lockstep.sync.cycle import frame
-from tests.support.sync_world import World, until
+from tests.support.sync_world import World
+from tests.support.waiting import until
 
 
 async def test_end_of_a_cycle_and_a_restart_lock_in_the_same_order(world: World) -> None:

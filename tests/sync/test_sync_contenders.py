@@ -11,7 +11,8 @@ from lockstep.engine.decisions.matching import MatchQuery, match_key
 from lockstep.engine.records import ObjectKind, Values
 from lockstep.ports import Answer, Verdict
 from tests.support.model_target import USER, ModelTarget
-from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
+from tests.support.waiting import until
 
 SAME = "same@contoso.com"
 BY_EXTERNAL_ID = {

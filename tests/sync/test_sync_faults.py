@@ -17,7 +17,8 @@ from lockstep.sync.planning import planner
 from lockstep.sync.services import Services
 from tests.support.model_target import USER, ModelOpener, ModelTarget, answered
 from tests.support.passing_time import new_process
-from tests.support.sync_world import CONFIG, FAST, World, make_world, person_id, until, upn
+from tests.support.sync_world import CONFIG, FAST, World, make_world, person_id, upn
+from tests.support.waiting import until
 
 
 async def test_answer_lost_after_the_create_makes_one_account(world: World, target: ModelTarget) -> None:

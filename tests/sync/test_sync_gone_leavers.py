@@ -14,7 +14,8 @@ from lockstep.ports import Verdict
 from lockstep.storage import links
 from tests.support.crashes import purge, rename, set_deleted, set_enabled, settle
 from tests.support.model_target import USER, ModelTarget, answered
-from tests.support.sync_world import CONFIG, World, person_id, until, upn
+from tests.support.sync_world import CONFIG, World, person_id, upn
+from tests.support.waiting import until
 
 
 @contextmanager

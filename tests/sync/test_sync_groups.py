@@ -27,7 +27,8 @@ from tests.support.sync_groups import (
     set_members,
     wanted_members,
 )
-from tests.support.sync_world import World, person_id, until, upn
+from tests.support.sync_world import World, person_id, upn
+from tests.support.waiting import until
 
 GROUP = ObjectKind.GROUP
 

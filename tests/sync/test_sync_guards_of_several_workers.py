@@ -20,7 +20,8 @@ from lockstep.sync.planning import planner
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Services
 from tests.support.model_target import ModelTarget
-from tests.support.sync_world import CONFIG, World, person_id, until, upn
+from tests.support.sync_world import CONFIG, World, person_id, upn
+from tests.support.waiting import until
 
 
 def disabled(target: ModelTarget) -> set[str]:

@@ -17,7 +17,8 @@ from lockstep.sync.worker.tasks import run_schedule, run_sweep
 from tests.support.model_target import ModelTarget, answered
 from tests.support.sync_groups import WITH_GROUPS
 from tests.support.sync_groups import refusing as refusing_members
-from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
+from tests.support.waiting import until
 
 REFUSED = answered(Verdict.REFUSED, status=400, code="UnprocessableEntity", detail="No such department")
 

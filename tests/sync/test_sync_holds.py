@@ -18,7 +18,8 @@ from lockstep.storage.dirty import claim_one
 from lockstep.sync.drain.guarding import Guard
 from lockstep.sync.planning import planner
 from tests.support.model_target import ModelTarget, answered
-from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
+from tests.support.waiting import until
 
 
 def disabled(target: ModelTarget) -> set[str]:

@@ -12,7 +12,8 @@ from lockstep.postgres.pool import transaction
 from lockstep.sync.services import Services
 from tests.support.model_target import ModelTarget
 from tests.support.sync_groups import WITH_GROUPS, add_group, delete_person, members_of, named, set_members
-from tests.support.sync_world import World, person_id, until, upn
+from tests.support.sync_world import World, person_id, upn
+from tests.support.waiting import until
 
 
 def another_worker(world: World) -> World:

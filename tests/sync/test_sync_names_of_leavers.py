@@ -11,7 +11,8 @@ from lockstep.sync.planning.ownership import StoredOwnership
 from lockstep.sync.planning.planner import Owners
 from tests.support.crashes import mark, rename, set_enabled
 from tests.support.model_target import ModelTarget
-from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
+from tests.support.waiting import until
 
 LEAVER, JOINER, NAME, LATER = 1, 2, upn(1), "former.person@contoso.com"
 

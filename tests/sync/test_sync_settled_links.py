@@ -15,7 +15,8 @@ from lockstep.postgres.pool import Pool, transaction
 from lockstep.sync.drain.on_demand import push
 from tests.support.crashes import Lossy, crash, settle
 from tests.support.model_target import USER, ModelTarget
-from tests.support.sync_world import CONFIG, USERS, World, make_world, person_id, until
+from tests.support.sync_world import CONFIG, USERS, World, make_world, person_id
+from tests.support.waiting import until
 
 BY_EMPLOYEE = {
     **CONFIG,

@@ -19,7 +19,8 @@ from lockstep.postgres.pool import Pool
 from lockstep.sync.drain.on_demand import push
 from tests.support.crashes import rename
 from tests.support.scripted_scim import ScriptedScim, scim, scripted_world
-from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
+from tests.support.sync_world import CONFIG, USERS, World, person_id, upn
+from tests.support.waiting import until
 
 ONE = "E-1"
 BY_EMPLOYEE = {

@@ -18,7 +18,8 @@ from lockstep.sync.worker import tasks
 from lockstep.sync.worker.tasks import rescue_stalled, run_sweep
 from lockstep.sync.worker.worker import run_worker
 from tests.support.model_target import ModelOpener, ModelTarget
-from tests.support.sync_world import World, until, upn
+from tests.support.sync_world import World, upn
+from tests.support.waiting import until
 
 
 @asynccontextmanager
