@@ -145,7 +145,7 @@ async def test_a_source_is_removed_only_after_the_page_showed_who_loses_an_accou
     assert f'href="{here}"' in page.html and "2 people and 0 groups" in asked.text
     assert "Remove the source" not in asked.text, "the button comes with what happens to accounts"
     assert (
-        "documo: 1 person would lose the account (ann@contoso.test)." in seen.text and "Type 2 to confirm" in seen.text
+        "Documo: 1 person would lose the account (ann@contoso.test)." in seen.text and "Type 2 to confirm" in seen.text
     )
     assert wrong.status == 400 and "Type 2" in wrong.text and still == 2
     assert done.location == "/sources"

@@ -75,7 +75,7 @@ async def test_members_are_added_and_removed_after_the_consequences_were_shown(
     nothing = await admin.post(f"{here}/add", {"step": "review"})
 
     assert f'value="{ANNA}"' in chooser.html and "<b>Lindqvist" not in chooser.html
-    assert "documo: 1 person would get an account" in asked.text and "anna@contoso.test" not in before
+    assert "Documo: 1 person would get an account" in asked.text and "anna@contoso.test" not in before
     assert done.location == f"/groups/{sales}" and {"anna@contoso.test", "Interns"} <= after
     assert "Remove 2 members?" in removing.text
     assert removed.status == 303 and await names_of(centre, sales) == before
@@ -182,7 +182,7 @@ async def test_the_people_who_lose_their_accounts_are_named_before_a_group_is_de
 
     seen = await admin.settled(f"/groups/{sales}/delete/consequences")
 
-    assert "documo: 3 people would lose their accounts (p000@contoso.test, p001@contoso.test, p002" in seen.text
+    assert "Documo: 3 people would lose their accounts (p000@contoso.test, p001@contoso.test, p002" in seen.text
     assert (await groups.show_group(context, sales)).group.deleted_at is None
 
 

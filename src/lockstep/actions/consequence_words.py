@@ -14,7 +14,7 @@ _ORDER = tuple(Effect)
 
 
 def consequence_lines(found: Sequence[Consequences]) -> list[str]:
-    """Return one sentence for each effect, such as `documo: 239 people would lose their accounts (anna@..., bo@... and 237 more).`"""
+    """Return one sentence for each effect, such as `Documo: 239 people would lose their accounts (anna@..., bo@... and 237 more).`"""
     return [
         f"{sentence} ({some(names)})." if names else f"{sentence}." for sentence, names in sentences_with_names(found)
     ]
@@ -30,8 +30,8 @@ def sentences_with_names(found: Sequence[Consequences]) -> list[tuple[str, Seque
             names = one.names.get(effect, ())
             if names:
                 who = counted(len(names), "person" if one.kind is ObjectKind.USER else "group")
-                told.append((f"{one.app}: {who} {_phrase(one, effect)}", names))
-        told += [(f"{one.app}: {finding.message}", ()) for finding in one.findings]
+                told.append((f"{_whose(one)}: {who} {_phrase(one, effect)}", names))
+        told += [(f"{_whose(one)}: {finding.message}", ()) for finding in one.findings]
     return told
 
 
@@ -39,6 +39,12 @@ def some(names: Sequence[str]) -> str:
     """Join the first few of *names*, and say how many more there are: "anna@..., bo@... and 237 more"."""
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
+
+
+def _whose(one: Consequences) -> str:
+    """Return the display name of the application, and its short name if the two differ, because several applications may have one name."""
+    same = one.app == "-".join(one.display_name.casefold().split())
+    return one.display_name if same else f"{one.display_name} ({one.app})"
 
 
 def _phrase(one: Consequences, effect: Effect) -> str:

@@ -36,13 +36,14 @@ _TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """The effects of a change on the people and groups of one application. *names* lists the affected objects for each effect. *words*
-    describes each effect in more detail; the text is "" if the details differ between the objects.
+    """The effects of a change on the people and groups of the application with the short name *app*. *names* lists the affected objects
+    for each effect. *words* describes each effect in more detail; the text is "" if the details differ between the objects.
 
     *findings* are the mistakes that the change introduces into the mappings that disable and enable accounts.
     """
 
     app: str
+    display_name: str
     kind: ObjectKind
     names: Mapping[Effect, tuple[str, ...]]
     words: Mapping[Effect, str] = field(default_factory=dict)
@@ -207,6 +208,7 @@ def _compared(one: ForeseenJob) -> Consequences | None:
         return None
     return Consequences(
         one.job.row.app_name,
+        one.job.row.app_display_name,
         one.kind,
         {effect: tuple(sorted(found)) for effect, found in names.items()},
         {effect: next(iter(found)) if len(found) == 1 else "" for effect, found in words.items()},

@@ -57,7 +57,7 @@ def test_scope_of_assigned_people_names_who_is_lost(crew: Lockstep) -> None:
 
     assert tested["leavers"] == [upn("kim.berg")]
     assert refused.code == 64
-    assert f"documo: 1 person would lose the account ({upn('kim.berg')})." in refused.err
+    assert f"Documo: 1 person would lose the account ({upn('kim.berg')})." in refused.err
     assert crew("settings", "documo", "-o", "json").json["scope"] == "all"
 
 
@@ -90,7 +90,7 @@ def test_member_of_two_ways_in_loses_nothing_by_one(crew: Lockstep) -> None:
 
     refused = crew("assign", "remove", "documo", "--group", "crew")
 
-    assert "documo: 11 people would lose their accounts" in refused.err
+    assert "Documo: 11 people would lose their accounts" in refused.err
 
 
 def test_privileges_and_names_of_ten_need_consent(crew: Lockstep) -> None:
@@ -99,7 +99,7 @@ def test_privileges_and_names_of_ten_need_consent(crew: Lockstep) -> None:
     harmless = crew("map", "set", "documo", "title", "--constant", "Somebody")
 
     assert admins.code == 64
-    assert "documo: 14 people would get the role Admin (" in admins.err
+    assert "Documo: 14 people would get the role Admin (" in admins.err
     assert named.code == 64
     assert "would get a different userName" in named.err
     assert harmless.code == 0
@@ -124,7 +124,7 @@ def test_people_and_groups_of_a_source_are_not_removed_without_their_number(crew
     refused = crew("sources", "remove", "csv", "--with-objects")
 
     assert refused.code == 64
-    assert "documo: 14 people would lose their accounts (" in refused.err
+    assert "Documo: 14 people would lose their accounts (" in refused.err
     assert "Delete 15 people and 0 groups of csv?" in refused.err
     removed = crew("sources", "remove", "csv", "--with-objects", "--yes", "-o", "json")
     assert (removed.json["removed"], len(losing(removed))) == (15, 14)
@@ -147,8 +147,8 @@ def test_plan_and_apply_name_who_would_be_lost(crew: Lockstep, documo: DocumoThe
     refused = crew("apply", str(file), "--prune")
     applied: dict[str, Any] = crew("plan", str(file), "--prune", "-o", "json").json
 
-    assert "documo: 12 people would lose their accounts" in planned.out
-    assert "documo: 1 person would get an account" in planned.out
+    assert "Documo: 12 people would lose their accounts" in planned.out
+    assert "Documo: 1 person would get an account" in planned.out
     assert refused.code == 64
     assert "12 people would lose their accounts" in refused.err
     assert {one["effect"]: one["count"] for one in applied["effects"]} == {"losesAccess": 12, "getsAccount": 1}
@@ -161,7 +161,7 @@ def test_role_mapping_that_is_removed_and_made_anew_stays_guarded(crew: Lockstep
 
     said = crew("map", "set", "documo", "roles", "--constant", "Admin", "--dry-run")
 
-    assert "documo: 14 people would get the role Admin (" in said.out
+    assert "Documo: 14 people would get the role Admin (" in said.out
 
 
 def test_lint_counts_who_would_gain_a_privilege(crew: Lockstep) -> None:
