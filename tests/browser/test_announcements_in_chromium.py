@@ -49,6 +49,7 @@ async def test_progress_is_said_when_the_page_changes_by_itself(chrome: Browser,
         await page.clock.run_for(6_000)
 
         await expect(said).to_have_count(1)
+        await expect(said).to_have_attribute("aria-live", "polite")
         visitor.said.clear()  # the browser tells of each stream that it could not open
 
 

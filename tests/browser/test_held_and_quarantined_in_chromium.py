@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -78,9 +79,10 @@ async def save_settings(page: Page) -> None:
 
 async def mail_about(sink: MailSink, subject: str) -> str:
     """Wait for the only mail with these words in its subject. Returns its text."""
-    while not (found := [one for one in sink.messages if subject in str(one["Subject"])]):
-        sink.reached.clear()
-        await sink.reached.wait()
+    async with asyncio.timeout(PATIENCE / 1000):
+        while not (found := [one for one in sink.messages if subject in str(one["Subject"])]):
+            sink.reached.clear()
+            await sink.reached.wait()
     assert [str(one["To"]) for one in found] == [TO]
     text = found[0].get_body(("plain",))
     return text.get_content() if text is not None else ""

@@ -104,8 +104,9 @@ async def test_single_keys_do_nothing_once_they_are_switched_off_and_others_stil
     await keys.get_by_role("button", name="Switch off").click()
     await page.wait_for_load_state()
 
-    for key in ("?", "g", "a", "/"):
+    for key in ("?", "g", "a", "j", "/"):
         await page.keyboard.press(key)
+        assert await page.evaluate("() => document.activeElement === document.body"), key
     await page.keyboard.press("Control+k")
     await expect(page.get_by_role("dialog", name="Command palette")).to_be_visible()
     assert page.url.endswith("/users")

@@ -90,6 +90,27 @@ def test_settings_are_given_one_by_one_and_the_others_stay(command: Command, met
     assert shown["certificates"].startswith(key_named("next").certificate.thumbprint)
 
 
+def test_metadata_that_is_read_again_changes_no_setting_that_it_does_not_contain(
+    command: Command, metadata: Path
+) -> None:
+    command("sso", "set", "--metadata", str(metadata), "--email-domain", "contoso.example", "--identity-field", "mail")
+    command("sso", "options", "--create-members", "--default-role", "viewer", "--no-unsolicited", "--allow-sha1")
+    before = orjson.loads(command("sso", "show", "-o", "json"))
+
+    command("sso", "set", "--metadata", str(metadata))
+
+    assert orjson.loads(command("sso", "show", "-o", "json")) == before
+    assert (before["email_domain"], before["create_members"]) == ("contoso.example", True)
+
+
+def test_empty_identity_field_is_the_name_id_again(command: Command, metadata: Path) -> None:
+    command("sso", "set", "--metadata", str(metadata), "--identity-field", "mail")
+
+    command("sso", "set", "--identity-field", "")
+
+    assert orjson.loads(command("sso", "show", "-o", "json"))["identity_field"] == "Name ID"
+
+
 def test_metadata_is_read_at_its_address_which_is_kept_for_every_day(
     command: Command, metadata: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ async def test_ticket_that_is_collected_several_times_at_once_gives_one_session(
         (ANNA, "\uff41nna@contoso.example"),
         ("stra\u00dfe@contoso.example", "strasse@contoso.example"),
         ("strasse@contoso.example", "stra\u00dfe@contoso.example"),
+        ("zo\u00eb.strasse@contoso.example", "zo\u00eb.stra\u00dfe@contoso.example"),
         ("kim@contoso.example", "\u212aim@contoso.example"),
     ],
 )

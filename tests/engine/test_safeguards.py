@@ -256,3 +256,14 @@ def test_held_match_that_is_planned_again_names_the_account_of_the_new_plan(guar
     assert again is not None
     assert (again.held_by, again.reason.details["targetId"]) == (guard, "u2")
     assert "(u2)" in again.reason.text and "u1" not in again.reason.text
+
+
+def test_match_that_is_held_by_a_more_severe_guard_than_before_says_that_an_earlier_write_still_waits() -> None:
+    account = Account(ObjectKind.USER, "u2", {})
+    plan = planned(Action.LINK, link_to=account, claims_privileged=True, claims_anothers=True)
+
+    again = hold_undecided(plan, GuardCode.FORMER_OWNER, "the account (u1) was another's", {"targetId": "u1"})
+
+    assert again is not None
+    assert (again.held_by, "targetId" in again.reason.details) == (GuardCode.MATCH, False)
+    assert "an earlier write to this account is still waiting for a decision" in again.reason.text

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.support.source import tree_of
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
+MAKES_A_TYPE = {"NewType", "namedtuple", "NamedTuple", "TypedDict"}
 
 
 def public_classes() -> list[tuple[str, ast.ClassDef]]:
@@ -35,8 +36,11 @@ def assigned_types() -> list[tuple[str, str, bool]]:
             ):
                 continue
             is_variable = isinstance(value, ast.Call) and ast.unparse(value.func) in ("TypeVar", "ParamSpec")
-            is_alias = isinstance(value, ast.Subscript | ast.BinOp) or (
-                isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias"
+            is_made = isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] in MAKES_A_TYPE
+            is_alias = (
+                is_made
+                or isinstance(value, ast.Subscript | ast.BinOp | ast.Name)
+                or (isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias")
             )
             if is_variable or is_alias:
                 found.append((str(file.relative_to(SOURCE)), target.id, is_variable))

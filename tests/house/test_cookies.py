@@ -34,7 +34,11 @@ def set_by(response: Response) -> Morsel[str]:
 def places_that_touch_cookies() -> Iterator[str]:
     for file in SOURCE.rglob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        if any(isinstance(node, ast.Attribute) and node.attr in DIRECT for node in ast.walk(tree)):
+        if any(
+            (isinstance(node, ast.Attribute) and node.attr in DIRECT)
+            or (isinstance(node, ast.Constant) and str(node.value).lower() == "set-cookie")
+            for node in ast.walk(tree)
+        ):
             yield file.relative_to(SOURCE).as_posix()
 
 

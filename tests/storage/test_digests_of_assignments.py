@@ -17,7 +17,8 @@ select md5('g' || n)::uuid, 'hr', n::text, 'group' || n, '{}' from generate_seri
 insert into app_role (app, id, position, value, display_name) select id, md5('r')::uuid, 1, 'Reader', 'Reads' from application;
 insert into assignment (app, principal_kind, principal_id, role_id)
 select id, 'User', md5('p1')::uuid, md5('r')::uuid from application union all
-select id, 'Group', md5('g1')::uuid, md5('r')::uuid from application
+select id, 'Group', md5('g1')::uuid, md5('r')::uuid from application union all
+select id, 'User', md5('purged')::uuid, '00000000-0000-0000-0000-000000000000' from application
 """
 SHOWN = {
     "name of a person": "update person set user_principal_name = 'other' where anchor = '1'",
@@ -31,6 +32,9 @@ SHOWN = {
     "removed role": "delete from app_role",
     "another role": "update assignment set role_id = md5('q')::uuid where principal_kind = 'User'",
     "another person": "update assignment set principal_id = md5('p2')::uuid where principal_kind = 'User'",
+    "kind of a purged principal": "update assignment set principal_kind = 'Group' where principal_id = md5('purged')::uuid",
+    "another purged principal": "update assignment set principal_id = md5('q')::uuid where principal_id = md5('purged')::uuid",
+    "assignment that was removed and made again": "update assignment set id = md5('again')::uuid where principal_kind = 'Group'",
     "removed assignment": "delete from assignment where principal_kind = 'Group'",
     "added assignment": """insert into assignment (app, principal_kind, principal_id)
         select app, 'User', md5('p3')::uuid from assignment limit 1""",

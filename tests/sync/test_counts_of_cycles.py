@@ -108,3 +108,20 @@ async def test_object_that_changes_while_it_is_held_is_counted_once_in_its_cycle
 
     assert dict((await world.cycle()).counts) == {"held": 4}
     assert (await world.cycle()).id == cycle.id
+
+
+async def test_object_that_is_held_again_in_a_later_cycle_is_counted_in_that_cycle_too(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.configure({**CONFIG, "deletions": {"threshold": 2}})
+    await world.add_people(range(8))
+    await world.sync()
+    await world.unassign([1, 2, 3, 4])
+    await world.drain()
+    first = await world.cycle()
+
+    await world.sync()
+
+    later = await world.cycle()
+    assert (dict(first.counts), later.id > first.id) == ({"held": 4}, True)
+    assert (later.counts["held"], later.done, later.total) == (4, 8, 8)
