@@ -25,6 +25,7 @@ UNCONDITIONAL = {
     "end_session": "ends access, which is never too late",
     "remove_client_secret": "ends access, which is never too late",
     "discard_preview": "removes one result, which never changes after it was read",
+    "comment_on_version": "a note, which takes no part in any decision",
     "remove_factor": "ends access, which is never too late",
 }
 ADMIN = upn("second")

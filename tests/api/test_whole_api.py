@@ -167,6 +167,18 @@ async def test_earlier_version_is_read_and_restored_as_a_new_one(client: Client)
     assert (await client.get("applications/documo/versions/9")).status == 404
 
 
+async def test_comment_on_a_version_is_replaced_and_recorded(client: Client) -> None:
+    done = await client.call("PUT", "applications/documo/versions/1/comment", {"comment": "As delivered"})
+    again = await client.call("PUT", "applications/documo/versions/1/comment", {"comment": "As delivered"})
+    missing = await client.call("PUT", "applications/documo/versions/9/comment", {"comment": "x"})
+
+    [version] = (await client.get("applications/documo/versions")).body["items"]
+    entries = (await client.get("audit")).body["items"]
+    assert (done.status, again.status, missing.status) == (204, 204, 404)
+    assert version["comment"] == "As delivered"
+    assert [one["activity"] for one in entries].count("Comment on configuration version") == 1
+
+
 async def test_people_of_a_source_get_new_keys_and_stay(client: Client, tmp_path: Path) -> None:
     people = [person("new"), person("other")]
     write_csv(tmp_path / "sources" / "staff.csv", people)

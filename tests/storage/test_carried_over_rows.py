@@ -15,7 +15,7 @@ import pytest
 import lockstep.storage.migrations as migrations
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Connection, open_pool
-from lockstep.storage import rejections, sources
+from lockstep.storage import config_versions, rejections, sources
 from lockstep.storage.outgoing_mail import Audience, last_mail
 
 JOB = "scim.t.a"
@@ -134,3 +134,19 @@ async def test_webhook_of_a_file_is_removed_from_the_settings_and_nothing_else(
 
     cursor = await connection.execute("select settings from instance")
     assert await cursor.fetchall() == [(after,)]
+
+
+async def test_activity_of_an_older_version_of_a_configuration_is_not_taken_for_a_comment(
+    connection: Connection,
+) -> None:
+    await connection.execute("alter table config_version drop column comment")
+    await connection.execute("alter table config_version rename column activity to comment")
+    await connection.execute(
+        "insert into config_version (job, version, config, author, comment) values (%s, 1, '{}', 'eva', 'Update settings')",
+        (JOB,),
+    )
+
+    await migrate(connection, "0061_comments_of_versions")
+
+    [version] = await config_versions.list_versions(connection, JOB, below=None, limit=1)
+    assert (version.activity, version.comment) == ("Update settings", "")

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from lockstep.actions import applications, settings
+from lockstep.actions import applications, configuration_history, settings
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Role
 from lockstep.targets.opener import ScimTargets
@@ -94,6 +94,42 @@ async def test_an_earlier_version_is_restored_after_a_plan(centre: Centre, admin
     assert f"{HERE}?version=1" in history.links and "Restoring version 1" in page.text
     assert still == "all" and restored.status == 303 and await scope_of(centre) == "assigned"
     assert (await admin.get(f"{HERE}?version=99")).status == 404
+
+
+HISTORY = "/apps/documo/provisioning/history"
+
+
+async def test_comment_on_a_version_is_shown_in_the_history_and_can_be_changed(
+    centre: Centre, admin: Browser, documo: str
+) -> None:
+    page = await admin.get(HERE)
+    edited = {"yaml": text_of(page).replace("scope: assigned", "scope: all"), "base": hidden(page, "base")}
+    planned = await admin.post(HERE, {"step": "plan", **edited})
+    await admin.post(
+        HERE, {"step": "apply", "mark": hidden(planned, "mark"), "comment": "Branch <b>4711</b>", **edited}
+    )
+    applied = await admin.get(HISTORY)
+    first = await admin.post(HISTORY, {"version": "1", "comment": "  As delivered\n by  Contoso "})
+    long = await admin.post(HISTORY, {"version": "1", "comment": "x" * 1_001})
+    shown = await admin.get(f"{HISTORY}?version=1&below=2")
+
+    assert "Branch <b>4711</b>" in applied.text and "<b>4711" not in applied.html
+    assert first.status == 303 and "As delivered by Contoso" in shown.text
+    assert long.status == 400 and "The comment has 1,001 characters" in long.text and "x" * 1_001 in long.html
+    assert (await admin.post(HISTORY, {"version": "9", "comment": "x"})).status == 404
+    assert [one.comment for one in await configuration_history.list_versions(context_of(centre), "documo")] == [
+        "Branch <b>4711</b>", "As delivered by Contoso",
+    ]  # fmt: skip
+
+
+async def test_who_may_not_change_the_configuration_reads_comments(centre: Centre, admin: Browser, documo: str) -> None:
+    await admin.post(HISTORY, {"version": "1", "comment": "As delivered"})
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    page, refused = await auditor.get(HISTORY), await auditor.post(HISTORY, {"version": "1", "comment": ""})
+
+    assert "As delivered" in page.text and "Save comment" not in page.text and refused.status == 403
+    assert "As delivered" in (await admin.get(HISTORY)).text
 
 
 async def test_who_may_not_change_the_configuration_reads_it(centre: Centre, admin: Browser, documo: str) -> None:

@@ -69,7 +69,8 @@ async def add_application(context: Context, template: str, *, name: str = "", di
             dependencies=dependencies_of(configuration),
             syncs_all=configuration.scope is Scope.ALL,
             author=context.actor.name,
-            comment=f"Defaults of the gallery entry {entry.id}",
+            activity=f"Defaults of the gallery entry {entry.id}",
+            comment=context.comment,
         )
         await replace_roles(
             edit, app, [RoleRow(r.id, r.value, r.display_name, is_enabled=r.is_enabled) for r in entry.roles]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lockstep.actions import provisioning
@@ -16,6 +17,7 @@ from lockstep.actions.assignments import assign, unassign
 from lockstep.actions.configuration import ConfigurationPlan, DocumentPlan, plan_configuration
 from lockstep.actions.configuration_application import LABELS, Resolve, no_secrets
 from lockstep.actions.configuration_groups import apply_group
+from lockstep.actions.configuration_history import checked_comment
 from lockstep.actions.configuration_sign_in import apply_ldap, ask_ldap
 from lockstep.actions.configuration_state import source_config
 from lockstep.actions.configuration_tenant import save_labels, save_tenant
@@ -52,16 +54,19 @@ async def apply_configuration(
     expected: Sequence[ConfigChange] | None = None,
     most_removals: int = MOST_REMOVALS,
     restores: int | None = None,
+    comment: str = "",
 ) -> ConfigurationPlan:
     """Make the changes that *documents* describe, and return them. With *prune*, also remove everything that the documents do not contain.
 
     *expected* contains the changes that an administrator has seen and accepted. If the documents are an earlier version of the
-    configuration, *restores* is the number of that version; the history and the audit log then mention it.
+    configuration, *restores* is the number of that version; the history and the audit log then mention it. *comment* is stored with each
+    version that is created.
 
     Raises LockstepError and changes nothing in three cases: the changes are no longer the expected ones (conflict), a secret is missing, or
     more than *most_removals* items would be removed. That limit exists because a truncated file looks like one that removes everything.
     """
     await ask_ldap(context, documents, resolve)
+    context = replace(context, comment=checked_comment(comment))
     async with context.together() as all_or_nothing:
         plan = await plan_configuration(all_or_nothing, documents, prune=prune, resolve=resolve)
         if expected is not None and plan.changes != tuple(expected):

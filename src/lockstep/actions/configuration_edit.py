@@ -121,11 +121,12 @@ async def plan_text(context: Context, edited: EditedText) -> TextPlan:
 
 @needs(Permission.CONFIGURATION_WRITE, filters=True)
 async def apply_text(
-    context: Context, edited: EditedText, *, mark: str, restores: int | None = None
+    context: Context, edited: EditedText, *, mark: str, restores: int | None = None, comment: str = ""
 ) -> ConfigurationPlan:
     """Apply the text: all changes, or none. *mark* identifies the plan that the administrator has seen and confirmed. If the text is an
-    earlier version of the configuration, *restores* is the number of that version. Raises LockstepError (conflict) if applying the text
-    would make other changes than the plan showed.
+    earlier version of the configuration, *restores* is the number of that version. *comment* is stored with each version that is created.
+
+    Raises LockstepError (conflict) if applying the text would make other changes than the plan showed.
     """
     documents = await asyncio.to_thread(_documents, edited)
     async with context.together() as one:
@@ -139,7 +140,13 @@ async def apply_text(
             )
         removals = sum(change.sign is Sign.REMOVE for change in plan.effective)
         return await apply_configuration(
-            one, documents, prune=edited.prune, expected=plan.changes, most_removals=removals, restores=restores
+            one,
+            documents,
+            prune=edited.prune,
+            expected=plan.changes,
+            most_removals=removals,
+            restores=restores,
+            comment=comment,
         )
 
 

@@ -157,6 +157,7 @@ class Context:
     on_progress: Callable[[Progress], None] = field(default=lambda _: None)
     purge_after: timedelta = PURGE_AFTER
     sources_folder: Path = Path("lockstep-data", "sources")
+    comment: str = ""  # of the caller, on the versions of configurations that the action creates
     within: Connection | None = None  # a transaction that several actions share
     rehearsal: Rehearsal | None = None
     elsewhere: Elsewhere | None = None

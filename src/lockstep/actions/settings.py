@@ -234,7 +234,8 @@ async def change_configuration(context: Context, app: str, change: Callable[[Con
             dependencies=dependencies_of(job.configuration),
             syncs_all=job.configuration.scope is Scope.ALL,
             author=context.actor.name,
-            comment=activity,
+            activity=activity,
+            comment=context.comment,
         )
         if context.rehearsal is not None:
             context.rehearsal.whole_jobs.update({row.id} if _decides(before) != _decides(after) else ())

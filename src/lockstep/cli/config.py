@@ -96,12 +96,17 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
     show_default=True,
     help="Refuse to remove more than this many items.",
 )
+@click.option(
+    "--comment", default="", metavar="TEXT", help="Comment on the versions of configurations that this creates."
+)
 @output_option
-def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_removals: int, output: Output) -> None:
+def apply(
+    files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_removals: int, comment: str, output: Output
+) -> None:
     """Apply configuration files, or a saved plan. A plan is refused if the configuration has changed since.
 
     \b
-    lockstep apply contoso.yaml --yes --prune
+    lockstep apply contoso.yaml --yes --prune --comment "Merge 4711"
     lockstep apply contoso.plan
     """
     kept = read_plan(files)
@@ -111,7 +116,9 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
     found = _planned(documents, prune=prune)
     if kept is not None:
         refuse_stale(kept, found)
-    _apply(documents, found, output, prune=prune, yes=yes, dry_run=dry_run, most_removals=most_removals)
+    _apply(
+        documents, found, output, prune=prune, yes=yes, dry_run=dry_run, most_removals=most_removals, comment=comment
+    )
 
 
 def apply_documents(
@@ -127,7 +134,7 @@ def apply_documents(
 
 def _apply(
     documents: Sequence[ConfigDocument], found: ConfigurationPlan, output: Output, *,
-    prune: bool, yes: bool, dry_run: bool, most_removals: int, restores: int | None = None,
+    prune: bool, yes: bool, dry_run: bool, most_removals: int, restores: int | None = None, comment: str = "",
 ) -> None:  # fmt: skip
     effects = _foreseen(documents, found, prune=prune)
     show_plan(found, output, effects)
@@ -144,6 +151,7 @@ def _apply(
             expected=found.changes,
             most_removals=most_removals,
             restores=restores,
+            comment=comment,
         )
 
     done = run(work)

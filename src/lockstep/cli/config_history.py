@@ -18,17 +18,18 @@ from lockstep.configuration.files.file import read_documents
 from lockstep.wording import counted
 
 _COLUMNS = [Column("version", "Version"), Column("at", "Time", show=local_time), Column("author", "Who"),
-            Column("activity", "Activity")]  # fmt: skip
+            Column("activity", "Activity"), Column("comment", "Comment")]  # fmt: skip
 
 
 @click.group("config", cls=SuggestingGroup)
 def config() -> None:
-    """Show and restore earlier versions of an application's configuration.
+    """Show, restore and comment on earlier versions of an application's configuration.
 
     \b
     lockstep config history documo
     lockstep config diff documo 3
     lockstep config restore documo 3
+    lockstep config comment documo 3 "Titles for the new branch, change 4711"
     """
 
 
@@ -91,3 +92,17 @@ def restore(app: str, version: int, yes: bool, dry_run: bool, output: Output) ->
     edited = run(lambda context: text_of_version(context, app, version))
     documents = read_documents(edited.text, f"version {version}")
     apply_documents(documents, output, yes=yes, dry_run=dry_run, restores=version)
+
+
+@config.command("comment")
+@click.argument("app", type=APPLICATION)
+@click.argument("version", type=click.IntRange(1))
+@click.argument("text")
+def comment(app: str, version: int, text: str) -> None:
+    """Replace the comment on a version. An empty TEXT removes it.
+
+    \b
+    lockstep config comment documo 3 "Titles for the new branch, change 4711"
+    """
+    run(lambda context: actions.comment_on_version(context, app, version, text))
+    hint(f"Version {version} of {app}: {'comment saved' if text.strip() else 'no comment'}.")

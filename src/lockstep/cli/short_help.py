@@ -13,7 +13,7 @@ SHORT_HELP: dict[str, str] = {
     "audit": "Show who changed what, newest first.",
     "backup": "Back up the database to FILE while Lockstep runs.",
     "completion": "Print the shell completion script.",
-    "config": "Show and restore earlier versions of an application's configuration.",
+    "config": "Show, restore and comment on earlier versions of an application's configuration.",
     "context": "Manage the servers that you have signed in to, and choose which one commands work with.",
     "creds": "Manage the tenant URL and secret token of an application.",
     "cycles": "List the latest cycles of an application, newest first.",

@@ -12,18 +12,21 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """One version of the configuration. *activity* says what the author did, in the terms of the audit log."""
+    """One version of the configuration. *activity* says what the author did, in the terms of the audit log. *comment* is
+    "" if nobody has commented on the version.
+    """
 
     version: int
     created_at: datetime
     author: str
     activity: str
+    comment: str
 
 
 async def list_versions(connection: Connection, job: str, *, below: int | None, limit: int) -> list[VersionRow]:
     """Return one page of the versions, newest first. *below* is the last version on the previous page."""
     cursor = await connection.execute(
-        """select version, created_at, author, comment from config_version where job = %s and version < coalesce(%s, 2147483647)
+        """select version, created_at, author, activity, comment from config_version where job = %s and version < coalesce(%s, 2147483647)
         order by version desc limit %s""",
         (job, below, limit),
     )
@@ -33,6 +36,18 @@ async def list_versions(connection: Connection, job: str, *, below: int | None, 
 async def read_version(connection: Connection, job: str, version: int) -> Mapping[str, Any] | None:
     cursor = await connection.execute(
         "select config from config_version where job = %s and version = %s", (job, version)
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def write_comment(connection: Connection, job: str, version: int, comment: str) -> str | None:
+    """Replace the comment on a version. Returns the former comment, or None if there is no such version."""
+    cursor = await connection.execute(
+        """update config_version as now set comment = %s from config_version as before
+        where now.job = %s and now.version = %s and before.job = now.job and before.version = now.version
+        returning before.comment""",
+        (comment, job, version),
     )
     row = await cursor.fetchone()
     return row[0] if row else None

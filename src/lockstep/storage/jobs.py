@@ -113,9 +113,11 @@ async def save_configuration(
     dependencies: Mapping[str, Any],
     syncs_all: bool,
     author: str,
+    activity: str = "",
     comment: str = "",
 ) -> int:
-    """Add a configuration version, put it in force, and return its number.
+    """Add a configuration version, put it in force, and return its number. *activity* says what the author did, and *comment* is what the
+    author says about it.
 
     Data read from the application under the old version is read again, because the new version may need other attributes. A job in
     quarantine is tried again now, because the old version may have been the cause.
@@ -129,14 +131,15 @@ async def save_configuration(
                 nested_groups = coalesce((%(config)s::jsonb -> 'nestedGroups')::boolean, false)
             where id = %(job)s returning config_version
         )
-        insert into config_version (job, version, config, author, comment)
-        select %(job)s, config_version, %(config)s, %(author)s, %(comment)s from next returning version""",
+        insert into config_version (job, version, config, author, activity, comment)
+        select %(job)s, config_version, %(config)s, %(author)s, %(activity)s, %(comment)s from next returning version""",
         {
             "job": job,
             "config": as_json(config),
             "dependencies": as_json(dependencies),
             "syncs_all": syncs_all,
             "author": author,
+            "activity": activity,
             "comment": comment,
         },
     )

@@ -197,3 +197,18 @@ def test_log_says_what_caused_a_loss_of_access(started: Lockstep) -> None:
 
     assert {row["cause"] for row in found} == {"disabled in the directory", "left the scope: no longer assigned"}
     assert "cause    " in started("logs", "show", found[0]["number"]).out
+
+
+def test_versions_are_commented_on_when_they_are_applied_and_later(contoso: Lockstep, tmp_path: Path) -> None:
+    contoso("apps", "add", "documo")
+    file = tmp_path / "documo.yaml"
+    file.write_text(contoso("export", "documo").out.replace("scope: assigned", "scope: all"))
+
+    applied = contoso("apply", str(file), "--yes", "--comment", "Merge 4711")
+    said = contoso("config", "comment", "documo", "1", "As delivered")
+    found = contoso("config", "history", "documo", "-o", "json").json
+    unknown = contoso("config", "comment", "documo", "7", "x")
+
+    assert applied.code == said.code == 0 and "Version 1 of documo: comment saved." in said.err
+    assert [one["comment"] for one in found["items"]] == ["Merge 4711", "As delivered"]
+    assert unknown.code == 5 and "has no version 7" in unknown.err

@@ -39,7 +39,7 @@ PAGES: dict[NameOrAddress, tuple[str, Any]] = {
 WITHOUT_PAGE = {
     "admins invite": "email", "apply": "files", "apps roles add": "value", "apps roles disable": "role",
     "apps roles enable": "role", "apps roles manifest": "file", "apps roles move": "role position",
-    "apps roles remove": "role", "backup": "file", "completion": "shell", "config diff": "version other",
+    "apps roles remove": "role", "backup": "file", "completion": "shell", "config comment": "version text", "config diff": "version other",
     "config restore": "version", "context use": "name",
     "diff": "files", "expr eval": "expression", "expr functions": "name", "expr test": "files",
     "fmt": "files", "groups create": "name", "help": "words", "import": "file", "login": "url", "logout": "name",

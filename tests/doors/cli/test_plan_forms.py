@@ -38,7 +38,7 @@ def test_markdown_of_a_plan_has_its_changes_as_a_diff_and_its_effects_folded(sta
     start = lines.index("```diff")
     assert lines[start - 2] == "**Application documo**"
     assert lines[start + 1 : start + 3] == ['~ provisioning.scope: "assigned" -> "all"', "```"]
-    assert any(line.startswith("<details><summary>documo: ") and "would get an account" in line for line in lines)
+    assert any(line.startswith("<details><summary>Documo: ") and "would get an account" in line for line in lines)
     assert "| changes |" not in said.out
 
 

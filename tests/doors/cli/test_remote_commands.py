@@ -44,6 +44,7 @@ audit verify
 config history documo
 config diff documo 0 1
 config restore documo 1 --dry-run
+config comment documo 1 "As delivered"
 creds show documo
 activity
 activity documo --span 24h -o json

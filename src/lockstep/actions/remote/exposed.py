@@ -114,7 +114,7 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     configuration_apply: ("apply_configuration",),
     configuration_export: ("export_application", "export_entra_schema", "export_everything"),
     configuration_edit: ("text_of_version",),
-    configuration_history: ("compare_versions", "list_versions"),
+    configuration_history: ("comment_on_version", "compare_versions", "list_versions"),
     connection: ("test_connection", "test_deeply"),
     credentials: ("set_credentials", "show_credentials"),
     explaining: ("explain_person", "only_application"),

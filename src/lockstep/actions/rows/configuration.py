@@ -109,6 +109,7 @@ class VersionJson(TypedDict):
     at: str
     author: str
     activity: str
+    comment: str
 
 
 def settings_json(view: SettingsView, *, interval: str | None) -> SettingsJson:
@@ -210,4 +211,10 @@ def configuration_plan_json(found: ConfigurationPlan, effects: Sequence[Conseque
 
 
 def version_json(one: VersionRow) -> VersionJson:
-    return {"version": one.version, "at": iso_time(one.created_at), "author": one.author, "activity": one.activity}
+    return {
+        "version": one.version,
+        "at": iso_time(one.created_at),
+        "author": one.author,
+        "activity": one.activity,
+        "comment": one.comment,
+    }

@@ -62,11 +62,16 @@ class Files(Body):
 
 class FilesToApply(Files):
     """Documents to apply. *expected* are the changes in the plan that you have seen. If the changes are different now, the request is
-    refused.
+    refused. *comment* is stored with each version of a configuration that is created.
     """
 
     expected: list[dict[str, Any]] | None = None
+    comment: Text = Field("", examples=["Titles for the new branch, change 4711"])
     most_removals: Annotated[int, Field(ge=0, le=100_000)] = MOST_REMOVALS
+
+
+class VersionComment(Body):
+    comment: Text = Field(examples=["Titles for the new branch, change 4711"])
 
 
 @router.get("/expressions/functions", tags=["Expressions"])
@@ -114,6 +119,12 @@ async def compare_versions(context: Asked, app: AppName, old: int, new: int) -> 
 async def show_version(context: Asked, app: AppName, version: int) -> Response:
     """Return an earlier version of the configuration as YAML, as `/configuration` exports the current one."""
     return Response((await text_of_version(context, app, version)).text, media_type=YAML)
+
+
+@router.put("/applications/{app}/versions/{version}/comment", status_code=204)
+async def comment_on_version(context: Asked, app: AppName, version: int, body: VersionComment) -> None:
+    """Replace the comment on a version. An empty text removes it."""
+    await configuration_history.comment_on_version(context, app, version, body.comment)
 
 
 @router.post("/applications/{app}/versions/{version}/restore")
@@ -174,7 +185,12 @@ async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Effe
             if body.expected is not None and body.expected != told["changes"]:
                 raise invalid("The configuration has changed since the plan was created", next_step="Plan again")
             await apply_configuration(
-                one, documents, prune=body.prune, expected=found.changes, most_removals=body.most_removals
+                one,
+                documents,
+                prune=body.prune,
+                expected=found.changes,
+                most_removals=body.most_removals,
+                comment=body.comment,
             )
             return told
 

@@ -69,7 +69,7 @@ async def _change(context: Context, request: Request, app: str) -> PageAnswer:
     edited = EditedText(
         str(form.get("yaml", "")).replace("\r\n", "\n"), str(form.get("base", "")), app, form.get("prune") == "on"
     )
-    plan = None
+    plan, comment = None, str(form.get("comment", ""))
     try:
         plan = await configuration_edit.plan_text(context, edited)
         if form.get("step") != "apply":
@@ -77,20 +77,24 @@ async def _change(context: Context, request: Request, app: str) -> PageAnswer:
         typed = str(form.get("confirmation", "")).replace(",", "").strip()
         if plan.confirm and typed != str(plan.confirm):
             return await _page(
-                context, edited, plan=plan, wrong=f"Type {plan.confirm} to confirm. Nothing was changed."
+                context,
+                edited,
+                plan=plan,
+                wrong=f"Type {plan.confirm} to confirm. Nothing was changed.",
+                comment=comment,
             )
         mark, version = str(form.get("mark") or "none"), str(form.get("version", ""))
         restores = int(version) if version.isdecimal() and len(version) < 9 else None
-        done = await configuration_edit.apply_text(context, edited, mark=mark, restores=restores)
+        done = await configuration_edit.apply_text(context, edited, mark=mark, restores=restores, comment=comment)
     except LockstepError as refused:
-        return await _page(context, edited, plan=plan, refused=on_the_form(refused))
+        return await _page(context, edited, plan=plan, refused=on_the_form(refused), comment=comment)
     number = len(done.effective)
     return Redirect(_here(app), notice=f"Applied: {number:,} {'change' if number == 1 else 'changes'}")
 
 
 async def _page(
     context: Context, edited: EditedText, *, plan: TextPlan | None = None, refused: LockstepError | None = None,
-    wrong: str = "", version: str = "",
+    wrong: str = "", version: str = "", comment: str = "",
 ) -> View:  # fmt: skip
     changes = plan.plan.changes if plan else ()
     model: dict[str, Any] = {
@@ -100,6 +104,7 @@ async def _page(
         "is_stale": refused is not None and refused.code == "StaleText",
         "wrong": wrong,
         "version": version,
+        "comment": comment,
         "may_write": _may_write(context),
         "here": _here(edited.app),
         "download": f"{_here(edited.app)}.yaml",

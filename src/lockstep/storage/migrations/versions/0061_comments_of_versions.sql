@@ -1,0 +1,2 @@
+alter table config_version rename column comment to activity;
+alter table config_version add column comment text not null default '';
