@@ -122,6 +122,12 @@ async def test_comment_on_a_version_is_shown_in_the_history_and_can_be_changed(
     ]  # fmt: skip
 
 
+async def test_saving_what_already_holds_creates_no_version(centre: Centre, documo: str) -> None:
+    await settings.change_settings(context_of(centre), "documo", mode="automatic", scope="assigned")
+
+    assert len(await configuration_history.list_versions(context_of(centre), "documo")) == 1
+
+
 async def test_who_may_not_change_the_configuration_reads_comments(centre: Centre, admin: Browser, documo: str) -> None:
     await admin.post(HISTORY, {"version": "1", "comment": "As delivered"})
     auditor = await centre.signed_in(Role.AUDITOR)

@@ -222,7 +222,7 @@ async def change_configuration(context: Context, app: str, change: Callable[[Con
         before = deepcopy(dict(row.config))
         after = deepcopy(before)
         change(after)
-        if after == before:
+        if _with_mode(after) == _with_mode(before):
             return await services.compiled(edit.connection, row)
         stored = await services.compiled(edit.connection, row)
         job = await services.compiled(edit.connection, _with(row, after))
@@ -248,6 +248,11 @@ async def change_configuration(context: Context, app: str, change: Callable[[Con
 
 def _with(row: JobRow, config: Config) -> JobRow:
     return replace(row, config=config, config_version=row.config_version + 1)
+
+
+def _with_mode(config: Config) -> Config:
+    """Return *config* with its mode, which a new application does not contain."""
+    return {"mode": "automatic", **config}
 
 
 def _decides(config: Config) -> Config:

@@ -58,6 +58,7 @@ async def _page(
         "changes": changes,
         "comment": typed or (chosen[0].comment if chosen else ""),
         "refused": refused,
+        "has_comments": any(one.comment for one in versions),
         "here": here,
         "below": below,
         "next": address(here, below=str(versions[-1].version)) if len(found) > SIZE else None,
