@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from lockstep.actions import applications, assignments, groups, people, roles
+from lockstep.actions.configuration_apply import apply_configuration
+from lockstep.actions.configuration_export import export_application
 from lockstep.actions.sources import import_source
+from lockstep.configuration.files.file import read_documents
 from lockstep.directory.lifecycle import purge_due
 from tests.support.hub import Hub, guid, person, upn, write_csv
 
@@ -47,6 +50,17 @@ async def dirty(hub: Hub) -> dict[str, int]:
         from dirty left join person on person.id = source_id left join grp on grp.id = source_id"""
     )
     return {str(name): int(str(lane)) for name, lane in rows}
+
+
+async def _apply_a_file_without_admin(hub: Hub) -> None:
+    text = (await export_application(hub.context, "documo")).replace("value: Admin", "value: Admin, enabled: false", 1)
+    await apply_configuration(hub.context, read_documents(text, "documo.yaml"))
+
+
+async def _describe_admin(hub: Hub) -> None:
+    manifest = await roles.export_manifest(hub.context, "documo")
+    manifest["appRoles"][0]["description"] = "May change everything"
+    await roles.import_manifest(hub.context, "documo", manifest)
 
 
 async def _purge_anna(hub: Hub) -> None:
@@ -140,6 +154,8 @@ CASES: dict[str, tuple[Do, dict[str, int]]] = {
         lambda hub: roles.set_role_enabled(hub.context, "documo", "Admin", is_enabled=False),
         {"bo": 4, "cy": 3},
     ),
+    "a file switches a role off: its holders alone": (_apply_a_file_without_admin, {"bo": 4, "cy": 3}),
+    "a manifest that changes only a description": (_describe_admin, {}),
     "a role moves to the front: everybody whose role changed its rank": (
         lambda hub: roles.move_role(hub.context, "documo", "Member", position=1),
         {"anna": 4, "bo": 4, "cy": 3},

@@ -11,6 +11,7 @@ from typing import Any
 
 from lockstep.configuration.document.manifest import roles_from_manifest
 from lockstep.directory.edit import Edit
+from lockstep.engine.records import AppRole
 from lockstep.errors import conflict, invalid
 from lockstep.storage import applications as store
 from lockstep.storage.applications import ApplicationRow, RoleRow
@@ -22,13 +23,17 @@ MAX_ROLES = 1200
 
 
 async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow]) -> None:
-    """Replace all roles of the application by *roles*. Raises LockstepError for an invalid value, or if an assigned role would be
-    removed.
+    """Replace all roles of the application by *roles*, and mark the holders of new roles and of roles whose place, value, name or state
+    changed.
+
+    Raises LockstepError for an invalid value, or if an assigned role would be removed.
     """
     _check(roles)
     before = await store.read_roles(edit.connection, app.id)
-    after_by_id = {role.id: (place, role) for place, role in enumerate(roles)}
-    for gone in [role for role in before if role.id not in after_by_id]:
+    if before == list(roles):
+        return
+    left = {role.id for role in roles}
+    for gone in [role for role in before if role.id not in left]:
         holders = await store.count_holders(edit.connection, app.id, gone.id)
         if holders:
             held = counted(holders, "assignment")
@@ -36,12 +41,8 @@ async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow
                 f'The role "{gone.display_name}" of {app.display_name} is used by {held}',
                 next_step=f"Remove the assignments first: lockstep assign list {app.name}",
             )
-    touched = [
-        role.id for place, role in enumerate(before) if role.id in after_by_id and after_by_id[role.id] != (place, role)
-    ]
-    touched += [role.id for role in roles if role.id not in {old.id for old in before}]
-    if not touched and len(before) == len(roles):
-        return
+    known = {role.id: (place, _as_planned(role)) for place, role in enumerate(before)}
+    touched = [role.id for place, role in enumerate(roles) if known.get(role.id) != (place, _as_planned(role))]
     await store.write_roles(edit.connection, app.id, roles)
     edit.record(
         APP_ROLE,
@@ -106,6 +107,11 @@ def to_manifest(roles: Sequence[RoleRow]) -> list[dict[str, Any]]:
         }
         for role in roles
     ]
+
+
+def _as_planned(role: RoleRow) -> AppRole:
+    """Return the part of *role* that plans read."""
+    return AppRole(role.id, role.value, role.display_name, role.is_enabled)
 
 
 def _check(roles: Sequence[RoleRow]) -> None:

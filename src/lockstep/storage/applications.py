@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from psycopg.rows import class_row
 
@@ -37,7 +38,7 @@ class RoleRow:
     display_name: str
     description: str = ""
     is_enabled: bool = True
-    allowed_member_types: Sequence[str] = field(default=("User",))
+    allowed_member_types: tuple[str, ...] = ("User",)
 
 
 _SELECT = """select application.id::text, application.name, application.display_name, application.template,
@@ -88,7 +89,7 @@ _ROLES = "select id::text, value, display_name, description, is_enabled, allowed
 async def read_roles(connection: Connection, app: str) -> list[RoleRow]:
     """Return the application's roles in order of precedence."""
     cursor = await connection.execute(_ROLES + "where app = %s order by position, id", (app,))
-    return [RoleRow(*row[:-1]) for row in await cursor.fetchall()]
+    return [_role(row) for row in await cursor.fetchall()]
 
 
 async def read_all_roles(connection: Connection) -> dict[str, list[RoleRow]]:
@@ -96,8 +97,12 @@ async def read_all_roles(connection: Connection) -> dict[str, list[RoleRow]]:
     cursor = await connection.execute(_ROLES + "order by position, id")
     found: dict[str, list[RoleRow]] = {}
     for row in await cursor.fetchall():
-        found.setdefault(row[-1], []).append(RoleRow(*row[:-1]))
+        found.setdefault(row[-1], []).append(_role(row))
     return found
+
+
+def _role(row: Sequence[Any]) -> RoleRow:
+    return replace(RoleRow(*row[:-1]), allowed_member_types=tuple(row[-2]))
 
 
 async def write_roles(connection: Connection, app: str, roles: Sequence[RoleRow]) -> None:
