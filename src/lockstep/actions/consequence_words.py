@@ -61,6 +61,12 @@ def _phrase(one: Consequences, effect: Effect) -> str:
             return f"would get a different {words or 'matching value'}"
         case Effect.LOSES_VALUE:
             return "would lose a value"
+        case Effect.KEEPS_ROLE:
+            return (
+                "would keep the former role in the account"
+                if is_one
+                else "would keep their former roles in their accounts"
+            )
         case Effect.FAILS:
             return f"could not be provisioned: {words.rstrip('.')}" if words else "could not be provisioned"
         case Effect.GETS_ACCOUNT:

@@ -17,7 +17,7 @@ from lockstep.actions.forecasts import ReportProgress
 from lockstep.actions.jobs import new_services
 from lockstep.configuration.rules import Scope
 from lockstep.directory.objects import as_deleted
-from lockstep.engine.decisions.effects import Effect, effects_of, predicted_plan
+from lockstep.engine.decisions.effects import Effect, effects_of, keeps_role, predicted_plan
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind, SourceObject
 from lockstep.postgres.pool import Connection
@@ -85,11 +85,15 @@ async def foresee_deletion(context: Context, deletion: Deletion, report: ReportP
 async def effects_among(known: SliceFacts, job: Job, moment: Moment) -> EffectsById:
     """Plan the objects in *known*, and return the effects. Objects without an effect are left out."""
     found: EffectsById = {}
+    mapping = job.configuration.mapping_for(known.kind)
     for number, (source_id, obj) in enumerate(known.objects.items()):
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
         link = known.links.get(source_id)
-        effects = effects_of(predicted_plan(obj, link, job.configuration, moment, known.account_ids), link)
+        plan = predicted_plan(obj, link, job.configuration, moment, known.account_ids)
+        effects = effects_of(plan, link)
+        if link is not None and mapping is not None and keeps_role(plan, link, mapping):
+            effects[Effect.KEEPS_ROLE] = ""
         if effects:
             found[source_id] = (obj.display, effects)
     return found

@@ -10,12 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
+from lockstep.engine.decisions.diff import same_value
 from lockstep.engine.decisions.matching import NO_MATCH
 from lockstep.engine.decisions.plan import make_plan, prepare
+from lockstep.engine.expressions.check import ROLES
 from lockstep.engine.moment import Moment
-from lockstep.engine.plans import Plan
+from lockstep.engine.plans import NOT_MAPPED, Plan
 from lockstep.engine.records import Action, Link, LinkState, SourceObject
 from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.mappings import ObjectMapping
+from lockstep.engine.rules.operators import is_empty
 
 
 class Effect(StrEnum):
@@ -26,6 +30,7 @@ class Effect(StrEnum):
     GAINS_PRIVILEGE = "gainsPrivilege"
     RENAMED = "renamed"  # a matching value changes
     LOSES_VALUE = "losesValue"
+    KEEPS_ROLE = "keepsRole"  # a role that the person loses stays in the account
     FAILS = "fails"  # the object cannot be decided or mapped
     GETS_ACCOUNT = "getsAccount"
 
@@ -62,6 +67,24 @@ def effects_of(plan: Plan, link: Link | None) -> dict[Effect, str]:
     if plan.action is Action.CREATE:
         found[Effect.GETS_ACCOUNT] = ""
     return found
+
+
+def keeps_role(plan: Plan, link: Link, mapping: ObjectMapping) -> bool:
+    """Whether the account of *link* has another role than the mapping gives, and *plan* leaves that role in the account.
+
+    A mapping that produces no value leaves the value in the account unless it clears empty values. A mapping that only adds roles never
+    removes one.
+    """
+    if link.state is not LinkState.LIVE or plan.link_state is not LinkState.LIVE or plan.mapped is NOT_MAPPED:
+        return False
+    changed = {change.path for change in plan.changes}
+    return any(
+        one.target not in changed
+        and not is_empty(link.base.get(one.target))
+        and not same_value(plan.mapped.values.get(one.target), link.base[one.target], one)
+        for one in mapping.flowing
+        if ROLES in one.dependencies
+    )
 
 
 def caused(after: Mapping[Effect, str], before: Iterable[Effect]) -> dict[Effect, str]:
