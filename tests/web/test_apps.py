@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import orjson
 import pytest
 
 from lockstep.actions import applications, assignments, overview, roles, sources
@@ -180,6 +181,31 @@ async def test_app_roles_are_created_moved_disabled_and_removed(centre: Centre, 
     assert twice.status == 400 and "already exists" in twice.text and 'value="Again"' in twice.html
     assert (first.value, first.is_enabled) == ("reader", False)
     assert [role.value for role in await roles.list_roles(centre.hub.context, "documo")] == before
+
+
+async def test_a_change_of_app_roles_that_affects_accounts_is_made_only_after_its_effects_were_shown(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    await import_anna(centre, tmp_path)
+    await centre.hub.fetch("update job set started = true")
+    await assignments.assign(centre.hub.context, "documo", users=[guid("anna")], role="Admin")
+    here, enabling = "/apps/documo/app-roles", {"role": "Admin", "enabled": "yes"}
+
+    disabled = await admin.post(f"{here}/enable", enabling | {"enabled": "no"})
+    manifest = orjson.dumps(await roles.export_manifest(centre.hub.context, "documo")).decode()
+    with_admin = {"manifest": manifest.replace("false", "true")}
+    asked = await admin.post(f"{here}/enable", enabling)
+    asked_for_manifest = await admin.post(f"{here}/manifest", with_admin)
+    before = (await roles.list_roles(centre.hub.context, "documo"))[0]
+    hidden = dict(re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', asked.html))
+    confirmed = await admin.post(f"{here}/enable", {**hidden, "step": "confirm"})
+    after = (await roles.list_roles(centre.hub.context, "documo"))[0]
+
+    assert disabled.location == here, "it affects no account, so nothing is asked"
+    for page in (asked, asked_for_manifest):
+        assert "would get the role Admin (anna@contoso.test)" in page.text and "Change the roles" in page.text
+    assert (before.is_enabled, confirmed.location, after.is_enabled) == (False, here, True)
 
 
 async def test_a_manifest_that_is_no_json_is_refused_at_its_place_and_kept_for_correction(admin: Browser) -> None:

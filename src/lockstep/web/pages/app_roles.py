@@ -1,8 +1,10 @@
-"""App roles of an application, as a list and as the manifest of Entra's *App registrations*."""
+"""App roles of an application, as a list and as the manifest of Entra's *App registrations*. If a change affects accounts, its effects are
+shown before it is made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lockstep.actions import applications, roles
+from lockstep.actions.consequence_words import consequence_lines
+from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.errors import Kind, LockstepError, invalid
 from lockstep.web.page import AppPlace, CopyAs, Crumb, PageAnswer, Pages, Redirect, View, on_the_form
@@ -70,8 +74,14 @@ async def change_app_roles(context: Context, request: Request) -> PageAnswer:
     if change is None:
         raise LockstepError(Kind.NOT_FOUND, "There is no page at this address")
     form = await request.form()
+
+    async def work(inner: Context) -> str:
+        return await change(inner, app, form)
+
     try:
-        notice = await change(context, app, form)
+        if form.get("step") != "confirm" and (lines := consequence_lines(await foresee(context, work))):
+            return await _review(context, app, request, form, lines)
+        notice = await work(context)
     except LockstepError as refused:
         return await _page(context, app, refused=on_the_form(refused), typed=dict(form))
     return Redirect(f"/apps/{app}/app-roles", notice=notice)
@@ -91,11 +101,34 @@ async def show_manifest(context: Context, request: Request) -> PageAnswer:
 async def save_manifest(context: Context, request: Request) -> PageAnswer:
     name, form = request.path_params["app"], await request.form()
     text = str(form.get("manifest", ""))
+
+    async def work(inner: Context) -> object:
+        return await roles.import_manifest(inner, name, _read(text))
+
     try:
-        await roles.import_manifest(context, name, _read(text))
+        if form.get("step") != "confirm" and (lines := consequence_lines(await foresee(context, work))):
+            return await _review(context, name, request, form, lines)
+        await work(context)
     except LockstepError as refused:
         return await _manifest(context, name, text, refused=on_the_form(refused))
     return Redirect(f"/apps/{name}/app-roles", notice="The manifest was saved")
+
+
+async def _review(context: Context, name: str, request: Request, form: FormData, lines: Sequence[str]) -> View:
+    app = await applications.show_application(context, name)
+    place = AppPlace(app.application.name, app.application.display_name)
+    here = f"{place.href}/app-roles"
+    model = {
+        "title": "Change the app roles?",
+        "text": "",
+        "lines": lines,
+        "action": request.url.path,
+        "fields": [(key, str(value)) for key, value in form.multi_items() if key not in ("csrf", "step")],
+        "button_label": "Change the roles",
+        "is_danger": True,
+        "back": here,
+    }
+    return View("review.html", "Change the app roles", model, app=place, tab=TAB, parents=[Crumb(TAB, here)])
 
 
 async def _page(

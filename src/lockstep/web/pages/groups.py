@@ -200,7 +200,7 @@ def _deletion(page: GroupPage, effects: ForeseenLines, *, refused: LockstepError
 
 def review(page: GroupPage, heading: str, model: dict[str, object]) -> View:
     """Show the page between a form and the change that the form requests: the effects, and the button that confirms."""
-    return View("groups/review.html", heading, model, section="Groups", parents=parents_of(page))
+    return View("review.html", heading, model, section="Groups", parents=parents_of(page))
 
 
 def href_of(page: GroupPage) -> str:
