@@ -17,15 +17,15 @@ SINGLE: dict[str, Any] = {"target": PRIMARY, "expression": "SingleAppRoleAssignm
 CLEARING: dict[str, Any] = {**SINGLE, "clearWhenEmpty": True}
 ALL: dict[str, Any] = {"target": "roles", "expression": "AssertiveAppRoleAssignmentsComplex([appRoleAssignments])"}
 ADDING: dict[str, Any] = {"target": "roles", "expression": "AppRoleAssignmentsComplex([appRoleAssignments])"}
-LOST = f"model: 1 person would lose a value ({upn(0)})."
+LOST = f"Model: 1 person would lose a value ({upn(0)})."
 KEPT = "would keep the former role in the account"
 MAPPINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "one role": (SINGLE, [f"model: 1 person {KEPT} ({upn(0)})."]),
+    "one role": (SINGLE, [f"Model: 1 person {KEPT} ({upn(0)})."]),
     "one role, cleared": (CLEARING, [LOST]),
     "all roles": (ALL, [LOST]),
     "added roles": (
         ADDING,
-        [f"model: 2 people would keep their former roles in their accounts ({upn(0)}, {upn(1)})."],
+        [f"Model: 2 people would keep their former roles in their accounts ({upn(0)}, {upn(1)})."],
     ),
 }
 
@@ -105,4 +105,4 @@ async def test_person_who_leaves_the_application_does_not_count_as_keeping_a_rol
 
     found = await foresee(context, lambda inner: assignments.unassign(inner, "model", users=[upn(0)], role="Admin"))
 
-    assert consequence_lines(found) == [f"model: 1 person would lose the account ({upn(0)})."]
+    assert consequence_lines(found) == [f"Model: 1 person would lose the account ({upn(0)})."]
