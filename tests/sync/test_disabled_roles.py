@@ -106,3 +106,19 @@ async def test_person_who_leaves_the_application_does_not_count_as_keeping_a_rol
     found = await foresee(context, lambda inner: assignments.unassign(inner, "model", users=[upn(0)], role="Admin"))
 
     assert consequence_lines(found) == [f"Model: 1 person would lose the account ({upn(0)})."]
+
+
+async def test_role_that_is_replaced_stays_in_the_account_if_the_mapping_only_adds_roles(
+    world: World, context: Context
+) -> None:
+    async def replace_admin(inner: Context) -> None:
+        await assignments.reassign(inner, "model", users=[upn(0)], role="Member")
+
+    await synced(world, context, ADDING)
+
+    found = await foresee(context, replace_admin)
+
+    assert consequence_lines(found) == [f"Model: 1 person {KEPT} ({upn(0)})."]
+    await replace_admin(context)
+    await world.drain()
+    assert roles_in(world, 0, "roles") == ["Admin", "Member"]

@@ -77,11 +77,9 @@ def keeps_role(plan: Plan, link: Link, mapping: ObjectMapping) -> bool:
     """
     if link.state is not LinkState.LIVE or plan.link_state is not LinkState.LIVE or plan.mapped is NOT_MAPPED:
         return False
-    changed = {change.path for change in plan.changes}
+    left = {**link.base, **{change.path: change.new for change in plan.changes}}
     return any(
-        one.target not in changed
-        and not is_empty(link.base.get(one.target))
-        and not same_value(plan.mapped.values.get(one.target), link.base[one.target], one)
+        not is_empty(left.get(one.target)) and not same_value(plan.mapped.values.get(one.target), left[one.target], one)
         for one in mapping.flowing
         if ROLES in one.dependencies
     )
