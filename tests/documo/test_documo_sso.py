@@ -18,12 +18,14 @@ from yarl import URL
 from documo import members
 from documo.access.sso import answering, own_keys, providers
 from documo.access.sso.providers import SamlSetup
+from documo.access.sso.refreshing import MetadataReader
 from documo.access.sso.service import metadata_address
 from documo.accounts import create_account
 from documo.domains import EMAIL, set_domain
 from documo.migrations import versions
 from documo.store.single_sign_on import attempts
-from lockstep.errors import LockstepError
+from lockstep.errors import LockstepError, unreachable
+from lockstep.http.outbound import OutboundRules
 from lockstep.saml.bindings import read_post
 from lockstep.saml.requests import read_authn_request
 from lockstep.saml.responses import Signing
@@ -552,6 +554,30 @@ async def test_metadata_that_is_read_again_brings_the_new_certificate_and_no_oth
     assert (changed.certificates, changed.metadata_read_at) == (new.certificate.pem, now)
     with pytest.raises(LockstepError, match="belongs to a different provider"):
         providers.read_again(row, Provider(provider.audience, "https://other.example/").metadata(), now=now)
+
+
+async def test_problem_with_the_metadata_stays_known_until_it_is_read_or_belongs_to_another_provider(
+    api: Client, provider: Provider
+) -> None:
+    class Unreachable(MetadataReader):
+        async def fetch(self, url: str) -> bytes:
+            raise unreachable("idp.example does not respond")
+
+    account, now, later = api.account.id, datetime.now(UTC), datetime.now(UTC) + timedelta(hours=1)
+    stored = setup(provider, metadata_url="https://idp.example/metadata")
+    await providers.set_up(api.store, account, stored)
+    await Unreachable(api.store, OutboundRules()).refresh(account, now=now)
+
+    told = [
+        (changed.row.metadata_problem, changed.row.metadata_read_at)
+        for changed in (
+            await providers.set_up(api.store, account, replace(stored, creates_members=True)),
+            await providers.set_up(api.store, account, stored, metadata_read_at=later),
+            await providers.set_up(api.store, account, replace(stored, entity_id="https://other.example/")),
+        )
+    ]
+
+    assert told == [("idp.example does not respond", now), ("", later), ("", None)]
 
 
 async def test_expired_metadata_is_refused_and_leaves_the_certificates_as_they_are(

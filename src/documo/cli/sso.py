@@ -83,13 +83,15 @@ def set_(
     given_xml = metadata.read_bytes() if metadata else None
 
     async def work(store: Store) -> dict[str, Any]:
-        tenant = await only_account(store, account)
+        tenant, now = await only_account(store, account), datetime.now(UTC)
+        xml = await _fetched(store, settings, metadata_url) if metadata_url else given_xml
         found = await rules.find_provider(store, tenant.id)
         setup = rules.setup_of(found) if found else rules.SamlSetup("", "", "")
-        xml = await _fetched(store, settings, metadata_url) if metadata_url else given_xml
         if xml is not None:
-            setup = rules.filled_from(setup, rules.setup_of_metadata(xml, now=datetime.now(UTC)))
-        return _described(await rules.set_up(store, tenant.id, replace(setup, **changes)))  # type: ignore[arg-type]
+            setup = rules.filled_from(setup, rules.setup_of_metadata(xml, now=now))
+        changed = replace(setup, **changes)  # type: ignore[arg-type]
+        read_at = now if metadata_url else None
+        return _described(await rules.set_up(store, tenant.id, changed, metadata_read_at=read_at))
 
     output.one(with_store(settings, work))
 

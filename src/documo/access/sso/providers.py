@@ -78,13 +78,21 @@ async def provider_of(store: Store, tenant_id: int) -> Provider:
     return found
 
 
-async def set_up(store: Store, tenant_id: int, setup: SamlSetup) -> Provider:
-    """Set up or change the account's provider. Raises LockstepError, and changes nothing, if a value cannot be used."""
+async def set_up(
+    store: Store, tenant_id: int, setup: SamlSetup, *, metadata_read_at: datetime | None = None
+) -> Provider:
+    """Set up or change the account's provider. Raises LockstepError, and changes nothing, if a value cannot be used.
+
+    *metadata_read_at* is the time when *setup* was filled from the metadata at its address. If it was not, the result of the last daily
+    reading stays known, unless the address or the Entity Id changes; the metadata is then due to be read.
+    """
     row = await _checked(store, tenant_id, setup)
     async with store.tenant(tenant_id) as connection:
         before = await table.read_provider(connection, tenant_id)
-        if before is not None and before.metadata_url == row.metadata_url:
-            row = replace(row, metadata_read_at=before.metadata_read_at)
+        if metadata_read_at is not None:
+            row = replace(row, metadata_read_at=metadata_read_at)
+        elif before is not None and (before.metadata_url, before.entity_id) == (row.metadata_url, row.entity_id):
+            row = replace(row, metadata_read_at=before.metadata_read_at, metadata_problem=before.metadata_problem)
         await table.save_provider(connection, tenant_id, row)
     return await provider_of(store, tenant_id)
 
