@@ -18,6 +18,7 @@ from lockstep.storage.notices import notify
 from lockstep.vault import Secret
 from tests.support.hub import Hub
 
+pytestmark = pytest.mark.timeout(30)  # an event that is lost would be waited for without end
 LISTENERS = 200
 
 

@@ -31,6 +31,7 @@ SHOWN = {
     "name of a role": "update app_role set display_name = 'Writes'",
     "removed role": "delete from app_role",
     "another role": "update assignment set role_id = md5('q')::uuid where principal_kind = 'User'",
+    "another role of those that were removed": "update assignment set role_id = md5('q')::uuid where principal_id = md5('purged')::uuid",
     "another person": "update assignment set principal_id = md5('p2')::uuid where principal_kind = 'User'",
     "kind of a purged principal": "update assignment set principal_kind = 'Group' where principal_id = md5('purged')::uuid",
     "another purged principal": "update assignment set principal_id = md5('q')::uuid where principal_id = md5('purged')::uuid",

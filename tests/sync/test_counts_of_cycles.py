@@ -110,6 +110,24 @@ async def test_object_that_changes_while_it_is_held_is_counted_once_in_its_cycle
     assert (await world.cycle()).id == cycle.id
 
 
+async def test_object_that_was_held_and_is_written_in_the_same_cycle_is_counted_for_the_write_too(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.configure({**CONFIG, "deletions": {"threshold": 2}})
+    await world.add_people(range(8))
+    await world.sync()
+    await world.unassign([1, 2, 3, 4])
+    async with world.pool.connection() as connection:
+        await cycles.open_cycle(connection, world.job, "incremental", phase="match")
+    await world.drain()
+    await world.assign([1])
+    await world.change([1], surname="Other")
+
+    await world.drain()
+
+    assert dict((await world.cycle()).counts) == {"held": 4, "updated": 1}
+
+
 async def test_object_that_is_held_again_in_a_later_cycle_is_counted_in_that_cycle_too(
     context: Context, world: World, target: ModelTarget
 ) -> None:
