@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.actions import applications, assignments, audit, people, sources
+from lockstep.actions import applications, assignments, audit, people, roles, sources
 from lockstep.actions.configuration import plan_configuration
 from lockstep.actions.configuration_apply import apply_configuration
 from lockstep.actions.configuration_export import export_everything
@@ -131,6 +131,18 @@ async def test_claims_say_what_the_directory_says_now_with_the_role_that_provisi
     assert (ben.is_assigned, ben.role) == (False, "")
     assert f"{CLAIMS}surname" not in ben.attributes
     assert ROLE_CLAIM not in ben.attributes
+
+
+async def test_disabled_role_is_no_claim_until_it_is_enabled_again(context: Context) -> None:
+    await settings.change_sign_on(context, "documo", {"mode": "saml"})
+
+    await roles.set_role_enabled(context, "documo", "Editor", is_enabled=False)
+    without = await issuing.claims_for(context, "documo", await id_of(context, "anna"))
+    await roles.set_role_enabled(context, "documo", "Editor", is_enabled=True)
+    again = await issuing.claims_for(context, "documo", await id_of(context, "anna"))
+
+    assert (without.is_assigned, without.role, ROLE_CLAIM in without.attributes) == (True, "", False)
+    assert (again.role, again.attributes[ROLE_CLAIM]) == ("Editor", ("Editor",))
 
 
 async def test_a_person_who_is_disabled_or_deleted_gets_no_claims(context: Context) -> None:

@@ -645,6 +645,14 @@ def test_plan_carries_the_digest_of_what_it_wants() -> None:
     assert plan(person(assigned=False)).desired_hash == ""
 
 
+def test_account_that_was_gone_and_is_found_again_keeps_the_attribute_by_which_it_was_matched() -> None:
+    gone = link("tombstone", base=IN_STEP, gone_at=NOW, matched_by="userName")
+
+    made = plan(linked=gone, observed=account("u-1"))
+
+    assert (made.link_to is not None, made.matched_by) == (True, "userName")
+
+
 def test_account_that_is_created_again_has_no_id_yet() -> None:
     made = plan(linked=link("released", base=IN_STEP), observed=None, match=NO_MATCH)
 

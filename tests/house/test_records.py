@@ -104,13 +104,19 @@ def is_for_people(node: ast.expr) -> bool:
 
 
 def branches(nodes: Iterable[ast.AST]) -> int:
-    """How many comparisons test a code, a text or a stored error. Testing whether there is one is allowed."""
-    return sum(
-        any(map(is_for_people, (node.left, *node.comparators)))
-        and not all(isinstance(one, ast.Constant) and one.value is None for one in node.comparators)
-        for node in nodes
-        if isinstance(node, ast.Compare)
-    )
+    """How many comparisons, matches and searches test a code, a text or a stored error. Testing whether there is one is allowed."""
+    return sum(map(is_branch, nodes))
+
+
+def is_branch(node: ast.AST) -> bool:
+    if isinstance(node, ast.Compare):
+        is_about_none = all(isinstance(one, ast.Constant) and one.value is None for one in node.comparators)
+        return any(map(is_for_people, (node.left, *node.comparators))) and not is_about_none
+    if isinstance(node, ast.Match):
+        return is_for_people(node.subject)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TESTS_OF_A_TEXT:
+        return any(map(is_for_people, (node.func.value, *node.args)))
+    return False
 
 
 TESTS_OF_A_TEXT = {
@@ -179,7 +185,7 @@ def test_no_statement_selects_rows_by_a_code_that_is_shown() -> None:
 
 
 def test_nothing_reads_a_shown_code_from_a_stored_error() -> None:
-    reads = re.compile(r"""error\.get\(\s*["']code["']""")
+    reads = re.compile(r"""error(\.get\(|\[)\s*["']code["']""")
 
     files = [file for room in ("actions", "storage", "sync") for file in (SOURCE / room).rglob("*.py")]
 
@@ -199,4 +205,7 @@ def test_a_branch_on_a_reason_code_is_found() -> None:
     assert branches(ast.walk(ast.parse("if plan.reason.code == 'Drift': pass"))) == 1
     assert branches(ast.walk(ast.parse("kind = failure.code in TRANSIENT"))) == 1
     assert branches(ast.walk(ast.parse("is_much = 'too many' in answer.detail.lower()"))) == 1
+    assert branches(ast.walk(ast.parse("is_held = plan.reason.text.startswith('Held')"))) == 1
+    assert branches(ast.walk(ast.parse("found = re.search('x', answer.detail)"))) == 1
+    assert branches(ast.walk(ast.parse("match plan.reason.code:\n    case 'Drift': pass"))) == 1
     assert branches(ast.walk(ast.parse("if claim.last_error is None: pass"))) == 0

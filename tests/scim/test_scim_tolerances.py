@@ -207,6 +207,16 @@ def test_pointer_to_a_part_of_a_list_of_an_extension_is_refused_without_its_urn_
             read(path)
 
 
+def test_slash_in_a_name_is_escaped_in_a_pointer() -> None:
+    badge = {"id": "urn:example:Badge/2", "name": "Badge", "attributes": [{"name": "level"}]}
+    definition = default_registry().with_extension("User", badge).resource("User")
+    pointer = {"op": "replace", "path": "/urn:example:Badge~12/level", "value": "x"}
+
+    [operation] = normalize_patch({"schemas": [PATCH_URN], "Operations": [pointer]}, LENIENT, definition).operations
+
+    assert str(operation.path) == "urn:example:Badge/2:level"
+
+
 def test_patch_without_schemas_is_read_for_scripts_and_refused_when_strict() -> None:
     body = {"operations": [{"op": "replace", "path": "title", "value": "x"}]}
 
