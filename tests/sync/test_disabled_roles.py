@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.actions import assignments, roles
+from lockstep.actions import assignments, explaining, people, roles
 from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
@@ -96,6 +96,17 @@ async def test_holders_of_a_role_that_is_enabled_again_get_it_back(world: World,
     await world.drain()
 
     assert roles_in(world, 0, "roles") == ["Admin"]
+
+
+async def test_disabled_role_is_marked_and_comes_after_the_role_that_counts(world: World, context: Context) -> None:
+    await synced(world, context, ALL)
+
+    await switch_off(context)
+
+    shown = await people.show_person(context, upn(1))
+    explained = await explaining.explain_person(context, upn(1), "model")
+    assert [one.ways for one in shown.applications] == [("directly (Member)", "directly (Admin, disabled)")]
+    assert "assigned directly (Member), directly (Admin, disabled)" in [gate.text for gate in explained.why.gates]
 
 
 async def test_person_who_leaves_the_application_does_not_count_as_keeping_a_role(

@@ -60,14 +60,15 @@ async def standings(connection: Connection, person: str, is_visible: Callable[[s
 
 def ways_in(assigned: Sequence[Assignment], roles: Mapping[str, AppRole | RoleRow]) -> list[str]:
     """Describe each assignment of an object, such as `through the group Sales (Member)`. The assignment that decides the role
-    comes first.
+    comes first; assignments with a disabled role come last.
     """
+    disabled = {role.id for role in roles.values() if not role.is_enabled}
     found = []
-    for one in assigned:
+    for one in sorted(assigned, key=lambda one: one.role_id in disabled):
         role = roles.get(one.role_id)
         name = "default access" if one.role_id == DEFAULT_ACCESS else role.display_name if role else one.role_id
         way = f"through the group {one.via_group_name or one.via_group}" if one.via_group else "directly"
-        found.append(f"{way} ({name})")
+        found.append(f"{way} ({name}{', disabled' if one.role_id in disabled else ''})")
     return list(dict.fromkeys(found))
 
 
