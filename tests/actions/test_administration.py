@@ -121,6 +121,17 @@ async def test_role_that_is_off_cannot_be_assigned(contoso: Hub) -> None:
         await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="Viewer")
 
 
+async def test_assignment_with_a_role_that_is_off_is_removed_by_that_role(contoso: Hub) -> None:
+    await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="Viewer")
+    await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="Admin")
+    await roles.set_role_enabled(contoso.context, "documo", "Viewer", is_enabled=False)
+
+    gone = await assignments.unassign(contoso.context, "documo", users=[upn("anna")], role="Viewer")
+
+    left = await assignments.list_assignments(contoso.context, "documo")
+    assert ([row.role_name for row in gone], [row.role_name for row in left]) == (["Viewer"], ["Admin"])
+
+
 async def test_role_name_that_two_roles_share_is_refused_with_their_values(contoso: Hub) -> None:
     await roles.import_manifest(contoso.context, "documo", manifest_of_the_case())
 

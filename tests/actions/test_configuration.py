@@ -165,6 +165,20 @@ async def test_an_export_makes_the_same_application_under_another_name(context: 
     assert again.replace("SECOND_", "DOCUMO_").replace("name: second}", "name: documo}") == text
 
 
+async def test_files_assign_and_remove_a_role_that_is_off(context: Context) -> None:
+    off = WHOLE.replace("displayName: Admin}", "displayName: Admin, enabled: false}")
+    await apply_configuration(context, read(WHOLE), resolve=resolve)
+    await apply_configuration(context, read(off), resolve=resolve)
+    copy = (await export_application(context, "documo")).replace("name: documo}", "name: second}")
+
+    await apply_configuration(context, read(copy), resolve=resolve)
+    without = off.replace("    - {user: KIM@contoso.test, role: Admin}\n", "")
+    await apply_configuration(context, read(without), prune=True, resolve=resolve)
+
+    rows = [[row.role_value for row in await list_assignments(context, name)] for name in ("documo", "second")]
+    assert rows == [["member"], ["member", "admin"]]
+
+
 async def test_people_in_the_recycle_bin_are_not_exported(context: Context) -> None:
     await apply_configuration(context, read(WHOLE), resolve=resolve)
     await people.delete(context, [upn("kim")])

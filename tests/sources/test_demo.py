@@ -42,8 +42,8 @@ async def test_contoso_comes_in_without_a_bad_row_and_214_people_are_assigned(hu
     results = await sources.import_source(hub.context, "hr", config={"files": files})
     app = await applications.add_application(hub.context, "documo")
     for one in demo_assignments():
-        who = {"groups": [one.principal]} if one.is_group else {"users": [one.principal]}
-        await assignments.assign(hub.context, "documo", **who, role=one.role)
+        groups, users = ([one.principal], []) if one.is_group else ([], [one.principal])
+        await assignments.assign(hub.context, "documo", users=users, groups=groups, role=one.role)
 
     assert [(one.created, one.bad, one.awaited, one.ignored) for one in results[:2]] == [
         (1204, 0, 0, ()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,8 @@ class Place:
         body = {"schemas": [LIST_URN], "totalResults": len(found), "Resources": [_resource(one) for one in found]}
         return _scim(body)
 
-    async def assign(self, **whom: list[str]) -> None:
-        await assignments.assign(self.hub.context, APP, role="Member", **whom)
+    async def assign(self, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> None:
+        await assignments.assign(self.hub.context, APP, users=users, groups=groups, role="Member")
 
     async def link(self, state: str = "live") -> None:
         await self.hub.fetch(

@@ -10,7 +10,7 @@ from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_application, find_group, find_person
 from lockstep.actions.permissions import Permission
 from lockstep.directory.assignments import assign as write_assignment
-from lockstep.directory.assignments import choose_role
+from lockstep.directory.assignments import choose_role, known_role
 from lockstep.directory.assignments import unassign as take_back
 from lockstep.directory.groups import GROUP
 from lockstep.directory.people import USER
@@ -35,16 +35,23 @@ class Principal:
 
 @needs(Permission.ASSIGNMENTS_WRITE, app="app")
 async def assign(
-    context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
+    context: Context,
+    app: str,
+    *,
+    users: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    role: str | None = None,
+    also_disabled: bool = False,
 ) -> list[AssignmentRow]:
     """Assign all these people and groups to the application, or none of them. Returns the new assignments.
 
-    Raises LockstepError, with suggestions, for an unknown name or role.
+    Raises LockstepError, with suggestions, for an unknown name or role, and for a disabled role unless *also_disabled* is true.
     """
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         principals = await _principals(edit.connection, users, groups)
-        role_id = choose_role(await applications.read_roles(edit.connection, found.id), role, found)
+        known = await applications.read_roles(edit.connection, found.id)
+        role_id = choose_role(known, role, found, also_disabled=also_disabled)
         new: list[AssignmentRow] = []
         for one in principals:
             if await write_assignment(edit, found, kind=one.kind, principal=one.id, role=role_id):
@@ -110,7 +117,7 @@ async def unassign(
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         principals = await _principals(edit.connection, users, groups)
-        wanted = choose_role(await applications.read_roles(edit.connection, found.id), role, found) if role else None
+        wanted = known_role(await applications.read_roles(edit.connection, found.id), role, found) if role else None
         gone: list[AssignmentRow] = []
         for one in principals:
             rows = await store.assignments_of_principal(edit.connection, one.id, app=found.id)

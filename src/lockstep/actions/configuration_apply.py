@@ -219,7 +219,7 @@ async def _set_roles(context: Context, app: str, roles: Sequence[Json]) -> None:
 
 async def _assign(context: Context, app: str, new: Sequence[Json]) -> None:
     for role, users, groups in _by_role(new):
-        await assign(context, app, users=users, groups=groups, role=role)
+        await assign(context, app, users=users, groups=groups, role=role, also_disabled=True)
 
 
 async def _unassign(context: Context, app: str, gone: Sequence[Json]) -> None:

@@ -19,27 +19,18 @@ from lockstep.storage.assignments import AssignmentRow
 ASSIGNMENT = "Assignment"
 
 
-def choose_role(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow) -> str:
-    """Return the id of a role. *wanted* names the role by value, display name or id, in any letter case. An empty *wanted* stands for
-    default access.
+def choose_role(
+    roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow, *, also_disabled: bool = False
+) -> str:
+    """Return the id of a role to assign. *wanted* names the role by value, display name or id, in any letter case. An empty *wanted* stands
+    for default access.
 
-    Raises LockstepError if the role is unknown, ambiguous, disabled or only for applications.
+    Raises LockstepError if the role is unknown, ambiguous, only for applications or, unless *also_disabled* is true, disabled.
     """
-    if not wanted or wanted == DEFAULT_ACCESS or wanted.lower() == "default access":
+    role = _named(roles, wanted, app)
+    if role is None:
         return DEFAULT_ACCESS
-    role = find_role(roles, wanted)
-    if role is not None:
-        _check_assignable(role, app)
-        return role.id
-    named = ", ".join(role.value or role.display_name for role in roles if role.is_enabled and _is_for_people(role))
-    raise not_found(
-        f'{app.display_name} has no role "{wanted}"',
-        next_step=f"Its roles are: {named}" if named else f"Add it: lockstep apps roles add {app.name} {wanted}",
-    )
-
-
-def _check_assignable(role: RoleRow, app: ApplicationRow) -> None:
-    if not role.is_enabled:
+    if not (role.is_enabled or also_disabled):
         raise invalid(
             f'The role "{role.display_name}" of {app.display_name} is disabled',
             next_step=f"Enable it: lockstep apps roles enable {app.name} {role.value}",
@@ -50,6 +41,29 @@ def _check_assignable(role: RoleRow, app: ApplicationRow) -> None:
             why=f"Its allowed member types are: {', '.join(role.allowed_member_types)}",
             next_step=f"See: lockstep apps roles list {app.name}",
         )
+    return role.id
+
+
+def known_role(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow) -> str:
+    """Return the id of a role that may be assigned already, and may no longer be assignable. *wanted* is as in `choose_role`. Raises
+    LockstepError if the role is unknown or ambiguous.
+    """
+    role = _named(roles, wanted, app)
+    return DEFAULT_ACCESS if role is None else role.id
+
+
+def _named(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow) -> RoleRow | None:
+    """Return the role called *wanted*, or None for default access."""
+    if not wanted or wanted == DEFAULT_ACCESS or wanted.lower() == "default access":
+        return None
+    role = find_role(roles, wanted)
+    if role is not None:
+        return role
+    named = ", ".join(role.value or role.display_name for role in roles if role.is_enabled and _is_for_people(role))
+    raise not_found(
+        f'{app.display_name} has no role "{wanted}"',
+        next_step=f"Its roles are: {named}" if named else f"Add it: lockstep apps roles add {app.name} {wanted}",
+    )
 
 
 def _is_for_people(role: RoleRow) -> bool:
