@@ -38,6 +38,8 @@ from tests.support.left_out_conditions import ending_of, sql_checks_of
 from tests.support.rolled_back_store import rolled_back
 from tests.support.saml_provider import Provider, key_named
 
+pytestmark = pytest.mark.full
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
 BAD_CERTIFICATE = CertificateState("It is bad", "Replace it", "x")

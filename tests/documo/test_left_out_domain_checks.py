@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+import pytest
+
 from documo import domains
 from documo.accounts import TenantAccount, create_account
 from documo.domain_tls import CertificateLook
@@ -21,6 +23,8 @@ from tests.support.left_out_checks import checks_of, unheld_checks
 from tests.support.left_out_conditions import ending_of, sql_checks_of
 from tests.support.name_server import NameServer
 from tests.support.rolled_back_store import rolled_back
+
+pytestmark = pytest.mark.full
 
 HOST, OTHER = "docs.example.org", "a.example.org"
 LOOK = CertificateLook(1, OutboundRules(["127.0.0.0/8"]))  # nothing listens on this port

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import pytest
+
 from documo import member_records, members, permissions
 from documo.access import api_keys
 from documo.accounts import TenantAccount, account_with_id, change_settings, create_account
@@ -17,6 +19,8 @@ from documo.store.database import Store
 from tests.support.left_out_checks import checks_of, unheld_checks
 from tests.support.left_out_conditions import ending_of, sql_checks_of
 from tests.support.rolled_back_store import rolled_back
+
+pytestmark = pytest.mark.full
 
 ADA, EVE, ANNA, BEN, GONE, IDA = (f"{name}@x.org" for name in ("ada", "eve", "anna", "ben", "gone", "ida"))
 

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from lockstep.actions import assignments as assigning
 from lockstep.actions import groups, people, roles
 from lockstep.actions.person_sign_in import my_apps
@@ -21,6 +23,8 @@ from tests.portal.assigned_world import APPS, ORIGIN, World, assigned_world
 from tests.support.hub import Hub, upn
 from tests.support.left_out_checks import checks_of, unheld_checks
 from tests.support.left_out_conditions import constant_checks_of, ending_of, sql_checks_of
+
+pytestmark = pytest.mark.full
 
 Case = Callable[[World], Awaitable[object]]
 NESTED_GROUPS = Path(migrations.__path__[0]) / "versions" / "0003_nested_groups.sql"

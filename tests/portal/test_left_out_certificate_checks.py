@@ -38,6 +38,8 @@ from tests.support.hub import Hub
 from tests.support.left_out_checks import checks_of, unheld_checks
 from tests.support.left_out_conditions import ending_of
 
+pytestmark = pytest.mark.full
+
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 OTHER_VAULT = Vault(VaultKey(b"x" * 32, b"y" * 8))

@@ -28,6 +28,8 @@ from tests.portal.saml_world import HERE, KEY, MFA, NOW, REPLY, SECOND, World, s
 from tests.support.admin_centre import Centre
 from tests.support.left_out_checks import Check, checks_of, unheld_checks
 
+pytestmark = pytest.mark.full
+
 Case = Callable[[World], Awaitable[object]]
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"

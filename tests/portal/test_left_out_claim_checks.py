@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from lockstep.actions import people
 from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.outcomes import SignInCode, note_application_sign_in
@@ -28,6 +30,8 @@ from tests.portal.assigned_world import HERE, NOW, OPENID, ORIGIN, SAML, World, 
 from tests.support.hub import Hub, upn
 from tests.support.left_out_checks import checks_of, unheld_checks
 from tests.support.left_out_conditions import ending_of
+
+pytestmark = pytest.mark.full
 
 Case = Callable[[World], Awaitable[object]]
 GENERATED = re.compile(r"_[0-9a-f]{16,}|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{64}|<ds:DigestValue>[^<]*|\d\d:\d\d UTC")

@@ -15,6 +15,8 @@ from lockstep.portal import openid_endpoints
 from tests.portal.openid_world import CALLBACK, OpenIdWorld
 from tests.support.left_out_checks import checks_of, unheld_checks
 
+pytestmark = pytest.mark.full
+
 FORM = "application/x-www-form-urlencoded"
 PAGE, STRANGER = "https://page.test", "https://evil.test"
 SHOWN = (

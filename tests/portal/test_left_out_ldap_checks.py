@@ -20,6 +20,8 @@ from tests.support.hub import upn
 from tests.support.ldap_peer import LdapPeer, ldap_peer
 from tests.support.left_out_checks import checks_of, unheld_checks
 
+pytestmark = pytest.mark.full
+
 Case = Callable[["World"], Awaitable[object]]
 RIGHT, LOGIN = "winter in Lund", "sAMAccountName"
 

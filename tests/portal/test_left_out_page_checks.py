@@ -40,6 +40,8 @@ from tests.support.hub import Hub, upn
 from tests.support.left_out_checks import checks_of, unheld_checks
 from tests.support.rogue_provider import CLIENT_ID, running_rogue_provider
 
+pytestmark = pytest.mark.full
+
 DELETED = (
     "passkey", "person_link", "person_session", "person_credential", "sign_in_attempt", "used_answer", "sign_in_log", "openid_grant",
 )  # fmt: skip

@@ -28,6 +28,8 @@ from tests.support.hub import Hub, upn
 from tests.support.left_out_checks import Check, checks_of, unheld_checks
 from tests.support.rogue_provider import CLIENT_ID, RogueProvider, running_rogue_provider, signed
 
+pytestmark = pytest.mark.full
+
 NOBODY_LISTENS = "http://127.0.0.1:9"
 BACK, VISITOR = "https://lockstep.test/myapps/sign-in/sso/callback", Visitor("a browser", "192.0.2.7")
 DELETED = ("sign_in_log", "sign_in_attempt", "person_session", "person_credential", "used_answer")

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import pytest
+
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.actions.permissions import Permission
@@ -21,6 +23,8 @@ from lockstep.storage import person_credentials
 from tests.support.hub import Hub, upn
 from tests.support.left_out_checks import checks_of, unheld_checks
 from tests.support.left_out_conditions import ending_of
+
+pytestmark = pytest.mark.full
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 HERE = Visitor("a browser", "192.0.2.9", "7")

@@ -38,6 +38,8 @@ from tests.support.hub import Hub
 from tests.support.left_out_checks import unheld_checks
 from tests.support.left_out_conditions import ending_of, sql_checks_of
 
+pytestmark = pytest.mark.full
+
 Case = Callable[[Connection], Awaitable[object]]
 ANNA_S, ADA_S = PasskeyOwner("person", row_id("anna")), PasskeyOwner("administrator", row_id("ada"))
 NEW = SignInAttempts(1, NOW, None)

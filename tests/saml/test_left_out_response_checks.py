@@ -32,6 +32,8 @@ from tests.saml.parties import NOW, assertion, expected, key_of
 from tests.saml.test_tolerance import elliptic_key
 from tests.support.left_out_checks import Check, checks_of, outcomes_of
 
+pytestmark = pytest.mark.full
+
 IDP = [key_of("idp").certificate]
 
 

@@ -9,12 +9,15 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lockstep.kit import cookies, csrf
 from tests.support.left_out_checks import checks_of, unheld_checks
 from tests.support.left_out_conditions import ending_of
+
+pytestmark = pytest.mark.full
 
 SECRET, OTHER = "the secret of a session", "the secret of a stranger"
 HOST = "id.contoso.test"

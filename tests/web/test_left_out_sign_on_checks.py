@@ -23,6 +23,8 @@ from tests.support.hub import Hub
 from tests.support.left_out_checks import Check, checks_of, unheld_checks
 from tests.support.rogue_provider import CLIENT_ID, RogueProvider, running_rogue_provider
 
+pytestmark = pytest.mark.full
+
 BACK = "https://lockstep.test/sign-in/sso/callback"
 DELETED = ("administrator", "sign_in_attempt", "used_answer", "audit_log")
 ROLES = [("lockstep-operators", Role.OPERATOR, ""), ("lockstep-auditors", Role.AUDITOR, "")]
