@@ -124,3 +124,18 @@ def test_metadata_is_read_at_its_address_which_is_kept_for_every_day(
     assert (shown["entity_id"], shown["metadata_url"]) == (ENTITY_ID, f"{origin}/idp.xml")
     assert "responded with 404" in missing
     assert "Give either --metadata or --metadata-url" in both
+
+
+def test_address_of_the_metadata_is_dropped_with_its_provider(
+    command: Command, metadata: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.xml"
+    other.write_bytes(Provider("http://documo.test", "https://other.example/").metadata())
+    with serving(metadata.parent) as origin:
+        monkeypatch.setenv("DOCUMO_OUTBOUND_ALLOW", origin)
+        command("sso", "set", "--metadata-url", f"{origin}/idp.xml")
+    same = orjson.loads(command("sso", "set", "--metadata", str(metadata), "-o", "json"))
+    changed = orjson.loads(command("sso", "set", "--metadata", str(other), "-o", "json"))
+
+    assert same["metadata_url"] == f"{origin}/idp.xml"
+    assert (changed["entity_id"], changed["metadata_url"]) == ("https://other.example/", "")

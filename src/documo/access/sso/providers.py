@@ -192,9 +192,12 @@ def setup_of_metadata(xml: bytes, *, now: datetime) -> SamlSetup:
 
 
 def filled_from(before: SamlSetup, said: SamlSetup) -> SamlSetup:
-    """Return *before* with new values, taken from *said*, in the fields that metadata fills."""
+    """Return *before* with new values, taken from *said*, in the fields that metadata fills. The address of another provider's metadata is
+    dropped.
+    """
     return replace(
         before,
+        metadata_url=before.metadata_url if before.entity_id == said.entity_id else "",
         entity_id=said.entity_id,
         sign_in_url=said.sign_in_url,
         certificates=said.certificates,
