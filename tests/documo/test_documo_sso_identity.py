@@ -74,6 +74,7 @@ async def test_ticket_that_is_collected_several_times_at_once_gives_one_session(
         ("stra\u00dfe@contoso.example", "strasse@contoso.example"),
         ("strasse@contoso.example", "stra\u00dfe@contoso.example"),
         ("zo\u00eb.strasse@contoso.example", "zo\u00eb.stra\u00dfe@contoso.example"),
+        ("zo\u00eb@contoso.example", "\uff5ao\u00eb@contoso.example"),
         ("kim@contoso.example", "\u212aim@contoso.example"),
     ],
 )

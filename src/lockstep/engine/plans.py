@@ -111,7 +111,8 @@ class Draft:
 
     *mapped* has all values that the mappings produce in this situation. It is empty if nothing may be written (`not_written`). *changes*
     has only the values that differ from those in the application. *link_to* is the account if the plan makes or restores a link.
-    *matched_by* is the target attribute by which a match found this account; it is "" if the link is restored.
+    *matched_by* is the target attribute by which a match found this account, even if the account was gone in between. It is "" if the link
+    to a lost or released account is restored.
     """
 
     action: Action
