@@ -20,10 +20,11 @@ const layered = (layer, paths) => paths.map((path) => `@import ${JSON.stringify(
 
 function entries(product) {
   const own = join(product, "frontend");
-  const [base, components] = [files(join(KIT, "css/base"), ".css"), files(join(KIT, "css"), ".css")];
+  const [base, components, media] = ["css/base", "css", "css/media"].map((folder) => files(join(KIT, folder), ".css"));
+  // The rules for paper and contrast themes come last, so that no component or page outweighs them.
   return {
     js: [...files(join(KIT, "js"), ".js"), ...files(join(own, "js"), ".js")].map((path) => `import ${JSON.stringify(path)};`),
-    css: ["@layer base, kit, pages;", ...layered("base", base), ...layered("kit", components), ...layered("pages", files(join(own, "css"), ".css"))],
+    css: ["@layer base, kit, pages, media;", ...layered("base", base), ...layered("kit", components), ...layered("pages", files(join(own, "css"), ".css")), ...layered("media", media)],
   };
 }
 
