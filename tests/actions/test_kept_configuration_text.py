@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from lockstep.actions import (
     sources,
 )
 from lockstep.actions.configuration_export import export_application, export_everything
+from lockstep.actions.configuration_state import provisioning_spec
 from lockstep.postgres.pool import Connection
 from lockstep.storage import assignments as store
 from lockstep.storage.assignments import AssignmentRow, assignments_of_applications
@@ -36,6 +38,10 @@ CHANGES = {
     "an application is renamed": "update application set display_name = 'Papers' where name = 'documo'",
     "the tenant URL changes": "update credential set tenant_url = 'https://other.test/scim'",
     "provisioning is switched on": "update job set status = 'on'",
+    "the provisioning configuration gets a new version": """with made as (
+            insert into config_version (job, version, config, author)
+            select job, version + 1, config || '{"notificationEmail": "ops@contoso.test"}', 'anna' from config_version)
+        update job set config_version = config_version + 1""",
 }
 
 
@@ -104,3 +110,14 @@ async def test_an_assignment_that_is_made_during_the_read_is_not_kept_for_the_st
 
     assert "bo@contoso.test" in during
     assert "bo@contoso.test" not in await export_everything(filled.context)
+
+
+async def test_a_caller_that_changes_a_provisioning_spec_does_not_change_the_next_one(filled: Hub) -> None:
+    [(config,)] = await filled.fetch("select config from config_version")
+    assert isinstance(config, dict)
+    first = provisioning_spec(config, status="off")
+    untouched = deepcopy(first)
+
+    first["mappings"].clear()
+
+    assert provisioning_spec(config, status="off") == untouched

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from lockstep.actions.credentials import authentication_of
 from lockstep.configuration.document.strict_json import Json, Part
@@ -27,6 +30,7 @@ from lockstep.storage.jobs import JobRow
 from lockstep.storage.sources import SourceRecord
 
 MOST_KEPT = 256  # applications
+_LONGEST_KEPT = 64 * 1024  # bytes of a provisioning configuration whose canonical form is kept
 # Keys of a stored source that have separate sections in files.
 _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
 
@@ -104,9 +108,36 @@ def template_spec(template: Template) -> Json:
 
 def provisioning_spec(config: Mapping[str, Any], *, status: str) -> Json:
     """Return a stored provisioning configuration in canonical form, with the keys in the order of configuration files."""
-    written = configuration_to_json(configuration_from_json(config, version=0))
+    written = _canonical(config)
     written |= {"mode": written.get("mode", "automatic"), "status": status}
     return {key: written[key] for key in PROVISIONING_KEYS if key in written}
+
+
+def _canonical(config: Mapping[str, Any]) -> Json:
+    """Return *config* in canonical form. The caller may change the result."""
+    try:
+        text = orjson.dumps(config)
+    except TypeError:  # for example a whole number of more than 64 bits
+        return _parsed(config)
+    kept = _kept_canonical(text) if len(text) <= _LONGEST_KEPT else None
+    return _parsed(config) if kept is None else dict(orjson.loads(kept))
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _kept_canonical(config: bytes) -> bytes | None:
+    """Return the canonical form of *config* as JSON, or None if JSON cannot represent it exactly. It is cached, because few applications
+    change their configuration between two exports.
+    """
+    written = _parsed(orjson.loads(config))
+    try:
+        text = orjson.dumps(written)
+    except TypeError:
+        return None
+    return text if orjson.loads(text) == written else None
+
+
+def _parsed(config: Mapping[str, Any]) -> Json:
+    return configuration_to_json(configuration_from_json(config, version=0))
 
 
 def role_to_json(role: RoleRow) -> Json:
