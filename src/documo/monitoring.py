@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -65,6 +65,7 @@ class RequestFigures:
             buckets=BUCKETS,
             registry=metrics.registry,
         )
+        self._measures: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def counting(self, app: App) -> App:
         """Wrap *app* to count its requests. A request counts with status 499 if it ends before the response begins, for example because the
@@ -78,20 +79,30 @@ class RequestFigures:
             begun = time.perf_counter()
             status = 499
 
-            async def noting(message: Any) -> None:
+            def noting(message: Any) -> Awaitable[None]:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
-                await send(message)
+                return send(message)
 
             try:
                 await app(scope, receive, noting)
             finally:
-                route, method = route_of(scope["path"]), scope["method"]
-                self._count.labels(route, method if method in _METHODS else "other", str(status)).inc()
-                self._seconds.labels(route).observe(time.perf_counter() - begun)
+                count, seconds = self._measures_of(scope["path"], scope["method"], status)
+                count.inc()
+                seconds.observe(time.perf_counter() - begun)
 
         return counted
+
+    def _measures_of(self, path: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        """Return the counter and the histogram of a request. Their number is limited, because routes, methods and statuses are few."""
+        labels = route_of(path), method if method in _METHODS else "other", status
+        known = self._measures.get(labels)
+        if known is None:
+            route, shown_method, _ = labels
+            known = self._count.labels(route, shown_method, str(status)), self._seconds.labels(route)
+            self._measures[labels] = known
+        return known
 
 
 def metrics_of(

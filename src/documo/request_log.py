@@ -49,7 +49,6 @@ _CLIENTS = (
 )
 UNKNOWN_CLIENT = "unknown"
 CLIENTS = (*(name for _, name in _CLIENTS), UNKNOWN_CLIENT)  # all answers of `client_guess`
-_SECRETS = (b"password", b"secret", b"dk_live_")
 _ATTRIBUTE = re.compile(r"/?(urn:[\w:.-]*[:/])?password\Z", re.I)  # also as a pointer, see `paths_as_pointers`
 _JWT = re.compile(rb"eyJ[\w-]{8,}\.")
 
@@ -146,12 +145,13 @@ class RequestLog:
         """Queue an entry, without its bodies if the queue is large. If there is no room even then, the entry is lost. Never waits, never
         fails.
         """
-        if self.waiting_bytes + entry.size > MAX_WAITING_BYTES:
-            entry = entry.without_bodies()
-        if self.waiting_bytes + entry.size > MOST_WAITING_BYTES:
+        size = entry.size
+        if self.waiting_bytes + size > MAX_WAITING_BYTES:
+            size = (entry := entry.without_bodies()).size
+        if self.waiting_bytes + size > MOST_WAITING_BYTES:
             self._lost += 1
             return
-        self.waiting_bytes += entry.size
+        self.waiting_bytes += size
         self._waiting.append(entry)
 
     async def run(self) -> None:
@@ -225,10 +225,11 @@ def redacted(body: bytes) -> str | None:
 
 def _shown_path(path: str) -> str:
     """Return the path with its query. A query that mentions a secret is replaced, because its filter may contain the secret."""
-    name, mark, query = path.partition("?")
-    shown = (
-        f"{_without_key(name)}?***" if mark and _holds_secret_in_url(query) else f"{_without_key(name)}{mark}{query}"
-    )
+    shown = path
+    if _holds_secret_in_url(path):
+        name, mark, query = path.partition("?")
+        hidden = "***" if mark and _holds_secret_in_url(query) else query
+        shown = f"{_without_key(name)}{mark}{hidden}"
     # PostgreSQL cannot store NUL; a NUL in a path must not cause the loss of a whole batch of entries.
     return shown.replace("\x00", "\ufffd")
 
@@ -240,6 +241,9 @@ def _without_key(path: str) -> str:
     return "/".join("***" if _holds_secret_in_url(part) else part for part in path.split("/"))
 
 
+_shown_header = lru_cache(maxsize=512)(_without_key)  # clients send the same headers with every request
+
+
 def _holds_secret_in_url(text: str) -> bool:
     # Unescape twice: the server unescapes only the path, and some clients escape values twice.
     return _may_hold_secret(unquote_to_bytes(unquote_to_bytes(text)))
@@ -248,7 +252,9 @@ def _holds_secret_in_url(text: str) -> bool:
 def _may_hold_secret(text: bytes) -> bool:
     # Every body passes through here: three substring searches are many times faster than one case-insensitive expression.
     folded = text.lower()
-    return any(secret in folded for secret in _SECRETS) or (b"eyJ" in text and _JWT.search(text) is not None)
+    if b"password" in folded or b"secret" in folded or b"dk_live_" in folded:
+        return True
+    return b"eyJ" in text and _JWT.search(text) is not None
 
 
 def _without_secrets(value: Any) -> Any:
@@ -286,8 +292,8 @@ def _row(entry: LoggedRequest) -> dict[str, Any]:
         "client": client_guess(entry.user_agent),
         "tolerances": list(entry.tolerances),
         "address": entry.address,
-        "user_agent": _without_key(entry.user_agent)[:500],
-        "request_type": _without_key(entry.request_type)[:200],
+        "user_agent": _shown_header(entry.user_agent)[:500],
+        "request_type": _shown_header(entry.request_type)[:200],
         "request_body": redacted(entry.request_body),
         "response_headers": {name: _without_key(value) for name, value in entry.response_headers.items()},
         "response_body": redacted(entry.response_body),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import psycopg
 
@@ -69,11 +69,9 @@ class Store:
                 async for notice in connection.notifies():
                     yield notice.payload
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Provide a connection, for `round_trip`."""
-        async with self.pool.connection() as connection:
-            yield connection
+        return self.pool.connection()
 
 
 class DatabaseRehearsal(Store):

@@ -74,7 +74,8 @@ async def _send(connection: Connection, statements: Sequence[Statement], *, skip
     async with pipeline(connection):
         for statement, parameters in statements:
             cursor = connection.cursor()
-            text = statement.as_bytes(connection) if isinstance(statement, Composed) else statement
+            # Asking for `str` is cheap; Composed is an abstract base class, which runs Python code for each check.
+            text = statement if isinstance(statement, str) else statement.as_bytes(connection)
             await cursor.execute(text, parameters or None, prepare=None if len(text) <= LONGEST_PREPARED else False)
             cursors.append(cursor)
     return [await cursor.fetchall() if cursor.description else [] for cursor in cursors[skip:]]
