@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 from playwright.async_api import APIResponse, Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
 from lockstep.kit.pages import pages_in
+from tests.support.page_video import filming
 from tests.support.up_process import Up
 
 CHROMIUM = "/usr/bin/chromium"
@@ -27,7 +28,9 @@ REFLOWS = (1920, 1280, 768, 320)
 AXE_WIDTHS = (1280, 320)
 RULES_OF_SIZE = ("target-size", "scrollable-region-focusable")
 RULES_OF_COLOUR = ("color-contrast", "link-in-text-block")
-TRACES = os.environ.get("LOCKSTEP_TEST_TRACES", "")  # the folder to keep a trace of each visit in; "" keeps none
+TRACES = os.environ.get(
+    "LOCKSTEP_TEST_TRACES", ""
+)  # the folder to keep a trace and a video of each visit in; "" keeps none
 AT_ONCE = 2  # pages, because one of them often waits for the server
 HEIGHT = 900
 EMAIL, NAME, PASSWORD = "ada@contoso.test", "Ada Byron", "a sentence of five words"
@@ -194,16 +197,29 @@ async def visiting(
 ) -> AsyncIterator[Visitor]:
     """Open a page in a separate browser context. It is signed in if *state* is given."""
     context: BrowserContext = await browser.new_context(storage_state=state, java_script_enabled=has_script)
-    if TRACES:
-        await context.tracing.start(screenshots=True, snapshots=True)
     visitor = Visitor(await context.new_page(), origin)
     visitor.watch()
     try:
-        yield visitor
+        async with _kept(visitor.page):
+            yield visitor
     finally:
-        if TRACES:
-            await context.tracing.stop(path=_trace_file(Path(TRACES)))
         await context.close()
+
+
+@asynccontextmanager
+async def _kept(page: Page) -> AsyncIterator[None]:
+    """Keep a trace and a video of the block in the folder `TRACES`, if there is one."""
+    if not TRACES:
+        yield
+        return
+    trace = _trace_file(Path(TRACES))
+    trace.touch()
+    await page.context.tracing.start(screenshots=True, snapshots=True)
+    try:
+        async with filming(page, trace.with_suffix(".webp")):
+            yield
+    finally:
+        await page.context.tracing.stop(path=trace)
 
 
 def _trace_file(folder: Path) -> Path:
