@@ -6,7 +6,7 @@ not used again, nor is one that was analysed or had many rows: the planner would
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -36,6 +36,11 @@ TABLES = (
 SEQUENCES = "select schemaname || '.' || sequencename, start_value from pg_sequences"
 
 
+def which_have_rows(tables: Iterable[str]) -> str:
+    """Return a statement whose only row says of each of *tables* whether it has rows."""
+    return "select " + ", ".join(f"exists(select from {name})" for name in tables)
+
+
 class ReusedDatabase:
     """One of them. A test uses *database* and *pool*."""
 
@@ -50,9 +55,10 @@ class ReusedDatabase:
             prepare_threshold=0,
         )
         tables = [str(row[0]) for row in self._rows(TABLES)]
-        self._first_rows = {name: text for name in tables if (text := self._content(name))}
+        has_rows = dict(zip(tables, self._rows(which_have_rows(tables))[0], strict=True))
+        self._first_rows = {name: self._content(name) for name in tables if has_rows[name]}
         self._tables = [name for name in tables if name not in self._first_rows]
-        self._which_have_rows = "select " + ", ".join(f"exists(select from {name})" for name in self._tables)
+        self._which_have_rows = which_have_rows(self._tables)
         self._restart_sequences = "select " + ", ".join(
             f"setval('{name}', {start}, false)" for name, start in self._rows(SEQUENCES)
         )
