@@ -33,7 +33,9 @@ async def test_a_progress_bar_and_dots_are_seen_in_a_contrast_theme(visitor: Vis
 
     await visitor.page.emulate_media(forced_colors="active")
 
-    await expect(visitor.page.locator(".progress progress")).to_have_css("appearance", "auto")
+    progress = visitor.page.locator(".progress progress")
+    await expect(progress).to_have_css("forced-color-adjust", "none")
+    await expect(progress).to_have_css("outline-style", "solid")
     await expect(visitor.page.locator(".dot").first).to_have_css("forced-color-adjust", "none")
 
 
