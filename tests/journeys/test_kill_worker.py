@@ -169,7 +169,7 @@ async def everybody_is_right(world: World, application: Application) -> None:
     assert await world.value("select count(*) from link where state in ('live', 'disabled')") == len(people)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(more, marks=pytest.mark.full) for more in (2, 3))])
 async def test_everybody_exists_exactly_once_after_kills(
     world: World, workers: Workers, application: Application, seed: int
 ) -> None:
