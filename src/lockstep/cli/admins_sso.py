@@ -63,7 +63,7 @@ def sso() -> None:
     type=ClaimRoleText(),
     multiple=True,
     metavar="GROUP=ROLE",
-    help="Role of a group; repeatable. Replaces the list. For owners: GROUP=applicationOwner:APP",
+    help="Role of a group. Give it once for each group: the others lose their role. For owners: GROUP=applicationOwner:APP",
 )
 @click.option(
     "--trust-email/--no-trust-email",

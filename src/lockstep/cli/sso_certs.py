@@ -63,7 +63,11 @@ def new(app: str, activate: bool, yes: bool, output: Output) -> None:
         confirm("No one can sign in until the application has the new certificate. Make it active now?", yes=yes)
     view = run(lambda context: actions.add_certificate(context, app, activates=activate))
     _print(view, output)
-    if not activate:
+    if len(view.certificates) == 1:
+        hint(
+            f"It is the only one, so Lockstep signs with it now. Give it to the application: lockstep sso metadata {app}"
+        )
+    elif not activate:
         hint(
             f"Give it to the application (lockstep sso metadata {app}), then: lockstep sso certs activate {app} THUMBPRINT"
         )

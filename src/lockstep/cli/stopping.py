@@ -19,7 +19,7 @@ def ends_by_signal() -> Iterator[None]:
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     if task is None:
-        raise LockstepError(Kind.INTERNAL, "Signals can only end a task")
+        raise LockstepError(Kind.INTERNAL, "The server does not run as a task, so signals cannot end it")
     for one in SIGNALS:
         loop.add_signal_handler(one, task.cancel)
     try:

@@ -64,6 +64,15 @@ def test_operator_rolls_the_certificate_in_two_steps(connected: Lockstep) -> Non
     assert connected("sso", "certs", "remove", "documo", first["thumbprint"], "--yes").code == 0
 
 
+def test_first_certificate_is_used_at_once_and_the_next_one_only_when_it_is_activated(connected: Lockstep) -> None:
+    connected("sso", "address", AT)
+
+    first, second = (connected("sso", "certs", "new", "documo").err for _ in range(2))
+
+    assert "Lockstep signs with it now" in first and "activate" not in first
+    assert "lockstep sso certs activate documo THUMBPRINT" in second
+
+
 def test_metadata_of_the_application_is_imported_from_a_file(connected: Lockstep, tmp_path: Path) -> None:
     file = tmp_path / "documo.xml"
     file.write_bytes(write_sp_metadata(SpMetadata("urn:docs", ["https://docs.test/acs"])))

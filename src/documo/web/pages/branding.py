@@ -149,7 +149,7 @@ async def _domain_page(
                 for kind, title, text in (
                     (domains.APP, "App domain", "The address of these pages for your members. Its sign-in page shows your brand."),
                     (domains.API, "API domain", "The address of the API for your directory. The API URL and the SCIM Tenant URL use it."),
-                    (domains.EMAIL, "Email domain", "Once it is verified, only your account can use SSO for this email domain."),
+                    (domains.EMAIL, "Email domain", "Once it is verified, no other account can use SSO for this email domain."),
                 )
             ],
             "entered": entered or {},
