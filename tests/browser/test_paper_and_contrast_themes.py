@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
 from tests.support.browser import Visitor
 
+pytestmark = pytest.mark.full
 SETTINGS = "/apps/documo/provisioning/settings"
 OVERVIEW = "/apps/documo/provisioning"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def test_modules_of_tests_are_imported_by_their_whole_names() -> None:
     ]
 
     assert short == []
+
+
+BROWSER = ("playwright", "tests.support.browser", "tests.support.lockstep_browser", "tests.support.documo_browser")
+
+
+def test_tests_in_a_browser_are_left_to_make_test_full() -> None:
+    """`make test` needs nothing but Python, and Chromium comes with the prerequisites of `make test-full`."""
+    early = [
+        name
+        for name, file in FILES.items()
+        if Path(name).name.startswith("test_")
+        if any(isinstance(node, ast.ImportFrom) and str(node.module).startswith(BROWSER) for node in nodes_of(file))
+        if not any(re.match(r"pytestmark = .*\bpytest\.mark\.full\b", ast.unparse(node)) for node in tree_of(file).body)
+    ]
+
+    assert early == []
 
 
 def test_what_tests_share_depends_on_no_test() -> None:

@@ -49,7 +49,7 @@ async def test_push_reads_the_account_and_repairs_it(world: World, target: Model
 
     (result,) = await push_now(world, 1)
 
-    assert result.counted == "updated"
+    assert (result.counted, result.problem) == ("updated", "")
     assert target.people()[upn(1)]["name.familyName"] == "Sur1"
 
 
