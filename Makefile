@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 3  # on 2 cores; tests also wait for other processes
 
-.PHONY: help env env-dev demo check test test-full soak bench format screenshots requirements
+.PHONY: help env env-dev demo check test test-full soak bench format screenshots pictures compare-pictures requirements
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,14 @@ format: env-dev  ## format and fix what can be fixed
 screenshots: env-dev  ## pictures of every page, both themes, three widths, into screenshots/
 	@$(BIN)/python scripts/full_prerequisites.py
 	$(BIN)/python -m tests.browser.take_screenshots $(PAGES)
+
+pictures: env-dev  ## approve how every page looks now; look at the pictures of make screenshots first
+	@$(BIN)/python scripts/full_prerequisites.py
+	$(BIN)/python -m tests.browser.page_pictures approve
+
+compare-pictures: env-dev  ## say which pages look different than they were approved
+	@$(BIN)/python scripts/full_prerequisites.py
+	$(BIN)/python -m tests.browser.page_pictures compare
 
 requirements: env-dev  ## pin again, after a change to dependencies
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements.txt

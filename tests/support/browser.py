@@ -302,6 +302,11 @@ def routes_missed(paths: Sequence[str], *, of: str) -> set[str]:
     return {route for _, route in patterns} - {_route_of(urlsplit(path).path, patterns) for path in paths}
 
 
+def route_of(path: str, *, of: str) -> str:
+    """The route of the package *of* that serves *path*, or "" if there is none."""
+    return _route_of(urlsplit(path).path, _patterns(of))
+
+
 def _path(address: str) -> str:
     parts = urlsplit(address)
     return "" if parts.scheme or parts.netloc else parts.path + (f"?{parts.query}" if parts.query else "")
