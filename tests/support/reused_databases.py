@@ -25,7 +25,10 @@ CATALOGS = (
 )  # fmt: skip
 IS_IN_USE = """select
     exists(select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle')
-    or (select count(*) > %s from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid())
+    or (
+        select count(*) > %s from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+    )
     or exists(
         select from pg_locks join pg_database on pg_database.oid = database
         where datname = current_database() and locktype = 'advisory'
@@ -81,7 +84,9 @@ class ReusedDatabase:
         return self._pools[max_size]
 
     def is_in_use(self) -> bool:
-        """Whether more than our idle connections is there. The connections of the last test may still be ending."""
+        """Whether more than our idle connections is there. The connections of the last test may still be ending. A worker of autovacuum
+        does not count: it comes and goes by itself.
+        """
         ours = 0
         for pool in self._pools.values():
             figures = pool.get_stats()
