@@ -48,13 +48,18 @@ async def test_followed_preview_that_ends_while_provisioning_is_off_is_not_repor
     assert states == ["running", "succeeded"]
 
 
-async def test_held_leavers_that_were_already_due_are_counted_once(
-    context: Context, world: World, target: ModelTarget
-) -> None:
+async def too_many_leavers(world: World) -> None:
+    """Synchronize eight people, and let four of them leave, which is more than the threshold."""
     await world.configure({**CONFIG, "deletions": {"threshold": 2}})
     await world.add_people(range(8))
     await world.sync()
     await world.unassign([1, 2, 3, 4])
+
+
+async def test_held_leavers_that_were_already_due_are_counted_once(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await too_many_leavers(world)
     number = await made(context, world)
 
     await applied_previews.apply_preview(context, world.app, number)
@@ -95,10 +100,7 @@ async def test_full_cycle_counts_leavers_that_were_already_due_once(
 async def test_object_that_changes_while_it_is_held_is_counted_once_in_its_cycle(
     context: Context, world: World, target: ModelTarget
 ) -> None:
-    await world.configure({**CONFIG, "deletions": {"threshold": 2}})
-    await world.add_people(range(8))
-    await world.sync()
-    await world.unassign([1, 2, 3, 4])
+    await too_many_leavers(world)
     async with world.pool.connection() as connection:
         cycle, _ = await cycles.open_cycle(connection, world.job, "incremental", phase="match")
     await world.drain()
@@ -113,10 +115,7 @@ async def test_object_that_changes_while_it_is_held_is_counted_once_in_its_cycle
 async def test_object_that_was_held_and_is_written_in_the_same_cycle_is_counted_for_the_write_too(
     context: Context, world: World, target: ModelTarget
 ) -> None:
-    await world.configure({**CONFIG, "deletions": {"threshold": 2}})
-    await world.add_people(range(8))
-    await world.sync()
-    await world.unassign([1, 2, 3, 4])
+    await too_many_leavers(world)
     async with world.pool.connection() as connection:
         await cycles.open_cycle(connection, world.job, "incremental", phase="match")
     await world.drain()
@@ -131,10 +130,7 @@ async def test_object_that_was_held_and_is_written_in_the_same_cycle_is_counted_
 async def test_object_that_is_held_again_in_a_later_cycle_is_counted_in_that_cycle_too(
     context: Context, world: World, target: ModelTarget
 ) -> None:
-    await world.configure({**CONFIG, "deletions": {"threshold": 2}})
-    await world.add_people(range(8))
-    await world.sync()
-    await world.unassign([1, 2, 3, 4])
+    await too_many_leavers(world)
     await world.drain()
     first = await world.cycle()
 

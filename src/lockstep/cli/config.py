@@ -35,6 +35,9 @@ from lockstep.wording import counted
 CHANGES_PRESENT = 2
 
 files_argument = click.argument("files", nargs=-1, required=True, metavar="FILES")
+comment_option = click.option(
+    "--comment", default="", metavar="TEXT", help="Comment on the versions of configurations that this creates."
+)
 prune_option = click.option("--prune", is_flag=True, help="Remove what is not in the files.")
 exitcode_option = click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
 
@@ -96,9 +99,7 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
     show_default=True,
     help="Refuse to remove more than this many items.",
 )
-@click.option(
-    "--comment", default="", metavar="TEXT", help="Comment on the versions of configurations that this creates."
-)
+@comment_option
 @output_option
 def apply(
     files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_removals: int, comment: str, output: Output
@@ -122,14 +123,17 @@ def apply(
 
 
 def apply_documents(
-    documents: Sequence[ConfigDocument], output: Output, *, yes: bool, dry_run: bool, restores: int
+    documents: Sequence[ConfigDocument], output: Output, *, yes: bool, dry_run: bool, restores: int, comment: str
 ) -> None:
     """Show the changes that applying *documents* would make, including removals. After confirmation, make these changes. *documents* are an
     earlier version of the configuration, and *restores* is the number of that version.
     """
     found = _planned(documents, prune=True)
     removals = len(found.changes)
-    _apply(documents, found, output, prune=True, yes=yes, dry_run=dry_run, most_removals=removals, restores=restores)
+    _apply(
+        documents, found, output, prune=True, yes=yes, dry_run=dry_run, most_removals=removals, restores=restores,
+        comment=comment,
+    )  # fmt: skip
 
 
 def _apply(

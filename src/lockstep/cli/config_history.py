@@ -9,7 +9,7 @@ from lockstep.actions.configuration_edit import text_of_version
 from lockstep.actions.rows.configuration import change_json, version_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
-from lockstep.cli.config import apply_documents
+from lockstep.cli.config import apply_documents, comment_option
 from lockstep.cli.output import Column, Output, hint, output_option, safe, with_sign_colour
 from lockstep.cli.page_address import APPLICATION
 from lockstep.cli.session import run
@@ -79,19 +79,20 @@ def diff(app: str, version: int, other: int | None, output: Output) -> None:
 @click.argument("version", type=click.IntRange(1))
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@comment_option
 @output_option
-def restore(app: str, version: int, yes: bool, dry_run: bool, output: Output) -> None:
+def restore(app: str, version: int, yes: bool, dry_run: bool, comment: str, output: Output) -> None:
     """Restore an earlier version of an application's configuration, as a new version.
 
     Shows the changes and their effect on people first. Provisioning stays on or off, as it is.
 
     \b
     lockstep config restore documo 3 --dry-run
-    lockstep config restore documo 3
+    lockstep config restore documo 3 --comment "Back to the titles of May"
     """
     edited = run(lambda context: text_of_version(context, app, version))
     documents = read_documents(edited.text, f"version {version}")
-    apply_documents(documents, output, yes=yes, dry_run=dry_run, restores=version)
+    apply_documents(documents, output, yes=yes, dry_run=dry_run, restores=version, comment=comment)
 
 
 @config.command("comment")

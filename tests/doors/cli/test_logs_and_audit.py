@@ -206,9 +206,10 @@ def test_versions_are_commented_on_when_they_are_applied_and_later(contoso: Lock
 
     applied = contoso("apply", str(file), "--yes", "--comment", "Merge 4711")
     said = contoso("config", "comment", "documo", "1", "As delivered")
+    contoso("config", "restore", "documo", "1", "--yes", "--comment", "Back again")
     found = contoso("config", "history", "documo", "-o", "json").json
     unknown = contoso("config", "comment", "documo", "7", "x")
 
     assert applied.code == said.code == 0 and "Version 1 of documo: comment saved." in said.err
-    assert [one["comment"] for one in found["items"]] == ["Merge 4711", "As delivered"]
+    assert [one["comment"] for one in found["items"]] == ["Back again", "Merge 4711", "As delivered"]
     assert unknown.code == 5 and "has no version 7" in unknown.err
