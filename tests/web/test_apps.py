@@ -205,6 +205,7 @@ async def test_a_change_of_app_roles_that_affects_accounts_is_made_only_after_it
     assert disabled.location == here, "it affects no account, so nothing is asked"
     for page in (asked, asked_for_manifest):
         assert "would get the role Admin (anna@contoso.test)" in page.text and "Change the roles" in page.text
+    assert "Enable the role Admin?" in asked.text and "those of the manifest?" in asked_for_manifest.text
     assert (before.is_enabled, confirmed.location, after.is_enabled) == (False, here, True)
 
 

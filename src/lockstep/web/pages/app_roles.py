@@ -63,6 +63,17 @@ _CHANGES: Mapping[str, Callable[[Context, str, FormData], Awaitable[str]]] = {
 }
 
 
+def _question(change: str, form: FormData) -> str:
+    role = str(form.get("role") or form.get("value") or "")
+    match change:
+        case "enable":
+            return f"{'Enable' if form.get('enabled') == 'yes' else 'Disable'} the role {role}?"
+        case "move":
+            return f"Move the role {role} to number {form.get('position')}?"
+        case _:
+            return f"{change.capitalize()} the role {role}?"
+
+
 @pages.get("/apps/{app}/app-roles")
 async def list_app_roles(context: Context, request: Request) -> View:
     return await _page(context, request.path_params["app"])
@@ -70,7 +81,8 @@ async def list_app_roles(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/app-roles/{change}")
 async def change_app_roles(context: Context, request: Request) -> PageAnswer:
-    app, change = request.path_params["app"], _CHANGES.get(request.path_params["change"])
+    app, name = request.path_params["app"], request.path_params["change"]
+    change = _CHANGES.get(name)
     if change is None:
         raise LockstepError(Kind.NOT_FOUND, "There is no page at this address")
     form = await request.form()
@@ -80,7 +92,7 @@ async def change_app_roles(context: Context, request: Request) -> PageAnswer:
 
     try:
         if form.get("step") != "confirm" and (lines := consequence_lines(await foresee(context, work))):
-            return await _review(context, app, request, form, lines)
+            return await _review(context, app, request, form, lines, _question(name, form))
         notice = await work(context)
     except LockstepError as refused:
         return await _page(context, app, refused=on_the_form(refused), typed=dict(form))
@@ -107,19 +119,21 @@ async def save_manifest(context: Context, request: Request) -> PageAnswer:
 
     try:
         if form.get("step") != "confirm" and (lines := consequence_lines(await foresee(context, work))):
-            return await _review(context, name, request, form, lines)
+            return await _review(context, name, request, form, lines, "Replace the roles by those of the manifest?")
         await work(context)
     except LockstepError as refused:
         return await _manifest(context, name, text, refused=on_the_form(refused))
     return Redirect(f"/apps/{name}/app-roles", notice="The manifest was saved")
 
 
-async def _review(context: Context, name: str, request: Request, form: FormData, lines: Sequence[str]) -> View:
+async def _review(
+    context: Context, name: str, request: Request, form: FormData, lines: Sequence[str], question: str
+) -> View:
     app = await applications.show_application(context, name)
     place = AppPlace(app.application.name, app.application.display_name)
     here = f"{place.href}/app-roles"
     model = {
-        "title": "Change the app roles?",
+        "title": question,
         "text": "",
         "lines": lines,
         "action": request.url.path,
