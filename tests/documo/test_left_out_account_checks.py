@@ -62,13 +62,13 @@ class AccountWorld:
     async def sql(self, text: str) -> list[tuple[Any, ...]]:
         async with self.store.control() as connection:
             cursor = await connection.execute(text.encode())
-            return await cursor.fetchall() if cursor.description else []
+            return sorted(await cursor.fetchall(), key=repr) if cursor.description else []
 
     async def sql_in_one(self, text: str) -> list[tuple[Any, ...]]:
         """Run a statement in the account *one*, whose rows of most tables no other account sees."""
         async with self.store.tenant(self.base.one.id) as connection:
             cursor = await connection.execute(text.encode())
-            return await cursor.fetchall() if cursor.description else []
+            return sorted(await cursor.fetchall(), key=repr) if cursor.description else []
 
 
 Case = Callable[[AccountWorld], Awaitable[object]]

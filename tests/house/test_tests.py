@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.left_out_conditions import ending_of
 from tests.support.source import nodes_of, tree_of
 
 TESTS = Path(__file__).parents[1]
@@ -185,3 +186,10 @@ def test_no_test_fails_because_the_machine_is_slow() -> None:
 )
 def test_comparison_of_clocks_is_found_in_every_form(count: int, lines: str) -> None:
     assert clock_comparisons(ast.parse(f"async def test() -> None: {lines}")) == count
+
+
+async def test_how_a_case_ends_does_not_depend_on_the_order_of_rows() -> None:
+    async def found(rows: Sequence[str]) -> object:
+        return {name: 1 for name in rows}, set(rows), [{name: {1} for name in rows}]
+
+    assert await ending_of(found(("b", "a", "c"))) == await ending_of(found(("c", "b", "a")))

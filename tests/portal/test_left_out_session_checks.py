@@ -57,7 +57,7 @@ class World:
     async def rows(self, statement: str) -> list[tuple[object, ...]]:
         async with self.context.recording() as connection:
             cursor = await connection.execute(statement.encode())
-            return await cursor.fetchall()
+            return sorted(await cursor.fetchall(), key=repr)
 
     async def sql(self, statement: str) -> None:
         async with self.context.recording() as connection:

@@ -106,10 +106,26 @@ def refuse_faulty_sql(crash: Exception) -> None:
         raise crash
 
 
+def _in_order(value: object) -> object:
+    match value:
+        case dict():
+            return {key: _in_order(value[key]) for key in sorted(value, key=repr)}
+        case set() | frozenset():
+            return sorted(value, key=repr)
+        case list():
+            return [_in_order(one) for one in value]
+        case tuple() if type(value) is tuple:
+            return tuple(_in_order(one) for one in value)
+        case _:
+            return value
+
+
 async def ending_of(work: Awaitable[object]) -> str:
-    """Return how *work* ends: its result, the text of its refusal, or the name of a crash, which is possible if a check is left out."""
+    """Return how *work* ends: its result, the text of its refusal, or the name of a crash, which is possible if a check is left out. The text
+    does not depend on the order of a dict or set, which may be that in which the database found the rows.
+    """
     try:
-        return str(await work)
+        return str(_in_order(await work))
     except LockstepError as refused:
         return f"{refused.code} {refused.detail} {refused.why} {refused.next_step}"
     except Exception as crash:
