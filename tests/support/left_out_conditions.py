@@ -121,8 +121,8 @@ def _in_order(value: object) -> object:
 
 
 async def ending_of(work: Awaitable[object]) -> str:
-    """Return how *work* ends: its result, the text of its refusal, or the name of a crash, which is possible if a check is left out. The text
-    does not depend on the order of a dict or set, which may be that in which the database found the rows.
+    """Return how *work* ends: its result, the text of its refusal, or the name of a crash, which is possible if a check is left out. The
+    text does not depend on the order of a dict or set, which may be the order in which the database found the rows.
     """
     try:
         return str(_in_order(await work))
