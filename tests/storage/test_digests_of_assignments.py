@@ -18,13 +18,20 @@ insert into app_role (app, id, position, value, display_name) select id, md5('r'
 insert into assignment (app, principal_kind, principal_id, role_id)
 select id, 'User', md5('p1')::uuid, md5('r')::uuid from application union all
 select id, 'Group', md5('g1')::uuid, md5('r')::uuid from application union all
+select id, 'User', md5('p2')::uuid, md5('r')::uuid from application union all
+select id, 'Group', md5('g2')::uuid, md5('r')::uuid from application union all
 select id, 'User', md5('purged')::uuid, '00000000-0000-0000-0000-000000000000' from application
 """
 SHOWN = {
     "name of a person": "update person set user_principal_name = 'other' where anchor = '1'",
+    "names that two people exchanged": """update person set user_principal_name = 'between' where anchor = '1';
+        update person set user_principal_name = 'person1' where anchor = '2';
+        update person set user_principal_name = 'person2' where anchor = '1'""",
     "person in the recycle bin": "update person set deleted_at = now() where anchor = '1'",
     "purged person": "delete from person where anchor = '1'",
     "name of a group": "update grp set display_name = 'other' where anchor = '1'",
+    "names that two groups exchanged": """update grp set display_name = case anchor when '1' then 'group2' else 'group1' end
+        where anchor in ('1', '2')""",
     "group in the recycle bin": "update grp set deleted_at = now() where anchor = '1'",
     "purged group": "delete from grp where anchor = '1'",
     "value of a role": "update app_role set value = 'Writer'",
@@ -32,10 +39,10 @@ SHOWN = {
     "removed role": "delete from app_role",
     "another role": "update assignment set role_id = md5('q')::uuid where principal_kind = 'User'",
     "another role of those that were removed": "update assignment set role_id = md5('q')::uuid where principal_id = md5('purged')::uuid",
-    "another person": "update assignment set principal_id = md5('p2')::uuid where principal_kind = 'User'",
+    "another person": "update assignment set principal_id = md5('p3')::uuid where principal_id = md5('p1')::uuid",
     "kind of a purged principal": "update assignment set principal_kind = 'Group' where principal_id = md5('purged')::uuid",
     "another purged principal": "update assignment set principal_id = md5('q')::uuid where principal_id = md5('purged')::uuid",
-    "assignment that was removed and made again": "update assignment set id = md5('again')::uuid where principal_kind = 'Group'",
+    "assignment that was removed and made again": "update assignment set id = md5('again')::uuid where principal_id = md5('g1')::uuid",
     "removed assignment": "delete from assignment where principal_kind = 'Group'",
     "added assignment": """insert into assignment (app, principal_kind, principal_id)
         select app, 'User', md5('p3')::uuid from assignment limit 1""",
