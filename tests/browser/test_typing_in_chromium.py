@@ -169,6 +169,24 @@ async def test_the_last_text_of_three_is_what_the_list_of_people_to_add_shows(vi
     await expect(page.get_by_role("checkbox", name=re.compile("anna|lena"))).to_have_count(0)
 
 
+async def test_a_chosen_person_stays_chosen_during_a_search_that_sends_no_token(visitor: Visitor) -> None:
+    page = visitor.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await visitor.go("/apps/documo/users-groups/add")
+
+    await page.get_by_role("checkbox", name=re.compile("documo-admins")).check()
+    await page.get_by_role("searchbox", name="Search users and groups").fill("kim.berg")
+    await expect(page.get_by_role("checkbox", name=re.compile("kim.berg"))).to_be_visible()
+    await expect(page.get_by_role("checkbox", name=re.compile("documo-admins"))).to_be_checked()
+    await page.get_by_role("main").get_by_role("button", name="Search").click()
+    await expect(page.get_by_role("checkbox", name=re.compile("documo-admins"))).to_be_checked()
+    await page.get_by_role("button", name="Continue").click()
+
+    await expect(page.get_by_role("heading", name="Review the change")).to_be_visible()
+    assert [url for url in asked if "csrf" in url] == []
+
+
 async def test_the_consequence_of_a_choice_is_said_although_it_was_made_before_htmx_was_ready(visitor: Visitor) -> None:
     page = visitor.page
     await page.add_init_script(KEPT_BACK)

@@ -168,6 +168,23 @@ async def test_too_many_leavers_are_flagged_and_shown_as_held(
     assert found.risks[0]["isHigh"]
 
 
+async def test_accounts_that_a_drift_rule_leaves_as_changed_are_counted_and_can_be_selected(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(3))
+    await world.sync()
+    target.people()[upn(1)]["active"] = "False"
+
+    found, objects = await previewed(context, world)
+    selected = await job_previews.list_objects(context, world.app, found.id, PreviewFilter(effect="drift"), limit=10)
+
+    assert (found.counts["none"], objects[upn(1)].effects) == (3, ["drift"])
+    assert [one.name for one in selected] == [upn(1)]
+    assert [(one["text"], one["isHigh"], one["effect"]) for one in found.risks] == [
+        ("1 account would keep values that were changed in the application, because of a drift rule.", False, "drift")
+    ]
+
+
 async def test_leavers_below_the_limit_are_named_with_the_limit(
     context: Context, world: World, target: ModelTarget
 ) -> None:

@@ -61,6 +61,17 @@ async def states(centre: Centre, job: str) -> list[str]:
     )
 
 
+async def test_one_linked_account_is_counted_in_the_singular(centre: Centre, admin: Browser, job: str) -> None:
+    await centre.hub.fetch("delete from link where target_id <> %s", f"u_{NAMES[0]}")
+    await centre.hub.fetch("update job set status = 'on', started = true")
+
+    overview = await admin.get(HERE)
+    home = await admin.get("/")
+
+    assert "1 linked account" in overview.text and "1 linked accounts" not in overview.text
+    assert "linked account" in home.text and "linked accounts" not in home.text
+
+
 async def test_held_changes_are_decided_one_by_one_and_all_with_the_number_typed(
     centre: Centre, admin: Browser, job: str
 ) -> None:

@@ -49,6 +49,16 @@ def test_every_form_that_posts_carries_the_sessions_token(path: Path) -> None:
         assert 'name="csrf"' in form or "csrf_field(" in form or named(path) in WITHOUT_TOKEN, form[:120]
 
 
+@pytest.mark.parametrize("path", TEMPLATES, ids=named)
+def test_no_address_of_a_search_contains_the_sessions_token(path: Path) -> None:
+    text = path.read_text()
+
+    for form in re.findall(r"<form[^>]*method=\"get\".*?</form>", text, re.S):
+        assert "csrf_field(" not in form and not re.search(r"<input[^>]*name=\"csrf\"", form), form[:120]
+    whole_forms = re.findall(r"hx-get=[^>]*hx-include=\"#(?:\{\{ \w+ \}\}|[\w-]+)\"", text)
+    assert whole_forms == []
+
+
 def test_every_icon_and_asset_that_a_template_names_is_there() -> None:
     texts = "\n".join(path.read_text() for path in [*TEMPLATES, *(SOURCE / "web").rglob("*.py")])
 

@@ -39,6 +39,7 @@ _COLUMNS = [Column("id", "Preview"), Column("createdDateTime", "Begun", show=loc
 _CSV = [Column(key, key) for key in CSV_HEADER]
 _QUIET = frozenset({"none", "skip"})  # listed only with -o wide or --only
 _CHANGED = "changed"
+_DRIFT = "drift"
 
 
 @click.command("preview")
@@ -50,8 +51,8 @@ _CHANGED = "changed"
 @click.option("--left", "left_of", type=int, metavar="ID", help="List what applying preview ID did not write.")
 @click.option(
     "--only",
-    type=click.Choice([*ACTIONS, "held", _CHANGED]),
-    help="Only these; changed = planned differently now.",
+    type=click.Choice([*ACTIONS, "held", _CHANGED, _DRIFT]),
+    help="Only these; changed = planned differently now; drift = changed in the application and not corrected.",
 )
 @click.option(
     "--limit",
@@ -149,6 +150,8 @@ async def _shown(
 
 
 def _filter(app: str, row: PreviewRow, only: str | None) -> PreviewFilter:
+    if only == _DRIFT:
+        return PreviewFilter(effect=_DRIFT)
     if only != _CHANGED:
         return PreviewFilter(action=only) if only else EVERYTHING
     command = f"lockstep preview {app} --only {_CHANGED}"

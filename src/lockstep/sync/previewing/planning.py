@@ -38,7 +38,9 @@ from lockstep.sync.previewing.reading import PacedReader
 from lockstep.sync.services import Job, Services
 
 AT_ONCE = 8  # objects that are planned by asking the application at the same time
-PRIVILEGED = "privileged"  # an effect beside those of `Effect`: access to a privileged account ends
+# Effects beside those of `Effect`.
+PRIVILEGED = "privileged"  # access to a privileged account ends
+DRIFT = "drift"  # a value that was changed in the application is reported and not corrected
 _OF_ONE_OBJECT = frozenset({Verdict.REFUSED, Verdict.AMBIGUOUS, Verdict.CONFLICT, Verdict.STALE})
 
 log = structlog.get_logger()
@@ -164,6 +166,8 @@ def _shown(found: PlanResult, checked: Plan, *, is_due: bool) -> PreviewedObject
     effects = [one.value for one in effects_of(plan, found.prepared.link)]
     if Effect.LOSES_ACCESS in effects and _is_privileged(found):
         effects.append(PRIVILEGED)
+    if any(reason.code == "Drift" for reason in plan.reasons):
+        effects.append(DRIFT)
     shown = shown_plan(found, checked.reason, effects=effects, is_due=is_due)
     return replace(shown, is_held=checked.action is not plan.action)
 

@@ -14,7 +14,7 @@ from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release,
 from lockstep.engine.plans import GuardCode, Plan
 from lockstep.engine.records import Action, Reason
 from lockstep.engine.rules.configuration import JobConfiguration
-from lockstep.sync.previewing.planning import PRIVILEGED, PlannedObject
+from lockstep.sync.previewing.planning import DRIFT, PRIVILEGED, PlannedObject
 from lockstep.wording import counted
 
 MANY_PERCENT = 20  # of the linked accounts
@@ -61,11 +61,13 @@ class RiskCollector:
     emptied: Counter[str] = field(default_factory=Counter)
     privileged: int = 0
     doubtful: int = 0
+    drifted: int = 0
     examples: dict[GuardCode, Plan] = field(default_factory=dict)  # one plan for each guard that counts
 
     def add(self, planned: Iterable[PlannedObject]) -> None:
         for one in planned:
             self.actions[one.shown.action] += 1
+            self.drifted += DRIFT in one.shown.effects
             if one.plan is not None:
                 self._add(one.plan, is_privileged=PRIVILEGED in one.shown.effects)
 
@@ -110,6 +112,9 @@ class RiskCollector:
         if refused := self.actions[Action.REFUSE.value]:
             text = f"{counted(refused, 'object')} cannot be provisioned."
             found.append(PreviewRisk("Cannot", text, refused, is_high=True, action=Action.REFUSE.value))
+        if self.drifted:
+            text = f"{counted(self.drifted, 'account')} would keep values that were changed in the application, because of a drift rule."
+            found.append(PreviewRisk("Drift", text, self.drifted, is_high=False, effect=DRIFT))
         return sorted(found, key=lambda one: not one.is_high)
 
     def _guarded(self, guard: GuardCode, reason: Reason | None) -> PreviewRisk:
