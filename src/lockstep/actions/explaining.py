@@ -160,7 +160,7 @@ async def _decision(connection: Connection, job: Job, obj: SourceObject) -> tupl
         return None, ""
     return WriteDecision.REJECTED, (
         f"The {rejected.action} was rejected by {rejected.by or 'someone'} on {rejected.at:%Y-%m-%d %H:%M} UTC and is not sent. "
-        f"To send it anyway: lockstep deletes approve {app} --rejected --user {obj.display}"
+        f"To send it anyway, approve the rejected change: lockstep deletes approve {app} --rejected --user {obj.display}"
     )
 
 

@@ -52,7 +52,7 @@ _DRIFT = "drift"
 @click.option(
     "--only",
     type=click.Choice([*ACTIONS, "held", _CHANGED, _DRIFT]),
-    help="Only these; changed = planned differently now; drift = changed in the application and not corrected.",
+    help="changed: a new plan; drift: not corrected.",
 )
 @click.option(
     "--limit",

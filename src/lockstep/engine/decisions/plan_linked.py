@@ -120,7 +120,7 @@ def plan_lost(prepared: PreparedObject, link: Link) -> Draft:
         gone_at = prepared.moment.now
         return Draft(Action.RELEASE, (reason,), LinkState.TOMBSTONE, link.target_id, cause="lost", gone_at=gone_at)
     forget = f"lockstep links {prepared.configuration.app_name} --user {prepared.obj.display} --forget"
-    next_step = f"Find out who deleted it. To create it again: {forget}"
+    next_step = f"Find out who deleted it. To create it again, forget the link: {forget}"
     reason = Reason("InvalidAnchor", text, {"targetId": link.target_id}, next_step)
     return Draft(Action.REFUSE, (reason,), LinkState.LOST, link.target_id, cause="lost")
 

@@ -84,7 +84,7 @@ def _effects(plan: Plan) -> Iterator[tuple[GuardCode, str]]:
 
 def _left_out(plan: Plan, rejection: Rejection, app: str) -> Plan:
     text = f"The {rejection.action} was rejected by {rejection.by or 'someone'} on {rejection.at:%Y-%m-%d %H:%M} UTC, so it is not sent."
-    step = f"To send it anyway: lockstep deletes approve {app} --rejected --user {plan.display}"
+    step = f"To send it anyway, approve the rejected change: lockstep deletes approve {app} --rejected --user {plan.display}"
     shown = Step("EntrySynchronizationHold", StepType.PROCESSING, StepStatus.SKIPPED, text)
     return replace(
         plan,
