@@ -166,7 +166,7 @@ def _shown(found: PlanResult, checked: Plan, *, is_due: bool) -> PreviewedObject
     effects = [one.value for one in effects_of(plan, found.prepared.link)]
     if Effect.LOSES_ACCESS in effects and _is_privileged(found):
         effects.append(PRIVILEGED)
-    if any(reason.code == "Drift" for reason in plan.reasons):
+    if plan.reports_drift:
         effects.append(DRIFT)
     shown = shown_plan(found, checked.reason, effects=effects, is_due=is_due)
     return replace(shown, is_held=checked.action is not plan.action)
