@@ -169,8 +169,14 @@ async def test_the_tutorial_leads_to_accounts_in_documo(chrome: Browser, ready: 
     async with visiting(chrome, ready.origin) as visitor:
         page, hands = visitor.page, Hands(visitor.page, has_mouse=has_mouse)
         await follow(page, ready, hands)
-        await expect(page.get_by_text("Saving starts the initial cycle, which covers")).to_be_visible()
+        await expect(page.get_by_text("Saving shows what the initial cycle, which covers")).to_be_visible()
+        before = await ready.accounts()
         await hands.click(page.get_by_role("button", name="Save", exact=True))
+        switch_on = page.get_by_role("button", name="Switch on", exact=True)
+        await expect(switch_on).to_be_visible(timeout=PATIENCE)
+        await expect(page.get_by_role("region", name="Planned objects").get_by_role("row").nth(1)).to_be_visible()
+        assert await ready.accounts() == before
+        await hands.click(switch_on)
 
         await is_finished(page, ready)
         assert visitor.said == []
@@ -219,5 +225,7 @@ async def test_the_settings_are_saved_without_script(chrome: Browser, ready: Rea
         page, hands = visitor.page, Hands(visitor.page, has_mouse=True)
         await follow(page, ready, hands, has_script=False)
         await page.get_by_role("button", name="Save", exact=True).click()
+        await expect(page.get_by_text("Provisioning is still off").first).to_be_visible()
+        await page.get_by_role("button", name=re.compile("[Ss]witch on$")).click()
 
         await expect(page.get_by_text("Provisioning is on").first).to_be_visible()

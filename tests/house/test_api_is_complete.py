@@ -118,6 +118,8 @@ SAME_AS: dict[str, tuple[str, ...]] = {
     "single_sign_on.certificates.download_certificate": ("show_sign_on",),
     "single_sign_on.certificates.expiring_certificates": ("show_health",),
     "single_sign_on.settings.set_claim": ("change_sign_on",),
+    "switching_on.stop_own_preview": ("stop_preview",),
+    "switching_on.switch_on": ("change_settings", "begin_preview", "start"),
     "timeline.pages_of_timeline": ("show_timeline_of_person", "show_timeline_of_group"),
     "unkept.unkept_attributes": ("lint_mappings",),
     "uploads.take_upload": ("upload_file", "import_upload"),

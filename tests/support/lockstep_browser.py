@@ -52,6 +52,10 @@ async def lockstep_states(visitor: Visitor, up: Up) -> AsyncIterator[str]:
     yield (preview := urlsplit(page.url).path)
     await visitor.go(f"{preview}/left")
     yield f"{preview}/left"
+    _run(up, "pause documo")
+    await visitor.go("/apps/documo/provisioning/switch-on")
+    yield "/apps/documo/provisioning/switch-on"
+    _run(up, "start documo")
 
     await _fail_to_sign_in(visitor)
     await visitor.go("/logs/sign-ins")

@@ -88,5 +88,5 @@ async def test_start_says_whether_everyone_is_evaluated_or_provisioning_continue
 
     again = await admin.get("/apps/documo/provisioning/order/start")
 
-    assert "An initial cycle evaluates everyone in scope" in first.text
+    assert "You first see what an initial cycle would do to everyone in scope" in first.text
     assert "From then on, changes are sent as they happen" in again.text

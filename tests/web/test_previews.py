@@ -5,53 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from lockstep.actions import (
-    applications,
-    assignments,
-    credentials,
-    job_previews,
-    people,
-    provisioning,
-    settings,
-    sources,
-)
+from lockstep.actions import assignments, job_previews, people, provisioning, settings, sources
 from lockstep.actions.job_previews import PreviewFilter
-from lockstep.actions.jobs import job_row, new_services
 from lockstep.actions.permissions import Role
-from lockstep.sync.drain.drain import drain_job
-from lockstep.sync.drive import Drive
-from lockstep.targets.opener import ScimTargets
-from lockstep.vault import Secret
 from tests.support.admin_centre import Browser, Centre
 from tests.support.hub import person, upn, write_csv
-from tests.support.scripted_scim import ScriptedScim, saying, scripted_scim
+from tests.support.previewed_application import drained
+from tests.support.scripted_scim import ScriptedScim, saying
 
 HERE = "/apps/documo/provisioning/preview"
-
-
-@pytest.fixture
-async def application(centre: Centre, tmp_path: Path) -> AsyncIterator[ScriptedScim]:
-    """Documo with the account of Bo; Anna, Bo and =Cy are assigned to it."""
-    async with scripted_scim() as served:
-        targets = ScimTargets((served.origin,))
-        centre.hub.context = context = replace(centre.hub.context, opener=targets)
-        await applications.add_application(context, "documo")
-        rows = [person("anna"), person("bo"), person("cy", displayName="=Cy", givenName="")]
-        file = write_csv(tmp_path / "people.csv", rows)
-        await sources.import_file(context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
-        await assignments.assign(context, "documo", users=[upn("anna"), upn("bo"), upn("cy")], role="member")
-        await credentials.set_credentials(
-            context, "documo", tenant_url=f"{served.origin}/scim/v2", secret_token=Secret("t0ken")
-        )
-        served.resources["b1"] = {"id": "b1", "kind": "Users", "userName": upn("bo"), "active": True}
-        yield served
-        await targets.close()
 
 
 async def made(centre: Centre, admin: Browser) -> str:
@@ -304,11 +268,3 @@ async def test_page_says_before_the_click_that_the_configuration_was_changed(
     assert "Apply this preview" not in page.text
     assert refused.status == 400 and "was changed since preview" in refused.text
     assert set(application.asked) <= {"listing", "search", "get"}
-
-
-async def drained(centre: Centre) -> None:
-    """Do the work of the application as a worker does."""
-    context = centre.hub.context
-    async with context.pool.connection() as connection:
-        row = await job_row(connection, "documo")
-    await drain_job(new_services(context), Drive(pool=context.pool), row.id)

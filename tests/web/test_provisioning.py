@@ -57,7 +57,8 @@ async def test_start_pause_and_restart_change_the_status(centre: Centre, admin: 
     await connect(centre)
 
     assert refused.status == 400 and "has no credentials" in refused.text
-    assert (await admin.post(f"{HERE}/start")).status == 303
+    assert (await admin.post(f"{HERE}/start")).location == f"{HERE}/switch-on"
+    assert (await admin.post(f"{HERE}/switch-on")).status == 303
     running = await admin.get(HERE)
     assert 'role="progressbar"' in running.html or "done so far" in running.text
     await admin.post(f"{HERE}/pause")
@@ -230,13 +231,15 @@ async def test_saving_says_first_what_it_will_do(centre: Centre, admin: Browser,
     token = await admin.post(f"{HERE}/settings/consequence", settings_form(**at, secretToken="other"))
 
     assert "Saving changes no account" in nothing.text
-    assert "Saving starts the initial cycle, which covers 1 person" in start.text
+    assert "Saving shows what the initial cycle, which covers 1 person, would do" in start.text
     assert "which covers 3 people" in all_of_them.text and "2 people would get an account" in all_of_them.text
     assert "credentials are tested first" in token.text
     assert (await settings.show_settings(centre.hub.context, "documo")).scope == "assigned"
 
 
-async def test_saving_starts_provisioning_and_stores_every_field(centre: Centre, admin: Browser, app: Any) -> None:
+async def test_saving_on_stores_every_field_and_provisioning_starts_after_the_choice(
+    centre: Centre, admin: Browser, app: Any
+) -> None:
     await connect(centre)
     form = settings_form(
         tenantUrl=f"{NOWHERE}/scim/v2",
@@ -248,9 +251,13 @@ async def test_saving_starts_provisioning_and_stores_every_field(centre: Centre,
     )
 
     saved = await admin.post(f"{HERE}/settings", form)
+    before = await settings.show_settings(centre.hub.context, "documo")
+    chosen = await admin.post(f"{HERE}/switch-on")
     view = await settings.show_settings(centre.hub.context, "documo")
 
-    assert (saved.status, saved.location) == (303, HERE)
+    assert (saved.status, saved.location) == (303, f"{HERE}/switch-on")
+    assert (before.status, before.deletion_threshold, before.notification_email) == ("off", 50, "idm@contoso.test")
+    assert (chosen.status, chosen.location) == (303, HERE)
     assert (view.status, view.deletion_threshold, view.notification_email) == ("on", 50, "idm@contoso.test")
     assert view.email_on_failure and str(view.interval) == "0:15:00"
 

@@ -13,6 +13,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.jobs import read_job
 from lockstep.actions.permissions import Permission
 from lockstep.actions.status import Cycle, JobStatus, status_of
+from lockstep.actions.switching_on import is_untried
 from lockstep.configuration.rules import Scope
 from lockstep.configuration.source_names import ROLES
 from lockstep.engine.decisions.retry import GIVE_UP_AFTER
@@ -66,6 +67,7 @@ class SetupProgress:
     mappings: tuple[MappedKind, ...]
     is_previewed: bool = False  # a preview of everyone was made, and is kept
     maps_roles: bool = False  # a mapping uses the role of the assignment
+    is_untried: bool = False  # switching on shows a preview first
 
     @property
     def in_scope(self) -> int:
@@ -122,6 +124,7 @@ async def _setup(connection: Connection, job: Job, *, with_people: bool) -> Setu
         maps_roles=any(
             ROLES in attribute.dependencies for one in job.configuration.objects for attribute in one.attributes
         ),
+        is_untried=await is_untried(connection, job.row),
     )
 
 

@@ -238,8 +238,8 @@ async def change_configuration(context: Context, app: str, change: Callable[[Con
             comment=context.comment,
         )
         if context.rehearsal is not None:
-            context.rehearsal.whole_jobs.update({row.id} if _decides(before) != _decides(after) else ())
-        elif row.started and _decides(before) != _decides(after):
+            context.rehearsal.whole_jobs.update({row.id} if deciding_part(before) != deciding_part(after) else ())
+        elif row.started and deciding_part(before) != deciding_part(after):
             await mark_everybody(edit.connection, job, cycle=None, reason="configuration")
         await audit(edit, activity, row.app_name, before=_difference(before, after), after=_difference(after, before))
     await context.after_commit(frozenset({row.id}))
@@ -255,8 +255,8 @@ def _with_mode(config: Config) -> Config:
     return {"mode": "automatic", **config}
 
 
-def _decides(config: Config) -> Config:
-    """Return the part of the configuration that affects decisions about objects."""
+def deciding_part(config: Config) -> Config:
+    """Return the part of *config* that affects decisions about objects: mappings, scope, and limits on disables and deletes."""
     return {key: value for key, value in config.items() if key not in NOT_DECIDING}
 
 

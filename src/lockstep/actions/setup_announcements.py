@@ -54,7 +54,9 @@ def _sentence(setup: SetupProgress, changes: Mapping[str, Any]) -> str:
         return "Saving pauses provisioning. Accounts stay as they are."
     if changes.get("status") == "on":
         if not setup.is_started:
-            return f"Saving starts the initial cycle, which covers {reach}."
+            return f"Saving shows what the initial cycle, which covers {reach}, would do. It starts when you then select Switch on."
+        if setup.is_untried or _EVALUATES & changes.keys():
+            return f"Saving shows what would be done, for {reach}. Provisioning is on when you then select Switch on."
         return f"Saving switches provisioning on again, for {reach}. It continues where it stopped."
     if _EVALUATES & changes.keys() and setup.is_started:
         both = setup.syncs_all or syncs_all

@@ -40,6 +40,7 @@ _CSV = [Column(key, key) for key in CSV_HEADER]
 _QUIET = frozenset({"none", "skip"})  # listed only with -o wide or --only
 _CHANGED = "changed"
 _DRIFT = "drift"
+_FIRST = 20  # objects in the text output
 
 
 @click.command("preview")
@@ -57,7 +58,7 @@ _DRIFT = "drift"
 @click.option(
     "--limit",
     type=click.IntRange(0),
-    default=20,
+    default=_FIRST,
     show_default=True,
     help="Number of objects in the text output (0 = all).",
 )
@@ -101,6 +102,24 @@ def preview(
     else:
         _preview(app, only, limit, output, is_last=last, detailed_exitcode=detailed_exitcode)
     return None
+
+
+def preview_first(app: str, output: Output) -> PreviewRow:
+    """Make a preview before something is done, and print its first objects if *output* is text. Raises LockstepError unless the preview is
+    complete.
+    """
+    is_text = _is_text(output)
+    row, objects = run(lambda context: _shown(context, app, None, _FIRST if is_text else 0, is_last=False))
+    if row.state != PreviewState.DONE:
+        raise conflict(
+            f"Preview {row.id} of {app} is {row.state}. Nothing was changed",
+            next_step=f"Make another preview: lockstep preview {app}",
+        )
+    if is_text:
+        for line in _lines(row, objects, lists_quiet=False):
+            click.echo(line)
+        _tell_rest(row, objects, None, lists_quiet=False)
+    return row
 
 
 def _preview(app: str, only: str | None, limit: int, output: Output, *, is_last: bool, detailed_exitcode: bool) -> None:

@@ -22,6 +22,7 @@ from lockstep.actions.status import show_status
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
 from lockstep.cli.page_address import PERSON
+from lockstep.cli.preview import preview_first
 from lockstep.cli.progress import ProgressLine
 from lockstep.cli.session import globals_of
 from lockstep.cli.session import run as with_context
@@ -100,14 +101,19 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
     is_flag=True,
     help="After a restore: accept the people in the backup as current, for all applications.",
 )
+@click.option("--preview", "previews", is_flag=True, help="First show what would be done to everyone, then ask.")
+@click.option("--yes", is_flag=True, help="With --preview: do not ask for confirmation.")
 @output_option
-def start(app: str, as_of_backup: bool, output: Output) -> None:
+def start(app: str, as_of_backup: bool, previews: bool, yes: bool, output: Output) -> None:
     """Switch provisioning on. The first start begins an initial cycle. Also retries an application in quarantine.
 
     \b
     lockstep start documo
-    lockstep start documo -o json
+    lockstep start documo --preview
     """
+    if previews:
+        preview_first(app, output)
+        confirm(f"Switch on provisioning of {app}?", yes=yes)
     row = with_context(lambda context: provisioning.start(context, app, as_of_backup=as_of_backup))
     first = "" if row.started else " The initial cycle begins."
     _told(output, row, "on", f"Provisioning of {row.app_display_name} is on.{first}")

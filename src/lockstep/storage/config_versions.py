@@ -41,6 +41,22 @@ async def read_version(connection: Connection, job: str, version: int) -> Mappin
     return row[0] if row else None
 
 
+async def last_worked_with(connection: Connection, job: str) -> Mapping[str, Any] | None:
+    """Return the newest configuration that *job* has worked with: the one that was in force when provisioning was switched off, or that of
+    the newest cycle. Returns None if the job has never worked. A version that was saved while provisioning was off does not count, nor does
+    an on-demand run.
+    """
+    cursor = await connection.execute(
+        """select config from config_version where job = %(job)s and version = greatest(
+            (select max(old.version) from config_version as old join job on job.id = old.job
+                where old.job = %(job)s and old.created_at < job.paused_at and job.started),
+            (select max(cycle.config_version) from cycle where cycle.job = %(job)s and cycle.kind <> 'onDemand'))""",
+        {"job": job},
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
 async def write_comment(connection: Connection, job: str, version: int, comment: str) -> str | None:
     """Replace the comment on a version. Returns the former comment, or None if there is no such version."""
     cursor = await connection.execute(

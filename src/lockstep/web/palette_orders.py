@@ -62,13 +62,19 @@ def is_possible(order: PaletteOrder, state: JobStatus) -> bool:
     return state.is_on and (order.done == "pause" or (state.running is None and state.quarantine is None))
 
 
-def consequence_of(order: PaletteOrder, state: JobStatus) -> str:
-    """Return a text that says what the order does."""
+def consequence_of(order: PaletteOrder, state: JobStatus, *, previews_first: bool = False) -> str:
+    """Return a text that says what the order does. If *previews_first* is true, starting shows a preview before it switches on."""
     waiting = counted(state.waiting, "object")
     if order.done == "pause":
         return (
             f"No more changes are sent to {state.display_name}. Requests in progress finish, and accounts stay as they are. "
             "People who leave keep their accounts until provisioning starts again."
+        )
+    if order.done == "start" and previews_first:
+        return (
+            "You first see what an initial cycle would do to everyone in scope. It starts when you then select Switch on."
+            if state.last is None
+            else "You first see what would be done to everyone in scope, because the configuration was changed while provisioning was off."
         )
     if order.done == "start":
         return (

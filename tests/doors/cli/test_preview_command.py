@@ -206,3 +206,25 @@ def test_only_is_refused_where_it_would_not_limit_what_is_written(connected: Loc
     assert said.code == 64, said
     assert "--only selects what is shown of a preview" in said.err
     assert documo.users() == {}
+
+
+def test_start_with_a_preview_shows_it_and_does_not_switch_on_before_the_answer(
+    connected: Lockstep, documo: DocumoThere
+) -> None:
+    asked = connected("start", "documo", "--preview")
+    before = connected("settings", "documo", "-o", "json").json["status"]
+    agreed = connected("start", "documo", "--preview", "--yes")
+
+    assert asked.code != 0 and f"+ create   {upn('anna')}" in asked.out and "--yes" in asked.err
+    assert (before, documo.users()) == ("off", {})
+    assert agreed.code == 0 and "2 to create. Nothing was written." in agreed.out
+    assert "Provisioning of Documo is on. The initial cycle begins." in agreed.out
+
+
+def test_start_with_a_preview_that_fails_leaves_provisioning_off(connected: Lockstep, documo: DocumoThere) -> None:
+    connected("creds", "set", "documo", "--token-stdin", "--yes", stdin="dk_wrong\n")
+
+    failed = connected("start", "documo", "--preview", "--yes")
+
+    assert failed.code == 4 and "HTTP 401" in failed.err
+    assert connected("settings", "documo", "-o", "json").json["status"] == "off"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from lockstep.actions import status
+from lockstep.actions import provisioning_pages, status
 from lockstep.actions.applications import show_application
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
@@ -31,7 +31,9 @@ async def confirm(context: Context, request: Request) -> PageAnswer:
     overview = f"{place.href}/provisioning"
     if not is_possible(order, state):
         return Redirect(overview)
-    model = {"order": order, "consequence": consequence_of(order, state), "here": overview}
+    setup = await provisioning_pages.show_setup(context, place.name, with_people=False)
+    consequence = consequence_of(order, state, previews_first=setup.is_untried)
+    model = {"order": order, "consequence": consequence, "here": overview}
     return View(
         "provisioning/order.html",
         f"{order.title.format(place.display_name)}?",

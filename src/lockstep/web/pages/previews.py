@@ -167,7 +167,8 @@ async def page_of(
         "not_applied": why_not_applied(row, place.name, context.now()) if row is not None else None,
     }
     if row is not None:
-        model |= await _objects(context, request, place, row)
+        this = f"{here}/{row.id}"
+        model |= await objects_of(context, request, place, row, this) | {"stops": f"{this}/stop" if may_control else ""}
     return View(
         "provisioning/whole_preview.html",
         f"Preview {row.id}" if row is not None else "Preview",
@@ -182,9 +183,11 @@ async def page_of(
     )
 
 
-async def _objects(context: Context, request: Request, place: AppPlace, row: PreviewRow) -> dict[str, object]:
+async def objects_of(
+    context: Context, request: Request, place: AppPlace, row: PreviewRow, here: str
+) -> dict[str, object]:
+    """Return what the templates show of a preview and its objects. *here* is the address of the page, to which filters lead."""
     wanted, after = _filter(request), request.query_params.get("after", "")
-    here = f"{place.href}/provisioning/preview/{row.id}"
     given = {"action": wanted.action, "effect": wanted.effect, "search": wanted.search}
     if wanted.differs_from:
         given["since"] = str(wanted.differs_from)
@@ -209,7 +212,10 @@ async def _objects(context: Context, request: Request, place: AppPlace, row: Pre
         "due": row.counts.get("due", 0),
         "next": address(here, **given, after=shown[-1].key) if len(found) > SIZE else None,
         "first": address(here, **given) if after else None,
-        "downloads": [(label, address(f"{here}/download/{file}", **given)) for label, file in _DOWNLOADS],
+        "downloads": [
+            (label, address(f"{place.href}/provisioning/preview/{row.id}/download/{file}", **given))
+            for label, file in _DOWNLOADS
+        ],
     }
 
 

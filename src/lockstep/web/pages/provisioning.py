@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from lockstep.actions import provisioning, provisioning_pages
+from lockstep.actions import provisioning, provisioning_pages, switching_on
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.provisioning import USUAL_RESTART, ResetScope
@@ -105,8 +105,15 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/start")
 async def start(context: Context, request: Request) -> PageAnswer:
+    """Switch provisioning on, or lead to the preview that comes before."""
     name = request.path_params["app"]
-    return await _control(context, name, lambda: provisioning.start(context, name), "Provisioning is on")
+    try:
+        shown = await switching_on.switch_on(context, name)
+    except LockstepError as refused:
+        return await _overview(context, name, refused=on_the_form(refused))
+    if shown is not None:
+        return Redirect(f"{_href(name)}/switch-on")
+    return Redirect(_href(name), notice="Provisioning is on")
 
 
 @pages.post("/apps/{app}/provisioning/pause")

@@ -23,8 +23,9 @@ from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Probe
 from lockstep.web.command_pages import STEPS
-from lockstep.web.page import AppPlace, CopyAs, Fragment, PageAnswer, Pages, Redirect, View, on_the_form
+from lockstep.web.page import AppPlace, CopyAs, Fragment, PageAnswer, Pages, View, on_the_form
 from lockstep.web.pages.provisioning import TAB, setup_steps
+from lockstep.web.pages.switching_on import save_settings
 from lockstep.web.provisioning_form import METHODS, SettingsForm
 
 pages = Pages()
@@ -123,14 +124,10 @@ async def save(context: Context, request: Request) -> PageAnswer:
         if form.errors or _needs_typing(announced, form):
             return _page(context, stored, form, test=test, announced=announced, is_changed=True, status=400)
         await _save_credentials(context, stored, form, is_forced=step == "save-anyway")
-        if changes:
-            await settings.change_settings(context, stored.place.name, **changes)
+        return await save_settings(context, stored.place, changes)
     except LockstepError as refused:
         _put_beside(form, on_the_form(refused))
         return _page(context, await _read(context, request), form, test=test, refused=refused, is_changed=True)
-    is_begun = changes.get("status") == "on"
-    back = f"{stored.place.href}/provisioning" + ("" if is_begun else "/settings")
-    return Redirect(back, notice="Saved. Provisioning is on" if is_begun else "Saved")
 
 
 @pages.post(f"{HERE}/url")
