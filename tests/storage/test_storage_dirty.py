@@ -165,7 +165,19 @@ async def test_renewal_waits_for_nobody_who_records(connection: Connection, othe
     assert renewed == {one.attempt for one in claims} - {recorded.attempt}
 
 
-@pytest.mark.parametrize("statement", ["adopt_due", "make_escrow_due", "set_cycle", "release_cycle"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "adopt_due",
+        "adopt_due_and_failed",
+        "make_failed_due",
+        "make_some_failed_due",
+        "set_cycle",
+        "release_cycle",
+        "release",
+        "overrule_claims",
+    ],
+)
 async def test_many_rows_are_taken_in_the_order_of_their_ids(
     connection: Connection, other: Connection, statement: str
 ) -> None:
@@ -173,7 +185,7 @@ async def test_many_rows_are_taken_in_the_order_of_their_ids(
         await mark(connection, one)
     claims = await dirty.claim(connection, JOB, owner="me", limit=10, lease_seconds=60)
     cycle = await cycles.open_on_demand(connection, JOB)
-    if statement == "make_escrow_due":
+    if "failed" in statement:
         await connection.execute(
             "update dirty set failures = 1, lease_until = null, not_before = now() + interval '1 hour'"
         )
@@ -181,9 +193,13 @@ async def test_many_rows_are_taken_in_the_order_of_their_ids(
         await dirty_marks.set_cycle(connection, JOB, [one.attempt for one in claims], cycle=cycle)
     calls: dict[str, Any] = {
         "adopt_due": lambda: dirty_marks.adopt_due(connection, JOB, cycle=cycle),
-        "make_escrow_due": lambda: dirty_marks.make_escrow_due(connection, JOB, cycle=cycle),
+        "adopt_due_and_failed": lambda: dirty_marks.adopt_due_and_failed(connection, JOB, cycle=cycle),
+        "make_failed_due": lambda: dirty_marks.make_failed_due(connection, JOB),
+        "make_some_failed_due": lambda: dirty_marks.make_some_failed_due(connection, JOB),
         "set_cycle": lambda: dirty_marks.set_cycle(connection, JOB, [one.attempt for one in claims], cycle=cycle),
         "release_cycle": lambda: dirty_marks.release_cycle(connection, cycle),
+        "release": lambda: dirty.release(connection, JOB, claims[::-1]),
+        "overrule_claims": lambda: dirty_marks.overrule_claims(connection, JOB),
     }
     first, *later = sorted(claims, key=lambda one: one.source_id)
 
@@ -194,6 +210,24 @@ async def test_many_rows_are_taken_in_the_order_of_their_ids(
         await other.execute("set local lock_timeout = '2s'")
         assert len(await dirty.fence(other, JOB, later)) == 2
     await waiting
+
+
+async def test_due_and_failed_objects_join_a_cycle_in_one_order(connection: Connection, other: Connection) -> None:
+    """Taking the failed ones first, and then the due ones, would deadlock with a recorder that has an earlier one."""
+    await mark(connection, 1, 2)
+    await connection.execute(
+        "update dirty set failures = 1, not_before = now() + interval '1 hour' where source_id = %s", (number(2),)
+    )
+    cycle = await cycles.open_on_demand(connection, JOB)
+
+    async with other.transaction():
+        await other.execute("select from dirty where source_id = %s for update", (number(1),))
+        waiting = asyncio.create_task(dirty_marks.adopt_due_and_failed(connection, JOB, cycle=cycle))
+        await _until_somebody_waits(other)
+        await other.execute("set local lock_timeout = '2s'")
+        await other.execute("select from dirty where source_id = %s for update", (number(2),))
+
+    assert await waiting == 2
 
 
 async def _until_somebody_waits(connection: Connection) -> None:

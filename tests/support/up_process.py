@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,26 +54,37 @@ class Up:
 
 
 @contextmanager
-def running_up(*options: str, ready: str = "READY") -> Iterator[Up]:
-    """Run `lockstep up` until the block ends. The block begins when a line that contains *ready* is printed."""
-    data = Path(tempfile.mkdtemp(prefix="ls-up-"))
-    data.chmod(0o711)  # PostgreSQL may run as another user and must be able to traverse it
-    command = [str(BIN / "lockstep"), "up", "--data", str(data / "data"), *FREE_PORTS, *options]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTEP_")}
-    with (data / "errors").open("w") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
-        timer = threading.Timer(GIVE_UP_SECONDS, process.kill)
-        timer.start()
-        try:
-            lines = _lines_until(process, ready, data / "errors")
-            timer.cancel()  # it limits only the start: the block may take longer
-            yield Up(lines, data / "data")
-        finally:
-            timer.cancel()
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
-            embedded.remove(data / "data")
-            embedded.remove(data)
+def up_folder() -> Iterator[Path]:
+    """A folder for `running_up`, which is removed at the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="ls-up-"))
+    folder.chmod(0o711)  # PostgreSQL may run as another user and must be able to traverse it
+    try:
+        yield folder
+    finally:
+        embedded.remove(folder / "data")
+        embedded.remove(folder)
+
+
+@contextmanager
+def running_up(*options: str, ready: str = "READY", folder: Path | None = None) -> Iterator[Up]:
+    """Run `lockstep up` until the block ends. The block begins when a line that contains *ready* is printed. The data are kept in *folder*,
+    or removed if it is None.
+    """
+    with nullcontext(folder) if folder is not None else up_folder() as data:
+        command = [str(BIN / "lockstep"), "up", "--data", str(data / "data"), *FREE_PORTS, *options]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTEP_")}
+        with (data / "errors").open("w") as errors:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
+            timer = threading.Timer(GIVE_UP_SECONDS, process.kill)
+            timer.start()
+            try:
+                lines = _lines_until(process, ready, data / "errors")
+                timer.cancel()  # it limits only the start: the block may take longer
+                yield Up(lines, data / "data")
+            finally:
+                timer.cancel()
+                process.send_signal(signal.SIGTERM)
+                process.wait(timeout=30)
 
 
 def _lines_until(process: subprocess.Popen[str], ready: str, errors: Path) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
 """The permission checks of actions. A decorator on every action names the permission that the action needs, and checks it before the action
-begins.
+begins. The action is run again if a deadlock rolled it back.
 
 `ACTIONS` lists all actions; the build fails if a public action is missing there. If the context belongs to another installation, the action
 runs in that installation, and that installation checks the permission.
@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
+from lockstep.actions.undone import again_if_undone
 from lockstep.errors import LockstepError, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications
@@ -105,7 +106,7 @@ def _checked(rule: AccessRule, action: F) -> F:
         if context.elsewhere is not None:
             return await context.elsewhere.call(context, name, _given(signature, context, args, options))
         await check(context, *args, **options)
-        return await action(context, *args, **options)
+        return await again_if_undone(lambda: action(context, *args, **options), owns_transaction=context.within is None)
 
     CHECKED[name] = coroutine
     return cast(F, coroutine)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lockstep.actions.forecasts import Forecasts
 from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, NotPermitted, StepUpRequired
+from lockstep.actions.undone import note_commit
 from lockstep.configuration.template import Template
 from lockstep.directory.edit import Edit, editing
 from lockstep.directory.file_shape import FileShape
@@ -172,6 +173,8 @@ class Context:
         self._require_database()
         async with editing(self.within or self.pool, actor=self.actor.name) as edit:
             yield edit
+        if self.within is None:
+            note_commit()
         if edit.touched:
             await self.after_commit(edit.touched)
 
@@ -189,6 +192,7 @@ class Context:
             return
         async with transaction(self.pool) as connection:
             yield connection
+        note_commit()
 
     def only_notes(self, deletion: Deletion) -> bool:
         """If this is a rehearsal that only notes deletions, note *deletion* and return True. Otherwise return False: the caller must then
@@ -225,6 +229,7 @@ class Context:
         async with transaction(self.pool) as connection:
             await lock_directory(connection)
             yield replace(self, within=connection, after_commit=later)
+        note_commit()
         if woken:
             await self.after_commit(frozenset(woken))
 

@@ -41,7 +41,7 @@ def advise_on_url(text: str, *, path: str = "") -> UrlAdvice:
     wanted = _ended(url, path)
     if wanted != url:
         return UrlAdvice(f"{path or _SCIM} is missing at the end", wanted, is_warning=True)
-    if urlsplit(url).scheme == "http" and not _is_own_machine(url):
+    if urlsplit(url).scheme == "http" and not is_own_machine(url):
         return UrlAdvice(
             "http:// sends the secret token unencrypted", f"https{url.removeprefix('http')}", is_warning=True
         )
@@ -72,7 +72,7 @@ def _good(text: str) -> str:
         return ""
 
 
-def _is_own_machine(url: str) -> bool:
+def is_own_machine(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -128,6 +128,11 @@ returning dirty.kind, dirty.source_id::text, dirty.lane, dirty.reasons, dirty.ve
         where (preview, kind, id) = (cycle.preview, dirty.kind, dirty.source_id)), ''))
     from cycle where cycle.id = dirty.cycle and cycle.preview is not null)
 """
+# The rows of claims that no other worker has taken over, locked in the order of their kinds and ids.
+_OURS = """select dirty.kind, dirty.source_id, dirty.attempt, dirty.marked_at
+        from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint)
+        join dirty using (kind, source_id, attempt) where dirty.job = %(job)s
+        order by dirty.kind, dirty.source_id for update of dirty"""
 _BY_LANE = _CLAIM.format(order="lane, not_before, marked_at")
 _OLDEST = _CLAIM.format(order="marked_at")
 
@@ -204,13 +209,11 @@ async def release(
     connection: Connection, job: str, claims: Iterable[Claim], *, not_before: datetime | None = None
 ) -> None:
     """End the leases of *claims*. The objects become due at *not_before*; if that is None, they keep their due times."""
-    rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     await connection.execute(
-        """update dirty set lease_owner = null, lease_until = null, not_before = coalesce(%(not_before)s, dirty.not_before)
-        from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint)
-        where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
-            and dirty.attempt = mine.attempt""",
-        {"job": job, "rows": rows, "not_before": not_before},
+        f"""with ours as ({_OURS})
+        update dirty set lease_owner = null, lease_until = null, not_before = coalesce(%(not_before)s, dirty.not_before)
+        from ours where dirty.job = %(job)s and dirty.kind = ours.kind and dirty.source_id = ours.source_id""",  # noqa: S608
+        {"job": job, "rows": _attempts(claims), "not_before": not_before},
     )
 
 
@@ -218,17 +221,15 @@ async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> di
     """Lock the rows of *claims* until the transaction ends. Returns the attempts that no other worker has taken over, each with the seconds
     since its object was marked.
     """
-    rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     cursor = await connection.execute(
-        """select dirty.attempt, extract(epoch from clock_timestamp() - dirty.marked_at)::float8
-        from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint)
-        join dirty on dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
-            and dirty.attempt = mine.attempt
-        order by dirty.kind, dirty.source_id
-        for update of dirty""",
-        {"job": job, "rows": rows},
+        f"select attempt, extract(epoch from clock_timestamp() - marked_at)::float8 from ({_OURS}) as ours",  # noqa: S608
+        {"job": job, "rows": _attempts(claims)},
     )
     return dict(await cursor.fetchall())
+
+
+def _attempts(claims: Iterable[Claim]) -> str:
+    return as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
 
 
 async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> None:

@@ -1,6 +1,7 @@
 """Put objects into the dirty set, make waiting objects due, and count objects in a cycle.
 
-All code locks the rows in the order of kinds and ids, so that transactions cannot deadlock.
+Every statement locks its rows in the order of kinds and ids, so that two statements cannot deadlock. A transaction whose second statement
+locks earlier rows than its first can; it is run again if PostgreSQL rolls it back (`lockstep.postgres.undone`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _IN_ORDER = """with wanted as (
     )
     update dirty set {change} from wanted
     where dirty.job = wanted.job and dirty.kind = wanted.kind and dirty.source_id = wanted.source_id"""
+_DUE = "job = %(job)s and cycle is null and not_before <= now()"
 
 
 async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], *, lane: Lane, reason: str) -> int:
@@ -110,7 +112,21 @@ async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] |
 async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
     """Add to *cycle* all due objects that are not part of a cycle yet. Returns the number of added objects."""
     cursor = await connection.execute(
-        _IN_ORDER.format(which="job = %(job)s and cycle is null and not_before <= now()", change="cycle = %(cycle)s"),
+        _IN_ORDER.format(which=_DUE, change="cycle = %(cycle)s"), {"job": job, "cycle": cycle}
+    )
+    return cursor.rowcount
+
+
+async def adopt_due_and_failed(connection: Connection, job: str, *, cycle: int) -> int:
+    """Add to *cycle* all due objects that are not part of a cycle yet, and all failed objects that wait for a retry, which become due now.
+    Returns the number of added objects.
+    """
+    failed = "failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null"
+    cursor = await connection.execute(
+        _IN_ORDER.format(
+            which=f"({_DUE} or job = %(job)s and {failed})",
+            change="not_before = case when dirty.not_before > now() then '-infinity' else dirty.not_before end, cycle = %(cycle)s",
+        ),
         {"job": job, "cycle": cycle},
     )
     return cursor.rowcount
@@ -127,18 +143,6 @@ async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> in
     return int((await only_row(cursor))[0])
 
 
-async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Let all failed objects that wait for a retry become due now, as part of *cycle*. Returns how many objects became due."""
-    cursor = await connection.execute(
-        _IN_ORDER.format(
-            which="job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null",
-            change="not_before = '-infinity', cycle = %(cycle)s",
-        ),
-        {"job": job, "cycle": cycle},
-    )
-    return cursor.rowcount
-
-
 async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
     """Make failed objects due now. With *ids*, only objects in *ids* become due; with *code*, only objects with this error code. Returns
     how many became due.
@@ -147,12 +151,14 @@ async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] |
     the held write.
     """
     cursor = await connection.execute(
-        """update dirty set not_before = '-infinity'
-        where job = %(job)s and failures > 0 and not_before > now() and lease_until is null
+        _IN_ORDER.format(
+            which="""job = %(job)s and failures > 0 and not_before > now() and lease_until is null
             and (%(ids)s::uuid[] is null and not_before < 'infinity' or source_id = any(%(ids)s::uuid[]))
             and (%(code)s = '' or lower(last_error ->> 'code') = lower(%(code)s))
             and not exists (select from operation where operation.job = dirty.job and operation.kind = dirty.kind
                 and operation.source_id = dirty.source_id and operation.state = 'held')""",
+            change="not_before = '-infinity'",
+        ),
         {"job": job, "ids": None if ids is None else list(ids), "code": code},
     )
     return cursor.rowcount

@@ -170,14 +170,22 @@ async def _steps(context: Context, both: RunningProducts, wanted: UpOptions) -> 
         _say(f"Continue by hand with this API key (shown only once): {key.reveal()}")
         _say(f"  lockstep creds set documo --tenant-url {both.documo.base_url} --token-stdin")
         return
-    connection = await stage.connect(context, both.documo)
-    passed = stage.require_passed(connection.probes)
-    made = "API key created, " if connection.made_key else ""
-    _say(f"  [3/5] {made}Test connection passed, {passed} of {passed}")
+    was_run = await stage.has_run(context)
+    if was_run and await stage.sends_elsewhere(context):
+        _say("  [3/5] The tenant URL is the one that an administrator set; not tested")
+    else:
+        connection = await stage.connect(context, both.documo)
+        passed = stage.require_passed(connection.probes)
+        made = "API key created, " if connection.made_key else ""
+        _say(f"  [3/5] {made}Test connection passed, {passed} of {passed}")
     groups, people = await stage.assign_demo(context)
     _say(f"  [4/5] {_count(groups, 'group')} and {_count(people, 'person', 'people')} assigned")
     began = time.monotonic()
-    cycle = await stage.provision(context, on_progress=_bar())
+    provision = stage.provision_again if was_run else stage.provision
+    cycle = await provision(context, on_progress=_bar())
+    if cycle is None:
+        _say(f"  [5/5] Provisioning is switched off; switch it on with: lockstep start {stage.APP}")
+        return
     _say(f"  [5/5] {summary(cycle)}, {time.monotonic() - began:.1f} s")
     _say(f"Next:  lockstep people disable {demo.KIM}      lockstep status documo      lockstep logs --follow")
 

@@ -20,6 +20,7 @@ from lockstep.actions import (
     provisioning,
     sources,
     status,
+    tenant_urls,
 )
 from lockstep.actions import connection as connection_actions
 from lockstep.actions import settings as settings_actions
@@ -115,6 +116,16 @@ class ConnectionResult:
     made_key: bool
 
 
+async def has_run(context: Context) -> bool:
+    """Whether a cycle has run, so that the decisions about the application are the administrators' and not those of `up`."""
+    return bool(await status.list_cycles(context, APP, limit=1))
+
+
+async def sends_elsewhere(context: Context) -> bool:
+    """Whether the tenant URL names another machine, which an administrator chose."""
+    return not tenant_urls.is_own_machine((await credentials.show_credentials(context, APP)).tenant_url)
+
+
 async def connect(context: Context, documo: DocumoProcess) -> ConnectionResult:
     """Store the tenant URL in Lockstep. If Lockstep has no key for this URL, also create a key in Documo and store it. Then test the
     connection.
@@ -127,12 +138,13 @@ async def connect(context: Context, documo: DocumoProcess) -> ConnectionResult:
 
 
 async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) -> tuple[int, int]:
-    """Assign the demo's two groups and one person, if nobody is assigned yet. Returns how many groups and how many people are assigned.
+    """Assign the demo's two groups and one person if nobody is assigned and no cycle has run yet. Returns how many groups and how many
+    people are assigned.
 
     Groups and people whose names are in *but* are left out.
     """
     held = await assignments.list_assignments(context, APP)
-    if not held:
+    if not held and not await has_run(context):
         for one in demo.demo_assignments():
             if one.principal in but:
                 continue
@@ -150,17 +162,16 @@ async def assign_demo(context: Context, *, but: frozenset[str] = frozenset()) ->
 
 async def provision(context: Context, *, on_progress: Callable[[Cycle], None]) -> Cycle:
     """Apply the tutorial's settings, switch provisioning on and follow its cycle to the end. Raises LockstepError."""
-    was_on = (await settings_actions.show_settings(context, APP)).status == "on"
-    await settings_actions.change_settings(
-        context,
-        APP,
-        mode="automatic",
-        scope="assigned",
-        status="on",
-    )
-    known = await status.list_cycles(context, APP, limit=1)
-    cycle = await provisioning.run(context, APP) if was_on or not known else known[0]
+    await settings_actions.change_settings(context, APP, mode="automatic", scope="assigned", status="on")
+    [cycle] = await status.list_cycles(context, APP, limit=1)
     return await follow(context, cycle, on_progress=on_progress)
+
+
+async def provision_again(context: Context, *, on_progress: Callable[[Cycle], None]) -> Cycle | None:
+    """Run a cycle with the present settings and follow it to the end. Returns None if provisioning was switched off: it stays off."""
+    if (await settings_actions.show_settings(context, APP)).status != "on":
+        return None
+    return await follow(context, await provisioning.run(context, APP), on_progress=on_progress)
 
 
 async def follow(context: Context, cycle: Cycle, *, on_progress: Callable[[Cycle], None]) -> Cycle:

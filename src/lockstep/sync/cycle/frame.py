@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from uuid import uuid4
+from functools import partial
 
 import structlog
 
 from lockstep.configuration.rules import ObjectMapping, Scope
 from lockstep.engine.decisions.patience import MOST_PAUSES, RequestKind
-from lockstep.engine.decisions.quarantine import QuarantineReason
-from lockstep.engine.records import Lane, ObjectKind
-from lockstep.errors import LockstepError
-from lockstep.ports import Answer, Target, TargetError, TargetReader, Verdict
+from lockstep.engine.records import Lane
+from lockstep.ports import Target, TargetError, Verdict
 from lockstep.postgres.advisory_locks import session_lock
 from lockstep.postgres.pool import Connection, transaction
+from lockstep.postgres.undone import until_done
 from lockstep.storage import cycles, dirty_marks, jobs, target_index, target_state
 from lockstep.storage.dirty import FULL_CYCLE_MARK, Claim
 from lockstep.storage.locks import lock_directory, preparation_of_cycle
@@ -27,7 +26,7 @@ from lockstep.storage.resume import Pin
 from lockstep.sync import application_health, notifying
 from lockstep.sync.cycle import judging, returned_leavers
 from lockstep.sync.cycle.indexing import read_index
-from lockstep.sync.cycle.judging import is_attempt_due, is_held
+from lockstep.sync.cycle.judging import is_held
 from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
@@ -37,8 +36,6 @@ PREPARING = MARKING | {"match"}
 NO_LANE = 0
 MOST_LISTING_TRIES = 3
 MAY_PASS = frozenset({Verdict.THROTTLED, Verdict.UNREACHABLE})
-# No SCIM server answers a search like this, so something else answers at the tenant URL.
-NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +97,7 @@ async def _prepare(services: Services, job: Job, target: Target, on_marked: Call
     if cycle is None or not frame.needs_preparation:
         return True
     if cycle.phase in MARKING:
-        async with transaction(services.pool) as connection:
-            await mark_everybody(connection, job, cycle=cycle.id, reason=FULL_CYCLE_MARK)
-            await cycles.set_phase(connection, cycle.id, "match")
+        await until_done(partial(_mark, services, job, cycle.id))
         on_marked()
     for mapping in job.configuration.objects:
         if mapping.enabled and not await _read_list(services, job, mapping, target, cycle=cycle.id):
@@ -110,6 +105,12 @@ async def _prepare(services: Services, job: Job, target: Target, on_marked: Call
     async with services.pool.connection() as connection:
         await cycles.set_phase(connection, cycle.id, "write")
     return True
+
+
+async def _mark(services: Services, job: Job, cycle: int) -> None:
+    async with transaction(services.pool) as connection:
+        await mark_everybody(connection, job, cycle=cycle, reason=FULL_CYCLE_MARK)
+        await cycles.set_phase(connection, cycle, "match")
 
 
 async def _read_list(services: Services, job: Job, mapping: ObjectMapping, target: Target, *, cycle: int) -> bool:
@@ -237,64 +238,6 @@ async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
     due in this cycle.
     """
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
-    retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
-    fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)
-    await cycles.count(connection, cycle.id, total=retried + fresh)
+    added = await dirty_marks.adopt_due_and_failed(connection, job.id, cycle=cycle.id)
+    await cycles.count(connection, cycle.id, total=added)
     return cycle
-
-
-async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
-    """Whether requests may be sent to the application: no pause is in force, no quarantine blocks everything, and a probe, if one is due,
-    succeeds.
-
-    An application that did not respond gets one probe before it gets work again.
-    """
-    quarantine = job.row.quarantine
-    if is_held(quarantine) and not is_attempt_due(quarantine, services.now()):
-        return False
-    asked_at = services.clock.now()
-    async with services.pool.connection() as connection:
-        state = await target_state.read_state(connection, job.id)
-    turns = services.turns(job)
-    turns.learn(state, asked_at)
-    if turns.quiet_seconds:
-        return False
-    if is_held(quarantine):
-        if not await probe(services, job, target, in_quarantine=True):
-            return False
-        await application_health.lift_quarantine(services, job)
-        turns.forget()
-        return True
-    last = job.row.last_probe_at
-    is_fresh = last is not None and services.now() - last < services.times.probe_interval
-    return (is_fresh and not state.is_slowed) or await probe(services, job, target)
-
-
-async def probe(services: Services, job: Job, target: TargetReader, *, in_quarantine: bool = False) -> bool:
-    """Search for a person who cannot exist. A working application answers with status 200 and an empty list.
-
-    A response that is not a SCIM list quarantines the job at once, because another server answers at the tenant URL. No response or a
-    server error starts a pause or, if *in_quarantine* is true, prolongs the quarantine. "Busy" always starts a pause. A successful probe
-    says nothing about writes, so the failure count of writes is kept.
-    """
-    users = job.configuration.mapping_for(ObjectKind.USER)
-    attribute = users.matching[0].target if users is not None and users.matching else "userName"
-    await services.turns(job).wait()
-    try:
-        await target.find(ObjectKind.USER, attribute, str(uuid4()))
-    except TargetError as failed:
-        answer = failed.answer
-        is_no_scim = answer.verdict in NO_SCIM or answer.is_not_scim
-        if is_no_scim or (in_quarantine and answer.verdict is not Verdict.THROTTLED):
-            await application_health.quarantine(services, job, QuarantineReason.EXCEPTION, answer)
-        else:
-            await application_health.notice(services, job, answer, RequestKind.PROBE)
-        return False
-    except LockstepError as refused:
-        blocked = Answer(Verdict.BLOCKED, detail=refused.detail, next_step=refused.next_step)
-        await application_health.notice(services, job, blocked, RequestKind.PROBE)
-        return False
-    await application_health.answered(services, job, RequestKind.PROBE)
-    async with services.pool.connection() as connection:
-        await jobs.note_probe(connection, job.id)
-    return True

@@ -21,6 +21,7 @@ from lockstep.storage.pipelines import pipelined
 from lockstep.sync import application_health
 from lockstep.sync.cycle import frame as cycle_frame
 from lockstep.sync.cycle.judging import is_held
+from lockstep.sync.cycle.probing import may_go_on
 from lockstep.sync.drain.pipeline import Pipeline
 from lockstep.sync.drain.slices import plan_slice
 from lockstep.sync.drive import Drive
@@ -125,7 +126,7 @@ class Drain:
 
     async def _may_go_on(self) -> bool:
         """Whether the drain may continue. Waits here if the application asked only for a short pause."""
-        while not await cycle_frame.may_go_on(self.services, self.job, self.target):
+        while not await may_go_on(self.services, self.job, self.target):
             quiet = self.pipeline.seconds_to_wait
             if not 0 < quiet <= self.services.times.longest_wait_seconds or self._must_stop():
                 return False
@@ -152,7 +153,7 @@ class Drain:
             # After a pause, send one probe first. An application that is still down must not receive all the queued
             # requests.
             self._was_quiet = False
-            if not await cycle_frame.may_go_on(self.services, self.job, self.target):
+            if not await may_go_on(self.services, self.job, self.target):
                 self._was_quiet = True
                 if not self.pipeline.seconds_to_wait:
                     self.pipeline.stop_claiming = "quarantine"

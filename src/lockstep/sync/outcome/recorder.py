@@ -14,6 +14,7 @@ import structlog
 
 from lockstep.engine.records import Link, ObjectKind
 from lockstep.postgres.pool import Connection, Pool
+from lockstep.postgres.undone import until_done
 from lockstep.storage import (
     activity,
     cycles,
@@ -44,8 +45,6 @@ from lockstep.sync.services import Job
 
 log = structlog.get_logger()
 
-RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
-
 
 class TakenMeanwhile(Exception):
     """Raised if other objects have taken accounts that this transaction was to link without a write. Nothing was recorded.
@@ -64,13 +63,7 @@ async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSta
     Raises TakenMeanwhile if an outcome newly links an account without writing to it, and another object has taken the account. Raises
     UniqueViolation if two objects have the same account despite the earlier check.
     """
-    for last_try in (False, False, True):
-        try:
-            return await _record(pool, job, outcomes)
-        except RETRIED:
-            if last_try:
-                raise
-    raise AssertionError("unreachable")
+    return await until_done(lambda: _record(pool, job, outcomes))
 
 
 async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from procrastinate import App, JobContext
 from procrastinate.jobs import Status
 
+from lockstep.postgres.undone import until_done
 from lockstep.storage import activity, cycles, jobs, links, operations, sources
 from lockstep.storage.backlog import jobs_with_due_work
 from lockstep.sync.cycle.frame import open_scheduled_cycle
@@ -99,7 +101,7 @@ async def run_schedule(services: Services, drive: Drive) -> list[str]:
     async with services.pool.connection() as connection:
         due = await jobs.jobs_with_due_cycle(connection)
     for job in due:
-        if await open_scheduled_cycle(services, job):
+        if await until_done(partial(open_scheduled_cycle, services, job)):
             opened.append(job)
     await drive.wake(opened)
     async with services.pool.connection() as connection:
