@@ -55,6 +55,7 @@ KEY_CHANGE = "lockstep key rotate"  # shown in pg_stat_activity
 UNFINISHED_RESTORE = "restore-unfinished"  # file in the data folder while a restore runs, and after an interrupted one
 OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in every process
 MAIL_SECONDS = 1.0  # interval for checking which messages are due
+DIGEST_SECONDS = 10.0  # interval for checking which daily digests are due
 PREVIEW_SECONDS = 0.5  # interval for checking whether a preview was asked for
 LOGOUT_SECONDS = 0.5  # interval for checking which applications must be told that a person has signed out
 
@@ -113,6 +114,7 @@ class House:
 
     async def work(self, services: Services, *, ready: asyncio.Event | None = None) -> None:
         """Run a worker in this process until `services.stopping` is set."""
+        from lockstep.actions.digests import write_due_digests
         from lockstep.actions.job_previews import make_due_preview
         from lockstep.actions.openid_sign_in.back_channel import tell_due
         from lockstep.actions.outgoing_mail import send_due_mail
@@ -145,6 +147,7 @@ class House:
             asyncio.create_task(self._follow_outbound_list(), name="outbound list"),
             asyncio.create_task(self._repeat(tell_due, pause_seconds=LOGOUT_SECONDS), name="back-channel logout"),
             asyncio.create_task(self._repeat(send_due_mail, pause_seconds=MAIL_SECONDS), name="mail"),
+            asyncio.create_task(self._repeat(write_due_digests, pause_seconds=DIGEST_SECONDS), name="digests"),
             asyncio.create_task(self._repeat(make_due_preview, pause_seconds=PREVIEW_SECONDS), name="previews"),
         ]
         try:

@@ -154,6 +154,18 @@ async def test_whatever_is_set_exports_to_no_changes(
     assert await lines(context, await export_application(context, "documo"), prune=True) == []
 
 
+async def test_file_with_a_digest_is_planned_applied_and_exported(context: Context) -> None:
+    await apply_configuration(context, read(WHOLE), resolve=resolve)
+    with_digest = WHOLE.replace("    notificationEmail:", "    notificationDelivery: digest\n    notificationEmail:")
+
+    assert await lines(context, with_digest) == ['~ provisioning.notificationDelivery: (none) -> "digest"']
+    await apply_configuration(context, read(with_digest), resolve=resolve)
+
+    assert (await show_settings(context, "documo")).notification_delivery == "digest"
+    assert await lines(context, await export_application(context, "documo"), prune=True) == []
+    assert await lines(context, WHOLE) == []  # a key that the file leaves out is kept
+
+
 async def test_an_export_makes_the_same_application_under_another_name(context: Context) -> None:
     await apply_configuration(context, read(WHOLE), resolve=resolve)
     text = await export_application(context, "documo")

@@ -49,6 +49,20 @@ async def test_webhook_is_set_up_tested_and_removed_and_its_address_never_comes_
     assert "10.0.0.1" in refused.body["detail"]
 
 
+async def test_delivery_of_notifications_is_changed_and_shown(client: Client) -> None:
+    await client.post("applications", {"template": "documo"})
+    path = "applications/documo/settings"
+
+    before = await client.get(path)
+    changed = await client.call("PATCH", path, {"notificationDelivery": "digest"})
+    refused = await client.call("PATCH", path, {"notificationDelivery": "weekly"})
+
+    assert before.body["notificationDelivery"] == "immediate"
+    assert (changed.status, changed.body["result"]["notificationDelivery"]) == (200, "digest")
+    assert refused.status == 400 and "Unknown notification delivery" in refused.body["detail"]
+    assert (await client.get(path)).body["notificationDelivery"] == "digest"
+
+
 async def test_messages_are_paged_filtered_and_sent_again(client: Client) -> None:
     async with client.hub.pool.connection() as connection:
         for number in range(5):

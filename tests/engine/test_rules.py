@@ -30,6 +30,7 @@ limits: { requestsPerSecond: 10, concurrency: 4, maxRetries: 8, membersPerPatch:
 deletions: { threshold: 500, thresholdPercent: 20, onOutOfScope: disable, onSourceDeleted: disable, deleteAfter: P30D }
 notificationEmail: idm-team@contoso.com
 emailOnFailure: true
+notificationDelivery: digest
 mappings:
   - name: Synchronize Microsoft Entra users to Documo
     source: User

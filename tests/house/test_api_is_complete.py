@@ -69,8 +69,8 @@ NO_ROUTE: dict[str, str] = {
     ),
     **dict.fromkeys(
         (
-            "job_previews.make_due_preview", "openid_sign_in.back_channel.tell_due", "outgoing_mail.send_due_mail",
-            "retention.remove_old", "single_sign_on.reminders.remind_of_certificates",
+            "digests.write_due_digests", "job_previews.make_due_preview", "openid_sign_in.back_channel.tell_due",
+            "outgoing_mail.send_due_mail", "retention.remove_old", "single_sign_on.reminders.remind_of_certificates",
         ),
         WORKER,
     ),

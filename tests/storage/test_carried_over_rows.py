@@ -15,8 +15,9 @@ import pytest
 import lockstep.storage.migrations as migrations
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Connection, open_pool
-from lockstep.storage import config_versions, rejections, sources
+from lockstep.storage import config_versions, digest_notices, jobs, rejections, sources
 from lockstep.storage.outgoing_mail import Audience, last_mail
+from lockstep.sync.notifying import has_digest
 
 JOB = "scim.t.a"
 ANNA, BO = str(UUID(int=1)), str(UUID(int=2))
@@ -150,3 +151,28 @@ async def test_activity_of_an_older_version_of_a_configuration_is_not_taken_for_
 
     [version] = await config_versions.list_versions(connection, JOB, below=None, limit=1)
     assert (version.activity, version.comment) == ("Update settings", "")
+
+
+async def test_application_from_before_digests_keeps_its_address_and_gets_each_mail_at_once(
+    connection: Connection,
+) -> None:
+    config = {"notificationEmail": "eva@contoso.test", "emailOnFailure": True}
+    await connection.execute("drop table digest_notice")
+    await connection.execute(
+        "insert into config_version (job, version, config, author, activity) values (%s, 1, %s, 'eva', 'x')",
+        (JOB, json.dumps(config)),
+    )
+    await connection.execute("update job set config_version = 1")
+    await connection.execute(
+        """insert into outgoing_mail (kind, job, event, recipient, subject, body_text, body_html, facts)
+        values ('failures', %s, 'e1', 'eva@contoso.test', 's', 't', 'h', '{"failing": 2}')""",
+        (JOB,),
+    )
+
+    await migrate(connection, "0062_daily_digests")
+
+    job = await jobs.read_job(connection, JOB)
+    last = await last_mail(connection, JOB, "failures", Audience.APPLICATION)
+    assert job is not None and (job.config, has_digest(job.config)) == (config, False)
+    assert last is not None and last.facts == {"failing": 2}
+    assert await digest_notices.jobs_with_waiting(connection) == []

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from lockstep.actions import applications, assignments, connection, credentials, provisioning, settings, sources, status
 from lockstep.actions.permissions import Role
+from lockstep.storage.mail_server import MailServerRow, save_server
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
 from tests.support.admin_centre import Browser, Centre, serving_centre
@@ -260,6 +261,24 @@ async def test_saving_on_stores_every_field_and_provisioning_starts_after_the_ch
     assert (chosen.status, chosen.location) == (303, HERE)
     assert (view.status, view.deletion_threshold, view.notification_email) == ("on", 50, "idm@contoso.test")
     assert view.email_on_failure and str(view.interval) == "0:15:00"
+
+
+async def test_daily_digest_is_chosen_on_the_settings_page(centre: Centre, admin: Browser, app: Any) -> None:
+    at = {"tenantUrl": f"{NOWHERE}/scim/v2"}
+    await connect(centre)
+    async with centre.hub.context.recording() as connection:
+        await save_server(connection, MailServerRow("mail.test", 25, "none", "l@contoso.test"), actor="test")
+
+    saved = await admin.post(f"{HERE}/settings", settings_form(**at, notificationDelivery="digest"))
+    page = await admin.get(f"{HERE}/settings")
+    await admin.post(f"{HERE}/settings", settings_form(**at, interval="15"))  # a form that leaves the field out
+    kept = await settings.show_settings(centre.hub.context, "documo")
+    refused = await admin.post(f"{HERE}/settings", settings_form(**at, notificationDelivery="weekly"))
+
+    assert saved.status == 303 and kept.notification_delivery == "digest"
+    assert '<option value="digest" selected>Daily digest</option>' in page.html
+    assert "one mail at 07:00 UTC" in page.text and "always mailed at once" in page.text
+    assert refused.status == 400 and "Unknown notification delivery" in refused.text
 
 
 async def test_nested_groups_are_switched_on_and_off_on_the_settings_page(

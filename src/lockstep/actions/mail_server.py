@@ -24,6 +24,7 @@ from lockstep.ports import Probe
 from lockstep.storage import audit_log, outgoing_mail
 from lockstep.storage import mail_server as store
 from lockstep.storage.mail_server import MailServerRow
+from lockstep.sync.digests import write_all_digests
 from lockstep.vault import Secret
 
 _PURPOSE, _OWNER = "mail password", "mail server"
@@ -86,11 +87,14 @@ async def set_mail_server(
 
 @needs(Permission.MAIL_WRITE)
 async def remove_mail_server(context: Context) -> None:
-    """Delete the mail server and its password. Waiting messages are given up. Raises LockstepError if none is set up."""
+    """Delete the mail server and its password. Waiting messages are given up, with digests of what waited for one. Raises LockstepError if
+    none is set up.
+    """
     async with context.recording() as connection:
         before = await store.lock_server(connection)
         if before is None:
             raise _none()
+        await write_all_digests(connection, now=context.now())
         await store.delete_server(connection)
         await outgoing_mail.give_up_waiting(
             connection, problem="The mail server was removed", audiences=outgoing_mail.BY_MAIL

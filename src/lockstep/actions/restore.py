@@ -20,6 +20,7 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import jobs, outgoing_mail, source_holds, sources
 from lockstep.storage.sources import SourceRecord
 from lockstep.sync.cycle import frame as cycle_frame
+from lockstep.sync.digests import write_all_digests
 
 _RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states of a source during a restore
 
@@ -44,6 +45,7 @@ async def enter_restore_mode(context: Context, source: str) -> list[str]:
                 before={"status": row.status},
                 after={"status": "off", "backup": source},
             )
+        await write_all_digests(edit.connection, now=context.now())
         await outgoing_mail.give_up_waiting(
             edit.connection, problem="A backup was restored, so this message may already have been sent"
         )

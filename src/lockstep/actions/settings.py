@@ -26,6 +26,7 @@ from lockstep.configuration.document.filter_json import groups_named
 from lockstep.configuration.document.mapping_json import with_changes
 from lockstep.configuration.rules import AttributeMapping, JobConfiguration, Scope
 from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules.configuration import NotificationDelivery
 from lockstep.engine.rules.durations import print_duration
 from lockstep.engine.rules.mappings import attribute_of
 from lockstep.errors import conflict, invalid, not_found
@@ -58,6 +59,7 @@ async def change_settings(
     scope: str | None = None,
     notification_email: str | None = None,
     email_on_failure: bool | None = None,
+    notification_delivery: str | None = None,
     interval: timedelta | None = None,
     nested_groups: bool | None = None,
     deletion_threshold: int | None = None,
@@ -73,9 +75,10 @@ async def change_settings(
     """
     if status is not None:
         await needs_also(context, Permission.PROVISIONING_CONTROL, app=app)
-    _refuse_impossible(mode=mode, status=status, scope=scope, interval=interval)
+    _refuse_impossible(mode=mode, status=status, scope=scope, interval=interval, delivery=notification_delivery)
     given: Config = {
         "mode": mode, "scope": scope, "emailOnFailure": email_on_failure, "nestedGroups": nested_groups,
+        "notificationDelivery": notification_delivery,
     }  # fmt: skip
     parts: dict[str, Config] = {
         "schedule": {"interval": print_duration(interval) if interval is not None else None},
@@ -98,7 +101,9 @@ async def change_settings(
     return await show_settings(context, app)
 
 
-def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | None, interval: timedelta | None) -> None:
+def _refuse_impossible(
+    *, mode: str | None, status: str | None, scope: str | None, interval: timedelta | None, delivery: str | None
+) -> None:
     if mode is not None and mode != "automatic":
         raise invalid(
             f'Unknown mode "{mode}"', next_step="The only mode is automatic; to pause provisioning: --status off"
@@ -107,6 +112,11 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
         raise invalid(f'Unknown status "{status}"', next_step='The status must be "on" or "off"')
     if scope is not None and scope not in tuple(Scope):
         raise invalid(f'Unknown scope "{scope}"', next_step='The scope must be "assigned" or "all"')
+    if delivery is not None and delivery not in tuple(NotificationDelivery):
+        raise invalid(
+            f'Unknown notification delivery "{delivery}"',
+            next_step='The notification delivery must be "immediate" or "digest"',
+        )
     if interval is not None and interval < SHORTEST_INTERVAL:
         raise invalid(
             "The interval is too short",
@@ -260,7 +270,9 @@ def deciding_part(config: Config) -> Config:
     return {key: value for key, value in config.items() if key not in NOT_DECIDING}
 
 
-NOT_DECIDING = frozenset({"mode", "status", "schedule", "notificationEmail", "emailOnFailure", "limits", "guards"})
+NOT_DECIDING = frozenset(
+    {"mode", "status", "schedule", "notificationEmail", "emailOnFailure", "notificationDelivery", "limits", "guards"}
+)
 
 
 def _difference(one: Config, other: Config) -> Config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lockstep.engine.rules.configuration import MOST_CREATES_PER_REQUEST
+from lockstep.engine.rules.configuration import MOST_CREATES_PER_REQUEST, NotificationDelivery
 from lockstep.engine.rules.policies import Guards
 from lockstep.sync.drain.members import CHUNK
 from lockstep.sync.services import Job
@@ -21,6 +21,7 @@ class SettingsView:
     scope: str
     notification_email: str
     email_on_failure: bool
+    notification_delivery: NotificationDelivery
     interval: timedelta | None
     nested_groups: bool
     deletion_threshold: int | None
@@ -42,6 +43,7 @@ def view_of(job: Job) -> SettingsView:
         scope=job.configuration.scope.value,
         notification_email=settings.notification_email or "",
         email_on_failure=bool(settings.email_on_failure),
+        notification_delivery=settings.notification_delivery or NotificationDelivery.IMMEDIATE,
         interval=settings.interval,
         nested_groups=job.configuration.nested_groups,
         deletion_threshold=job.configuration.deletions.threshold,

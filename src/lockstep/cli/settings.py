@@ -17,6 +17,8 @@ from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.times import LENGTH, length_text
 from lockstep.configuration.unsent_mail import mail_note
+from lockstep.engine.decisions.digest_time import DIGEST_TIME
+from lockstep.engine.rules.configuration import NotificationDelivery
 
 
 class Threshold(click.ParamType[dict[str, int]]):
@@ -42,6 +44,7 @@ class Threshold(click.ParamType[dict[str, int]]):
 @click.option(
     "--email-on-failure/--no-email-on-failure", default=None, help="Send mail about failures to that address."
 )
+@click.option("--notification-delivery", metavar="WHEN", help="immediate, or digest: one mail a day.")
 @click.option("--scope", metavar="assigned|all", help="Provision assigned people only, or everyone.")
 @click.option("--status", metavar="on|off", help="Switch provisioning on or off.")
 @click.option("--interval", type=LENGTH, metavar="LENGTH", help="Longest time between cycles, such as 40m.")
@@ -56,7 +59,7 @@ class Threshold(click.ParamType[dict[str, int]]):
     "--members-per-patch",
     type=click.IntRange(1, 1000),
     metavar="NUMBER",
-    help="Maximum group members per PATCH request.",
+    help="Most group members per PATCH.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
@@ -105,6 +108,8 @@ def _mail(view: SettingsView) -> list[tuple[str, str]]:
     """Return the notification settings that are set."""
     asked = [view.notification_email] if view.notification_email else []
     asked += ["on failure"] if view.email_on_failure else []
+    if view.notification_delivery is NotificationDelivery.DIGEST:
+        asked.append(f"daily digest at {DIGEST_TIME}")
     stored = "" if view.mail_is_sent else " (stored; no mail server is set up)"
     return [("mail", f"{', '.join(asked)}{stored}")] if asked else []
 

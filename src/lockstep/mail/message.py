@@ -9,6 +9,7 @@ breaks in the word. Encoded words in the subject are therefore broken up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -20,16 +21,34 @@ from html import escape
 LONGEST_SUBJECT = 150
 _POLICY = SMTP.clone(cte_type="7bit")
 _STYLE = "font-family:sans-serif;font-size:15px;line-height:1.5;color:#1c1e21;max-width:36em"
+_HEADING_STYLE = "font-size:17px;margin:1.5em 0 0.5em"
+
+
+@dataclass(frozen=True, slots=True)
+class MailSection:
+    """A part of a message under its own heading. *points* are listed after the first paragraph, and *earlier* after everything else. *link*
+    is an address for the reader to open, or "".
+    """
+
+    heading: str
+    paragraphs: tuple[str, ...]
+    points: tuple[str, ...] = ()
+    link: str = ""
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MailText:
-    """The content of a message. *points* are listed after the first paragraph. *link* is an address for the reader to open, or ""."""
+    """The content of a message. *points* and *sections* come after the first paragraph. *link* is an address for the reader to open, or "".
+    *summary* says in a few words what the message is about, without the name of the application.
+    """
 
     subject: str
     paragraphs: tuple[str, ...]
     points: tuple[str, ...] = ()
     link: str = ""
+    sections: tuple[MailSection, ...] = ()
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +72,50 @@ def one_line(text: str) -> str:
 
 def as_text(mail: MailText) -> str:
     """Return the plain text of *mail*."""
-    first, *rest = (_printable(one) for one in mail.paragraphs)
-    points = "\n".join(f"- {_printable(one)}" for one in mail.points)
-    return "\n\n".join(part for part in (first, points, *rest, mail.link) if part) + "\n"
+    sections = [_section_as_text(one) for one in mail.sections]
+    return "\n\n".join(_text_parts(mail.paragraphs, mail.points, mail.link, sections)) + "\n"
+
+
+def _section_as_text(section: MailSection) -> str:
+    heading = _printable(section.heading)
+    parts = _text_parts(section.paragraphs, section.points, section.link)
+    earlier = ["\n".join(["Earlier:", *(f"- {_printable(one)}" for one in section.earlier)])] if section.earlier else []
+    return "\n\n".join([f"{heading}\n{'-' * len(heading)}", *parts, *earlier])
+
+
+def _text_parts(
+    paragraphs: Sequence[str], points: Sequence[str], link: str, after_first: Sequence[str] = ()
+) -> list[str]:
+    first, *rest = (_printable(one) for one in paragraphs)
+    listed = "\n".join(f"- {_printable(one)}" for one in points)
+    return [part for part in (first, listed, *after_first, *rest, link) if part]
 
 
 def as_html(mail: MailText) -> str:
-    """Return *mail* as a small HTML page without images, and without links other than *link*."""
-    first, *rest = (f"<p>{escape(_printable(one))}</p>" for one in mail.paragraphs)
-    points = "".join(f"<li>{escape(_printable(one))}</li>" for one in mail.points)
-    link = f'<p><a href="{escape(mail.link)}">{escape(mail.link)}</a></p>' if mail.link else ""
-    listed = f"<ul>{points}</ul>" if points else ""
-    body = "\n".join(part for part in (first, listed, *rest, link) if part)
+    """Return *mail* as a small HTML page without images, and without links other than *link* and those of the sections."""
+    sections = [_section_as_html(one) for one in mail.sections]
+    body = "\n".join(_html_parts(mail.paragraphs, mail.points, mail.link, sections))
     title = escape(one_line(mail.subject))
     return f'<!doctype html>\n<html lang="en"><head><title>{title}</title></head>\n<body style="{_STYLE}">\n{body}\n</body></html>\n'
+
+
+def _section_as_html(section: MailSection) -> str:
+    heading = f'<h2 style="{_HEADING_STYLE}">{escape(_printable(section.heading))}</h2>'
+    earlier = [f"<p>Earlier:</p>{_html_list(section.earlier)}"] if section.earlier else []
+    return "\n".join([heading, *_html_parts(section.paragraphs, section.points, section.link), *earlier])
+
+
+def _html_parts(
+    paragraphs: Sequence[str], points: Sequence[str], link: str, after_first: Sequence[str] = ()
+) -> list[str]:
+    first, *rest = (f"<p>{escape(_printable(one))}</p>" for one in paragraphs)
+    opened = f'<p><a href="{escape(link)}">{escape(link)}</a></p>' if link else ""
+    return [part for part in (first, _html_list(points), *after_first, *rest, opened) if part]
+
+
+def _html_list(points: Sequence[str]) -> str:
+    listed = "".join(f"<li>{escape(_printable(one))}</li>" for one in points)
+    return f"<ul>{listed}</ul>" if listed else ""
 
 
 def as_bytes(message: OutgoingMessage) -> bytes:

@@ -141,12 +141,17 @@ async def write(connection: Connection, mail: NewMail) -> bool:
 
 
 async def last_mail(connection: Connection, job: str, kind: str, audience: Audience) -> LastMail | None:
-    """Return the newest message of *kind* about *job* for *audience*."""
+    """Return the newest message of *kind* about *job* for *audience*. Notices for digests count as messages for the application."""
     async with connection.cursor(row_factory=class_row(LastMail)) as cursor:
         await cursor.execute(
-            """select written_at, now() - written_at as age, coalesce(ended_at, due_at) as sent_at, facts
-            from outgoing_mail where job = %s and kind = %s and audience = %s order by written_at desc, id desc limit 1""",
-            (job, kind, audience),
+            """select written_at, now() - written_at as age, sent_at, facts from (
+                (select written_at, coalesce(ended_at, due_at) as sent_at, facts from outgoing_mail
+                where job = %(job)s and kind = %(kind)s and audience = %(audience)s order by written_at desc, id desc limit 1)
+                union all
+                (select written_at, written_at, facts from digest_notice
+                where job = %(job)s and kind = %(kind)s and %(audience)s = 'application' order by written_at desc, id desc limit 1)
+            ) as newest order by written_at desc limit 1""",
+            {"job": job, "kind": kind, "audience": audience},
         )
         return await cursor.fetchone()
 

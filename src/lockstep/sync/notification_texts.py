@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from lockstep.engine.decisions.digest_time import DIGEST_TIME
 from lockstep.engine.decisions.quarantine import QuarantineReason, effect_in_words
-from lockstep.mail.message import MailText
+from lockstep.mail.message import MailSection, MailText
+from lockstep.storage.digest_notices import WaitingNotice
 from lockstep.wording import counted
 
 MOST_REASONS = 3
@@ -110,8 +112,9 @@ def objects_fail(about: ReportedApplication, total: int, reasons: Sequence[Failu
         if total > shown
         else ()
     )
+    summary = f"{counted(total, 'object')} {verb}"
     return MailText(
-        about.subject(f"{counted(total, 'object')} {verb}"),
+        about.subject(summary),
         (
             f"{counted(total, 'object')} could not be provisioned in {about.display_name} for at least an hour.",
             *more,
@@ -119,6 +122,7 @@ def objects_fail(about: ReportedApplication, total: int, reasons: Sequence[Failu
         ),
         tuple(points),
         about.link("/logs/provisioning/failures"),
+        summary=summary,
     )
 
 
@@ -126,14 +130,16 @@ def changes_held(about: ReportedApplication, total: int, losses: int) -> MailTex
     """Return the mail about changes that a guard holds until an administrator decides. *losses* is how many of the changes end access."""
     wait = "waits" if total == 1 else "wait"
     ends = f", {losses:,} of which would disable or delete an account" if losses else ""
+    summary = f"{counted(total, 'change')} {wait} for approval"
     return MailText(
-        about.subject(f"{counted(total, 'change')} {wait} for approval"),
+        about.subject(summary),
         (
             f"Lockstep holds back {counted(total, 'change')} in {about.display_name}{ends}. "
             "None of them is sent until an administrator approves it.",
             f"Approve or reject them on the page of held changes, or with: lockstep deletes list {about.app}",
         ),
         link=about.link(f"/apps/{about.app}/provisioning/held"),
+        summary=summary,
     )
 
 
@@ -144,6 +150,45 @@ def certificate_ends(about: ReportedApplication, sentence: str, ends_at: datetim
         (_sentence(sentence), f"Expiration: {_time(ends_at.isoformat())}.", f"Next: {_sentence(next_step)}"),
         link=about.link(f"/apps/{about.app}/sso/certificates"),
     )
+
+
+def digest(
+    about: ReportedApplication, notices: Sequence[tuple[str, Sequence[WaitingNotice]]], *, is_last: bool
+) -> MailText:
+    """Return the daily digest. *notices* are headings with their notices, newest first. *is_last* is true if the notifications of the
+    application are mailed at once from now on.
+    """
+    newest = "; ".join(some[0].summary for _, some in notices)
+    end = (
+        f"The notifications of {about.display_name} are sent at once from now on. This digest contains those that waited."
+        if is_last
+        else f"A digest is sent at {DIGEST_TIME} if there is something to report; a quarantine is reported at once. "
+        f"To get every notification at once: lockstep settings {about.app} --notification-delivery immediate"
+    )
+    return MailText(
+        about.subject(f"daily digest: {newest}"),
+        (
+            f"Notifications about the provisioning of {about.display_name}, newest first. Each describes the state at its time.",
+            end,
+        ),
+        sections=tuple(_digest_section(heading, some) for heading, some in notices),
+    )
+
+
+def _digest_section(heading: str, notices: Sequence[WaitingNotice]) -> MailSection:
+    newest, *earlier = notices
+    first, *rest = newest.paragraphs
+    return MailSection(
+        heading,
+        (f"{_noted(newest)}: {first}", *rest),
+        tuple(newest.points),
+        newest.link,
+        tuple(f"{_noted(one)}: {one.summary}" for one in earlier),
+    )
+
+
+def _noted(notice: WaitingNotice) -> str:
+    return _time(notice.written_at.astimezone(UTC).isoformat())
 
 
 def without_names(text: str, names: Sequence[str] = ()) -> str:

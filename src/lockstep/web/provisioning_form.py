@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from lockstep.actions.credentials import Authentication, AuthenticationMethod
 from lockstep.actions.provisioning_pages import SetupProgress
 from lockstep.actions.settings_view import SettingsView
+from lockstep.engine.rules.configuration import NotificationDelivery
 from lockstep.vault import Secret
 
 MANUAL, AUTOMATIC = "manual", "automatic"
@@ -19,6 +20,10 @@ METHODS = (
     (BEARER, "Bearer token"),
     (AuthenticationMethod.CLIENT_CREDENTIALS.value, "OAuth 2.0 client credentials"),
     (AuthenticationMethod.BASIC.value, "Basic"),
+)
+DELIVERIES = (
+    (NotificationDelivery.IMMEDIATE.value, "Immediately"),
+    (NotificationDelivery.DIGEST.value, "Daily digest"),
 )
 USUAL_INTERVAL = timedelta(minutes=40)
 USUAL_THRESHOLD = 500
@@ -34,6 +39,7 @@ class SettingsForm:
     tenant_url: str
     email: str
     email_on_failure: bool
+    delivery: str
     prevents_deletions: bool
     threshold: str
     scope: str
@@ -60,6 +66,7 @@ class SettingsForm:
             tenant_url=tenant_url,
             email=view.notification_email,
             email_on_failure=view.email_on_failure,
+            delivery=view.notification_delivery.value,
             prevents_deletions=bool(view.deletion_threshold or view.deletion_percent),
             threshold=str(view.deletion_threshold or USUAL_THRESHOLD),
             scope=view.scope,
@@ -83,6 +90,7 @@ class SettingsForm:
             tenant_url=text("tenantUrl"),
             email=text("notificationEmail"),
             email_on_failure=text("emailOnFailure") == "on",
+            delivery=text("notificationDelivery"),
             prevents_deletions=text("preventDeletions") == "on",
             threshold=text("deletionThreshold"),
             scope=text("scope"),
@@ -132,6 +140,7 @@ class SettingsForm:
             "status": (self.status, view.status),
             "notification_email": (self.email, view.notification_email),
             "email_on_failure": (self.email_on_failure, view.email_on_failure),
+            "notification_delivery": (self.delivery or None, view.notification_delivery),
             "interval": (self._minutes(), view.interval or USUAL_INTERVAL),
             **self._deletions(view),
         }

@@ -58,7 +58,19 @@ def test_settings_show_and_change_what_is_given(contoso: Lockstep) -> None:
 
     assert changed.code == 0
     assert (shown["notificationEmail"], shown["emailOnFailure"], shown["interval"]) == ("it@contoso.test", True, "30m")
-    assert (shown["scope"], shown["status"]) == ("assigned", "off")
+    assert (shown["scope"], shown["status"], shown["notificationDelivery"]) == ("assigned", "off", "immediate")
+
+
+def test_notifications_are_delivered_in_a_digest_if_the_settings_say_so(contoso: Lockstep) -> None:
+    changed = contoso(
+        "settings", "documo", "--notification-email", "it@contoso.test", "--notification-delivery", "digest"
+    )
+    refused = contoso("settings", "documo", "--notification-delivery", "weekly")
+    shown = contoso("settings", "documo", "-o", "json").json
+
+    assert changed.code == 0 and "it@contoso.test, daily digest at 07:00 UTC" in changed.out
+    assert refused.code == 64 and 'must be "immediate" or "digest"' in refused.err
+    assert shown["notificationDelivery"] == "digest"
 
 
 def test_mapping_is_added_linted_and_taken_away(contoso: Lockstep) -> None:

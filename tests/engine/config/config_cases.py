@@ -59,6 +59,7 @@ spec:
       deleteAfter: P30D
     notificationEmail: idm-team@contoso.com
     emailOnFailure: true
+    notificationDelivery: digest  # immediate | digest
     mappings:
       - name: Synchronize Microsoft Entra users to Documo
         source: User

@@ -64,6 +64,7 @@ def test_a_section_that_is_left_out_is_not_managed() -> None:
             "must be a number greater than 0",
         ),
         ("emailOnFailure: true", "emailOnFailure: yes", "emailOnFailure: yes", "must be true or false"),
+        ("Delivery: digest", "Delivery: digests", "notificationDelivery: digests", 'did you mean "digest"?'),
         ("- { group: documo-admins, role: admin }", "- { role: admin }", "{ role: admin }", "either a group or a user"),
         ("[failure, quarantine", "[failure, quarantene", "quarantene", 'did you mean "quarantine"?'),
         ("mode: automatic", "mode: manual", "mode: manual", "allowed: automatic"),

@@ -35,6 +35,7 @@ class SettingsJson(TypedDict):
     scope: str
     notificationEmail: str
     emailOnFailure: bool
+    notificationDelivery: str
     mailIsSent: bool
     interval: str | None
     nestedGroups: bool
@@ -121,6 +122,7 @@ def settings_json(view: SettingsView, *, interval: str | None) -> SettingsJson:
         "scope": view.scope,
         "notificationEmail": view.notification_email,
         "emailOnFailure": view.email_on_failure,
+        "notificationDelivery": view.notification_delivery.value,
         "mailIsSent": view.mail_is_sent,
         "interval": interval,
         "nestedGroups": view.nested_groups,

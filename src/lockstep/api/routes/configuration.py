@@ -87,7 +87,8 @@ class Trial(ScopeTrial):
 
 class SettingsChange(Body):
     """Changes of the settings. Omitted fields keep their values. *interval* is an ISO 8601 duration. A *deletionThreshold* of 0 switches
-    the guard off; a *deletionThresholdPercent* of 0 switches off only the percentage.
+    the guard off; a *deletionThresholdPercent* of 0 switches off only the percentage. *notificationDelivery* is `immediate`, or `digest`
+    for one mail a day; a quarantine and its end are always mailed at once.
     """
 
     mode: Text | None = None
@@ -95,6 +96,7 @@ class SettingsChange(Body):
     scope: Text | None = Field(None, examples=["assigned"])
     notification_email: Text | None = None
     email_on_failure: bool | None = None
+    notification_delivery: Text | None = Field(None, examples=["digest"])
     interval: Text | None = Field(None, examples=["PT40M"])
     nested_groups: bool | None = None
     deletion_threshold: Annotated[int, Field(ge=0, le=1_000_000)] | None = None

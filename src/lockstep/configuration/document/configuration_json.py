@@ -16,6 +16,7 @@ from lockstep.engine.rules.configuration import (
     JobConfiguration,
     JobSettings,
     Limits,
+    NotificationDelivery,
     Scope,
     StartPolicy,
 )
@@ -193,6 +194,9 @@ def _settings(part: Part) -> JobSettings:
         jitter=schedule.duration("jitter", None),
         notification_email=part.text("notificationEmail") or None,
         email_on_failure=part.boolean("emailOnFailure", default=False) if "emailOnFailure" in part else None,
+        notification_delivery=part.word("notificationDelivery", NotificationDelivery, NotificationDelivery.IMMEDIATE)
+        if "notificationDelivery" in part
+        else None,
     )
     schedule.done()
     return settings
@@ -220,4 +224,5 @@ def _settings_to_json(settings: JobSettings) -> dict[str, Any]:
         "schedule": schedule,
         "notificationEmail": settings.notification_email,
         "emailOnFailure": settings.email_on_failure,
+        "notificationDelivery": settings.notification_delivery.value if settings.notification_delivery else None,
     }

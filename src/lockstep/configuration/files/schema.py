@@ -1,7 +1,7 @@
 """The JSON Schema of configuration files, which gives editors completion and error marking.
 
-It is generated from the same tables that reading uses, so it is never out of date. Rules that a schema cannot express (for expressions and
-names) are checked when the file is read.
+It is generated from the same tables that reading uses, so it is never out of date. Rules that a schema cannot express are checked when the
+file is read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
 from lockstep.configuration.openid_connect import KEY_SCHEMAS as OPENID_KEYS
 from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules.configuration import MOST_CREATES_PER_REQUEST, Scope
+from lockstep.engine.rules.configuration import MOST_CREATES_PER_REQUEST, NotificationDelivery, Scope
 from lockstep.engine.rules.mappings import Apply, Drift, Flow
 from lockstep.engine.rules.operators import OPERATORS
 from lockstep.engine.rules.policies import OnLeaving, OnLost
@@ -192,9 +192,9 @@ def _provisioning() -> JsonSchema:
         ),
         "startDate": _object({"attribute": TEXT, "leadTime": DURATION}, "attribute"),
         "nestedGroups": BOOLEAN,
-        "defaultDomain": TEXT,
-        "notificationEmail": TEXT,
+        **dict.fromkeys(("defaultDomain", "notificationEmail"), TEXT),
         "emailOnFailure": BOOLEAN,
+        "notificationDelivery": _words(NotificationDelivery),
         "mappings": _list({"$ref": "#/$defs/mapping"}),
         "x-entra": ANYTHING,
     }

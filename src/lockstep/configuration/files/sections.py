@@ -25,7 +25,7 @@ MODES = ("automatic",)
 # In the usual order of a file.
 PROVISIONING_KEYS = (
     "mode", "status", "scope", "schedule", "limits", "deletions", "guards", "startDate", "nestedGroups", "defaultDomain",
-    "notificationEmail", "emailOnFailure", "mappings", "x-entra",
+    "notificationEmail", "emailOnFailure", "notificationDelivery", "mappings", "x-entra",
 )  # fmt: skip
 
 

@@ -22,6 +22,13 @@ class Scope(StrEnum):
     ALL = "all"
 
 
+class NotificationDelivery(StrEnum):
+    """Whether notifications that are not urgent are mailed one by one, or together once a day."""
+
+    IMMEDIATE = "immediate"
+    DIGEST = "digest"
+
+
 MOST_CREATES_PER_REQUEST = 100  # so that other work need not wait long for the answer to a bulk request
 
 
@@ -54,6 +61,7 @@ class JobSettings:
     jitter: timedelta | None = None
     notification_email: str | None = None
     email_on_failure: bool | None = None
+    notification_delivery: NotificationDelivery | None = None
 
 
 @dataclass(frozen=True)

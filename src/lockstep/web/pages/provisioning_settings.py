@@ -20,13 +20,14 @@ from lockstep.actions.settings_view import SettingsView
 from lockstep.actions.setup_announcements import Announcement, announce_settings
 from lockstep.actions.tenant_urls import advise_on_url
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
+from lockstep.engine.decisions.digest_time import DIGEST_TIME
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Probe
 from lockstep.web.command_pages import STEPS
 from lockstep.web.page import AppPlace, CopyAs, Fragment, PageAnswer, Pages, View, on_the_form
 from lockstep.web.pages.provisioning import TAB, setup_steps
 from lockstep.web.pages.switching_on import save_settings
-from lockstep.web.provisioning_form import METHODS, SettingsForm
+from lockstep.web.provisioning_form import DELIVERIES, METHODS, SettingsForm
 
 pages = Pages()
 HERE = "/apps/{app}/provisioning/settings"
@@ -264,6 +265,8 @@ def _page(
         "setup": stored.setup,
         "form": form,
         "methods": METHODS,
+        "deliveries": DELIVERIES,
+        "digest_time": DIGEST_TIME,
         "test": test,
         "name": place.display_name,
         "announced": announced,
