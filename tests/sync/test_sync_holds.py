@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -419,6 +420,7 @@ async def test_approval_of_an_emptied_attribute_is_none_for_another_attribute(
 async def test_decision_stands_though_the_object_was_being_planned_when_it_was_made(
     world: World, target: ModelTarget, decision: str
 ) -> None:
+    world.services.times = replace(world.services.times, deadline_seconds=1.0, lease_margin_seconds=1.0)
     await world.add_people(range(60))
     await world.sync()
     await world.unassign(range(20))
