@@ -55,7 +55,7 @@ KEY_CHANGE = "lockstep key rotate"  # shown in pg_stat_activity
 UNFINISHED_RESTORE = "restore-unfinished"  # file in the data folder while a restore runs, and after an interrupted one
 OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in every process
 MAIL_SECONDS = 1.0  # interval for checking which messages are due
-DIGEST_SECONDS = 10.0  # interval for checking which daily digests are due
+DIGEST_SECONDS = 2.0  # interval for checking which daily digests are due
 PREVIEW_SECONDS = 0.5  # interval for checking whether a preview was asked for
 LOGOUT_SECONDS = 0.5  # interval for checking which applications must be told that a person has signed out
 

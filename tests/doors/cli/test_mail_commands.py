@@ -12,6 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
 from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.hub import upn
 from tests.support.serving_process import GIVE_UP_SECONDS, free_port, process
 from tests.support.thread_server import served_in_a_thread
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
@@ -108,6 +109,23 @@ def test_running_server_mails_once_when_an_application_enters_quarantine(
 
     assert mailbox.subjects[1] == "Documo: provisioning left quarantine"
     assert [row["state"] for row in connected("mail", "list", "-o", "json").json["items"]] == ["sent", "sent"]
+
+
+def test_running_server_sends_what_waits_in_a_last_digest_once_notifications_are_immediate(
+    started: Lockstep, mailbox: Mailbox, port: int
+) -> None:
+    started("outbound", "add", f"smtp://127.0.0.1:{port}")
+    started("mail", "set", "--host", "127.0.0.1", "--from", "l@contoso.test", "--security", "none", "--port", str(port))
+    started("settings", "documo", "--notification-email", "it@contoso.test", "--email-on-failure",
+            "--notification-delivery", "digest", "--deletion-threshold", "1")  # fmt: skip
+    with process("lockstep", "serve", "--port", str(free_port()), ready="Lockstep is listening"):
+        started("people", "disable", upn("anna"), upn("bo"))
+        until(lambda: len(started("deletes", "list", "documo", "-o", "json").json["items"]) == 2)
+        until(lambda: all(one["endedDateTime"] for one in started("cycles", "documo", "-o", "json").json["items"]))
+        assert mailbox.subjects == []
+
+        started("settings", "documo", "--notification-delivery", "immediate")
+        until(lambda: mailbox.subjects == ["Documo: daily digest: 2 changes wait for approval"])
 
 
 def until(holds: Callable[[], bool]) -> None:
