@@ -42,6 +42,22 @@ async def _is_reported(world: World) -> bool:
     return not await _is_under_way(world)
 
 
+async def test_account_that_is_chosen_for_a_person_out_of_scope_is_disabled(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people([1])
+    await world.sync()
+    await world.unassign([1])
+    await world.sync()
+    await links.forget_link(context, world.app, upn(1))
+    account = target.add({"userName": "local@contoso.test", "active": "True"})
+
+    await links.choose_link(context, world.app, upn(1), account)
+    await world.drain()
+
+    assert target.accounts[USER][account]["active"] is False
+
+
 async def test_account_that_is_chosen_during_a_write_to_the_former_one_stays_linked(
     world: World, target: ModelTarget, context: Context
 ) -> None:

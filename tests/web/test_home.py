@@ -74,6 +74,23 @@ async def test_paused_application_is_neither_called_in_step_nor_has_a_next_cycle
     assert "Not scheduled" in paused.text and "in 40 minutes" not in paused.text + overview.text
 
 
+async def test_nothing_is_called_being_processed_during_a_quarantine(centre: Centre, admin: Browser) -> None:
+    await applications.add_application(centre.hub.context, "documo")
+    await centre.hub.fetch(
+        """insert into dirty (job, kind, source_id, lane, reasons)
+        select id, 'User', gen_random_uuid(), 3, '{attributes}' from job"""
+    )
+    await centre.hub.fetch(
+        """update job set status = 'on', started = true, quarantine = '{"reason": "EncounteredQuarantineException",
+        "currentBegan": "2026-11-20T08:00:00+00:00", "seriesCount": 1, "nextAttempt": "2099-01-01T00:00:00+00:00",
+        "error": {"code": "Unauthorized", "message": "The key was refused", "nextStep": ""}}'"""
+    )
+
+    page = await admin.get("/")
+
+    assert "nothing is sent now" in page.text and "being processed" not in page.text
+
+
 async def test_somebody_who_may_not_add_applications_is_told_whom_to_ask(centre: Centre, admin: Browser) -> None:
     auditor = await centre.signed_in(Role.AUDITOR)
 

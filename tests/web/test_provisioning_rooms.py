@@ -193,10 +193,12 @@ async def test_links_name_the_attribute_that_matched(centre: Centre, admin: Brow
 
 async def test_accounts_without_a_link_say_why_they_cannot_be_read(centre: Centre, admin: Browser, job: str) -> None:
     page = await admin.get(f"{HERE}/links/orphans")
+    shown = await admin.get(f"{HERE}/links")
     chosen = await admin.post(f"{HERE}/links/choose", {"user": "anna@contoso.test", "account": "u_9"})
 
     assert page.status == 200 and "has no credentials" in page.text and "Retry" in page.text
     assert chosen.status == 400 and 'value="u_9"' in chosen.html
+    assert "disables the account if the person is not in scope" in shown.text
 
 
 async def list_of_two(_: web.Request) -> web.Response:

@@ -106,7 +106,10 @@ def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: b
 
 def _change(app: str, user: str, choose: str, output: Output, *, yes: bool) -> None:
     if choose:
-        confirm(f"Link the account {choose} in {app} to {user}? It will be updated with their values.", yes=yes)
+        confirm(
+            f"Link the account {choose} in {app} to {user}? It will be updated with their values, or disabled if they are not in scope.",
+            yes=yes,
+        )
         row = run(lambda context: actions.choose_link(context, app, user, choose))
         output.one(link_json(row), text=f"The account {row.target_id} is now linked to {row.display}.")
         return

@@ -36,6 +36,9 @@ class Activity:
     duration_ms: int
 
 
+_SEND_NOTHING = (StatusLabel.QUARANTINE, StatusLabel.PAUSED, StatusLabel.NO_WORKER)
+
+
 @pages.get("/")
 async def show_home(context: Context, request: Request) -> View:
     found = await actions.overview(context)
@@ -50,6 +53,7 @@ async def show_home(context: Context, request: Request) -> View:
         "rows": [row_of(app) for app in apps],
         "in_step": sum(sum(app.status.links.values()) for app in apps),
         "waiting": sum(app.status.waiting for app in apps),
+        "is_sending": any(app.status.waiting and app.label not in _SEND_NOTHING for app in apps),
         "failing": sum(app.status.escrowed for app in apps),
         "held": sum(app.status.held for app in apps),
         "activity": _activity(found),
