@@ -70,7 +70,8 @@ async def test_a_delicate_change_asks_for_the_password_again_and_is_made_after_i
     await browser.get(confirmed.location)
     done = await browser.post(path, form, Referer=centre.origin + page)
 
-    assert (asked.status, asked.location) == (303, f"/step-up?next={quote(page)}")
+    assert (asked.status, asked.location) == (303, f"/step-up?next={quote(page)}&sent=yes")
+    assert "Nothing was saved" in shown.text
     assert unchanged == before
     assert "Confirm your password" in shown.text and "ada@contoso.test" in shown.text
     assert wrong.status == 401 and "The password is wrong" in wrong.text
@@ -127,7 +128,7 @@ async def test_a_change_in_a_part_of_a_page_leads_the_whole_page_to_the_password
 
     asked = await browser.post(path, form, **{"HX-Request": "true", "HX-Current-URL": centre.origin + page})
 
-    assert asked.headers.get("HX-Redirect") == f"/step-up?next={page}"
+    assert asked.headers.get("HX-Redirect") == f"/step-up?next={page}&sent=yes"
 
 
 async def test_a_refusal_names_the_role_that_is_needed_and_somebody_who_has_it(centre: Centre, admin: Browser) -> None:

@@ -62,6 +62,10 @@ def forget_attempt(response: Response, request: Request) -> None:
 
 
 def sign_in_first(request: Request, *, page: str = SIGN_IN) -> Redirect:
-    """Redirect to *page*, where the caller signs in or enters the password again. That page then redirects back."""
+    """Redirect to *page*, where the caller signs in or enters the password again. That page then redirects back.
+
+    The address of `STEP_UP` says whether a form was sent: what was entered in it is not kept.
+    """
     back = page_asked_for(request)
-    return Redirect(page if back == "/" and page == SIGN_IN else f"{page}?next={quote(back)}")
+    sent = "&sent=yes" if page == STEP_UP and request.method != "GET" else ""
+    return Redirect(page if back == "/" and page == SIGN_IN else f"{page}?next={quote(back)}{sent}")

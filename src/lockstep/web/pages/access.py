@@ -207,6 +207,7 @@ async def _step_up_page(
     caller = caller_in(request)
     model = {
         "next": safe_next(next_page),
+        "is_form_lost": request.query_params.get("sent") == "yes",
         "refused": refused,
         "email": caller.email,
         "provider": await identity_providers.provider_name(context) if caller.is_federated else "",
