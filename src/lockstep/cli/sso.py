@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from lockstep.actions.context import Context
 from lockstep.actions.rows.single_sign_on import sign_on_json
 from lockstep.actions.single_sign_on import address as addresses
 from lockstep.actions.single_sign_on import metadata as exchange
@@ -22,6 +23,7 @@ from lockstep.cli.sso_openid import keys, oidc, secrets
 from lockstep.cli.sso_trial import test
 from lockstep.cli.sso_view import NO_ADDRESS, print_sign_on, source_text
 from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode
+from lockstep.errors import conflict
 
 
 @click.group(cls=SuggestingGroup)
@@ -179,8 +181,18 @@ def metadata(app: str) -> None:
     \b
     lockstep sso metadata documo > lockstep.xml
     """
-    xml = run(lambda context: exchange.federation_metadata(context, app))
-    click.echo(xml)
+    click.echo(run(lambda context: _metadata(context, app)))
+
+
+async def _metadata(context: Context, app: str) -> bytes:
+    """Return the metadata. Raises LockstepError if the public address is not set: the addresses in the metadata would be incomplete."""
+    xml = await exchange.federation_metadata(context, app)
+    if not await addresses.show_address(context):
+        raise conflict(
+            "The metadata contains the public address of Lockstep, which is not set",
+            next_step="Set it: lockstep sso address https://id.contoso.com",
+        )
+    return xml
 
 
 @sso.command("import")

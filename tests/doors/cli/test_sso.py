@@ -29,6 +29,17 @@ def test_operator_sets_single_sign_on_up_and_gives_the_application_what_it_needs
     assert (refused.code, "https://" in refused.err) == (64, True)
 
 
+def test_metadata_is_refused_while_its_addresses_would_be_incomplete(connected: Lockstep) -> None:
+    connected("sso", "set", "documo", "--mode", "saml")
+    refused = connected("sso", "metadata", "documo")
+    connected("sso", "address", AT)
+    printed = connected("sso", "metadata", "documo")
+
+    assert (refused.code != 0, refused.out) == (True, "")
+    assert "lockstep sso address https://id.contoso.com" in refused.err
+    assert f'entityID="{AT}/saml2/documo/metadata"' in printed.out
+
+
 def test_options_change_nothing_that_is_not_given(connected: Lockstep) -> None:
     def shown(*options: str) -> str:
         return str(connected("sso", "set", "documo", "--mode", "saml", *options).out)
