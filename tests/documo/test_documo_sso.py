@@ -314,6 +314,14 @@ async def test_security_warns_while_no_admin_can_sign_in_without_the_provider(ap
     assert "No Admin can sign in without SSO" in after
 
 
+async def test_security_says_where_sign_ins_must_start_without_an_email_domain(api: Client, provider: Provider) -> None:
+    await providers.set_up(api.store, api.account.id, setup(provider, email_domain=""))
+    async with signed_in(api, email="ada@x.org") as ada:
+        _, page = await ada.get("/settings/security")
+
+    assert "must start at your identity provider, with no Sign on URL there" in page
+
+
 async def test_unknown_email_domain_says_what_to_do(api: Client, provider: Provider) -> None:
     async with visiting(api) as anna:
         status, page = await anna.post("/sso", on="/sso", email="anna@else.example", next="/")
