@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from dataclasses import replace
 from uuid import uuid4
@@ -82,7 +84,10 @@ async def test_steps_of_a_change_are_named_in_words_with_the_names_of_graph_besi
 async def test_who_lost_access_is_one_choice_and_the_download_has_the_same_records(
     centre: Centre, admin: Browser
 ) -> None:
-    gone = [record(f"gone-{action}", action=action) for action in ("disable", "delete", "stagedDelete")]
+    gone = [
+        replace(record(f"gone-{action}", action=action), reason=f"Not assigned: {action}")
+        for action in ("disable", "delete", "stagedDelete")
+    ]
     await write(centre, admin, record("anna"), record("bo", action="update"), *gone)
 
     lost = await admin.get("/logs/provisioning?action=lost&range=7d")
@@ -93,6 +98,9 @@ async def test_who_lost_access_is_one_choice_and_the_download_has_the_same_recor
         for action in ("disable", "delete", "stagedDelete")
     )
     assert not any(name in lost.text or name in download.html for name in ("anna", "bo,"))
+    assert sorted(line["reason"] for line in csv.DictReader(io.StringIO(download.html))) == [
+        "Not assigned: delete", "Not assigned: disable", "Not assigned: stagedDelete",
+    ]  # fmt: skip
     assert 'form="log-filter" formaction="/logs/provisioning/download/ProvisioningLogs.csv"' in lost.html
 
 

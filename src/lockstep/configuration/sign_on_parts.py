@@ -42,7 +42,7 @@ def check_url(text: str) -> str:
     if parts.username is not None or parts.fragment or "*" in text:
         return "must be exact: without a user name, a fragment (#) or a wildcard (*)"
     if parts.scheme == "http" and not _is_own_machine(host):
-        return "must begin with https://, because anyone with an assertion can sign in; http:// is allowed only for this machine"
+        return "must begin with https://, because anyone who reads what is sent there can sign in; http:// is allowed only for this machine"
     return ""
 
 

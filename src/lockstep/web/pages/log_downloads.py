@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 
 from lockstep.actions import logs
 from lockstep.actions.context import Context
-from lockstep.actions.logs import LogFilter
+from lockstep.actions.logs import LogFilter, LogRow
 from lockstep.errors import not_found
 from lockstep.web.log_form import LogQuery
 from lockstep.web.page import PageAnswer, Pages
@@ -48,11 +48,16 @@ async def _json(context: Context, wanted: LogFilter, app: str) -> AsyncIterator[
 
 
 async def _csv(
-    context: Context, wanted: LogFilter, app: str, header: list[str], lines: Callable[[LogJson], Iterable[list[Any]]]
+    context: Context,
+    wanted: LogFilter,
+    app: str,
+    header: list[str],
+    lines: Callable[[LogRow, LogJson], Iterable[list[Any]]],
 ) -> AsyncIterator[bytes]:
     yield _rows([header])
     async for page in logs.pages_of_log(context, wanted, app=app):
-        yield _rows(line for record in await logs.as_graph(context, page) for line in lines(record))
+        records = await logs.as_graph(context, page)
+        yield _rows(line for row, record in zip(page, records, strict=True) for line in lines(row, record))
 
 
 def _rows(rows: Iterable[list[Any]]) -> bytes:
@@ -61,33 +66,33 @@ def _rows(rows: Iterable[list[Any]]) -> bytes:
     return file.getvalue().encode()
 
 
-def _change_line(record: LogJson) -> list[list[Any]]:
+def _change_line(row: LogRow, record: LogJson) -> list[list[Any]]:
     error = record["provisioningStatusInfo"]["errorInformation"] or {}
     source, target = record["sourceIdentity"], record["targetIdentity"]
     return [
         [record["id"], record["activityDateTime"], record["changeId"], record["cycleId"], record["jobId"],
-         record["provisioningAction"], record["provisioningStatusInfo"]["status"], error.get("errorCode"), error.get("reason"),
+         record["provisioningAction"], record["provisioningStatusInfo"]["status"], error.get("errorCode"), row.reason,
          source["id"], source["displayName"], source["identityType"], target["id"], target["displayName"],
          record["sourceSystem"]["displayName"], record["targetSystem"]["displayName"], record["durationInMilliseconds"],
          record["initiatedBy"]["displayName"]]
     ]  # fmt: skip
 
 
-def _step_lines(record: LogJson) -> list[list[Any]]:
+def _step_lines(_row: LogRow, record: LogJson) -> list[list[Any]]:
     return [
         [record["id"], step["name"], step["provisioningStepType"], step["status"], step["description"]]
         for step in record["provisioningSteps"]
     ]
 
 
-def _property_lines(record: LogJson) -> list[list[Any]]:
+def _property_lines(_row: LogRow, record: LogJson) -> list[list[Any]]:
     return [
         [record["id"], one["displayName"], one.get("oldValue"), one.get("newValue")]
         for one in record["modifiedProperties"]
     ]
 
 
-_FILES: Mapping[str, tuple[list[str], Callable[[LogJson], Iterable[list[Any]]]]] = {
+_FILES: Mapping[str, tuple[list[str], Callable[[LogRow, LogJson], Iterable[list[Any]]]]] = {
     "ProvisioningLogs.csv": (
         ["id", "activityDateTime", "changeId", "cycleId", "jobId", "provisioningAction", "status", "errorCode", "reason",
          "sourceId", "sourceDisplayName", "sourceIdentityType", "targetId", "targetDisplayName", "sourceSystem", "targetSystem",
