@@ -80,6 +80,20 @@ async def test_a_delicate_change_asks_for_the_password_again_and_is_made_after_i
     assert await delicate_things(centre) != before
 
 
+async def test_a_stored_token_is_not_typed_before_the_password_is_asked_for(centre: Centre) -> None:
+    page, path, form = DELICATE["credentials"]
+    browser = await ada(centre)
+    await applications.add_application(centre.hub.context, "documo")
+    await browser.post(path, form, Referer=centre.origin + page)
+    recently = await browser.get(page)
+    await stepped_up_long_ago(centre)
+
+    long_ago = await browser.get(page)
+
+    assert "Replace" in recently.text and "Confirm your password first" not in recently.text
+    assert "Confirm your password first" in long_ago.text and f"/step-up?next={page}" in long_ago.links
+
+
 async def test_entering_the_password_again_replaces_the_session(centre: Centre) -> None:
     browser = await ada(centre)
     before = {cookie.key: cookie.value for cookie in browser.http.cookie_jar}

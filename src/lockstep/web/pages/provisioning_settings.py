@@ -279,6 +279,7 @@ def _page(
         "steps": steps,
         "current": next((number for number, step in enumerate(steps) if not step.is_done), len(steps)),
         "here": f"{place.href}/provisioning/settings",
+        "must_confirm": not context.actor.is_stepped_up,
         "may_edit": context.actor.may(Permission.CONFIGURATION_WRITE, app_id),
         "may_test": context.actor.may(Permission.CONNECTION_TEST, app_id),
         "may_test_mail": stored.view.mail_is_sent and context.actor.may(Permission.MAIL_WRITE),
